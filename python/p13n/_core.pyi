@@ -1,0 +1,271 @@
+"""The contract of the binary `p13n._core`: shapes, units, errors.
+
+`p13n` re-exports the public names. Names that start with an underscore are for the server and the
+command line only.
+"""
+
+from collections.abc import Iterable
+from os import PathLike
+from typing import Any, Literal, Self, final
+
+__version__: str
+
+class P13nError(Exception):
+    """Base of every error that p13n raises. `str(error)` is one sentence for a person."""
+
+class ConfigError(P13nError):
+    """A configuration has errors (page 2). `str(error)` is the rendered text of all diagnostics."""
+
+    diagnostics: list[Diagnostic]
+
+class CompileError(P13nError):
+    """An expression does not compile (page 3)."""
+
+    code: str
+    message: str
+    span: tuple[int, int]
+    """Byte offsets in the source, start and end."""
+    help: str | None
+
+class EvaluationError(P13nError):
+    """An expression threw, or its fuel or a limit ran out (3.4)."""
+
+    kind: Literal["TypeError", "RangeError", "SyntaxError", "URIError", "Fuel", "Limit"]
+    message: str
+    span: tuple[int, int]
+
+class BadEvent(P13nError):
+    """An event is not acceptable (1.3); `code` is 3004. `detail` never echoes the event's values."""
+
+    code: int
+    detail: str
+
+class UnknownTable(P13nError):
+    """Database or table is malformed (1.1), `code` is 4004."""
+
+    code: int
+    detail: str
+
+class Busy(P13nError):
+    """The log's queue is full (row 16b): nothing was written; try again. `code` is 2003."""
+
+    code: int
+
+class LogError(P13nError):
+    """The log failed; every later call raises it too (5.5). `code` is 5007."""
+
+    code: int
+
+class Corrupted(LogError):
+    """The log is damaged: `file`, `offset` in bytes, and `lsn` say where (5.4)."""
+
+    file: str
+    offset: int
+    lsn: int
+
+class DiskFull(LogError):
+    """No room on the disk; the event was not stored (5.5)."""
+
+class Locked(LogError):
+    """Another process has the data directory."""
+
+    directory: str
+
+class NotDurable(LogError):
+    """Not durable within `commit_timeout_ms`: the event may be stored; a retry with its uuid is safe."""
+
+@final
+class Diagnostic:
+    """One problem of a configuration. `str(diagnostic)` is the text for a person, with a caret."""
+
+    severity: Literal["error", "warning"]
+    code: str
+    file: str
+    line: int
+    column: int
+    message: str
+    help: str | None
+
+@final
+class IngestReport:
+    """What became of many events. Indices count from 0 in the order given."""
+
+    stored: int
+    duplicate: int
+    refused: list[tuple[int, str]]
+
+@final
+class Expression:
+    """One compiled expression (page 3); outside a configuration `PROFILE` is an ordinary object."""
+
+    def __new__(cls, source: str) -> Self:
+        """Compiles. Raises CompileError."""
+    @property
+    def source(self) -> str: ...
+    def evaluate(
+        self,
+        profile: dict[str, Any] | None = None,
+        event: dict[str, Any] | None = None,
+        *,
+        now_ms: int | None = None,
+    ) -> Any:
+        """The value as Python's: `undefined` and `null` are None, numbers without a fraction int.
+
+        Raises EvaluationError.
+        """
+    def evaluate_json(
+        self,
+        profile: bytes | None = None,
+        event: bytes | None = None,
+        *,
+        now_ms: int | None = None,
+    ) -> bytes | None:
+        """The value as `JSON.stringify` writes it; None for `undefined`. Raises EvaluationError."""
+
+@final
+class Reactor:
+    """One configuration, its profiles and its log (6.7). Thread-safe; a context manager."""
+
+    @staticmethod
+    def open(
+        path: str | PathLike[str],
+        *,
+        data_dir: str | PathLike[str] | None = None,
+        sync: Literal["always", "interval"] = "always",
+        sync_interval_ms: int = 100,
+        clock: Literal["server", "event"] = "server",
+        commit_timeout_ms: int = 1000,
+        queue_bytes_max: int = 67108864,
+        dedup_max: int = 1000000,
+    ) -> Reactor:
+        """Opens the reactor of a configuration file; without `data_dir` all stays in memory.
+
+        The reactor's own directory is `data_dir/{account}-{instance}`. Recovers before it returns
+        and publishes the configuration when it differs from the last published one.
+        Raises ConfigError, LogError, Corrupted, Locked, OSError.
+        """
+    @staticmethod
+    def from_text(
+        yaml: str,
+        *,
+        data_dir: str | PathLike[str] | None = None,
+        sync: Literal["always", "interval"] = "always",
+        sync_interval_ms: int = 100,
+        clock: Literal["server", "event"] = "server",
+        commit_timeout_ms: int = 1000,
+        queue_bytes_max: int = 67108864,
+        dedup_max: int = 1000000,
+    ) -> Reactor:
+        """As `open`, from the configuration's text."""
+    @property
+    def name(self) -> str: ...
+    @property
+    def account(self) -> int: ...
+    @property
+    def instance(self) -> int: ...
+    @property
+    def configuration_number(self) -> int: ...
+    @property
+    def configuration_hash(self) -> str:
+        """64 hex digits."""
+    @property
+    def warnings(self) -> list[Diagnostic]:
+        """Warnings of the configuration that was opened."""
+    def personalize(
+        self,
+        database: str,
+        table: str,
+        event: dict[str, Any],
+        *,
+        now_ms: int | None = None,
+    ) -> dict[str, Any]:
+        """Stores the event, updates the profile, answers the object of 1.4.
+
+        `now_ms` is this call's processing time, epoch milliseconds.
+        Raises BadEvent, UnknownTable, Busy, LogError.
+        """
+    def personalize_json(
+        self, database: str, table: str, body: bytes, *, now_ms: int | None = None
+    ) -> bytes:
+        """As `personalize`, from the event's JSON to the answer's."""
+    def ingest_many(
+        self,
+        database: str,
+        table: str,
+        events: Iterable[dict[str, Any] | bytes],
+        *,
+        now_ms: int | None = None,
+    ) -> IngestReport:
+        """Stores many events, decides no offers; the bulk path. Returns once all are durable.
+
+        Raises UnknownTable, LogError.
+        """
+    def profile(self, **key: str) -> dict[str, Any] | None:
+        """The profile of one identifier, e.g. `profile(email="a@example.com")`.
+
+        `{"rid", "identifiers": {key: [values, newest last]}, "attributes": {name: what an
+        expression reads}, "segments": [ids], "updated": epoch ms}`. Raises ValueError for a key
+        that is not configured or not exactly one keyword.
+        """
+    def stats(self) -> dict[str, Any]:
+        """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`, `errors`,
+        `ignored_identifiers`, `unrouted`, `log` (bytes, segments, lsn, synced_lsn, syncs),
+        `recovery` (events, ms, torn_bytes)."""
+    def state_hash(self) -> str:
+        """The canonical hash of the state (5.7), 32 hex digits."""
+    def close(self) -> None:
+        """Syncs and releases the directory; later calls raise LogError. Idempotent."""
+    def __enter__(self) -> Reactor: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def _personalize(
+        self,
+        database: str,
+        table: str,
+        event: dict[str, Any],
+        body: bytes,
+        answer_bytes_max: int,
+    ) -> tuple[bytes, int, int]:
+        """The hot path: `event` is `orjson.loads(body)`; database and table are well-formed.
+
+        Answers (answer, lsn, wait_lsn): the answer may leave once `_synced_lsn() >= wait_lsn`
+        (0: at once). Never blocks on a disk. Raises BadEvent, Busy, LogError.
+        """
+    def _tokens(self) -> list[tuple[str, bytes]]:
+        """(name, SHA-256 of the token's value, 32 bytes) of each token."""
+    def _routes(self) -> list[tuple[str, str]]:
+        """(database, table) of each destination."""
+    def _synced_fd(self) -> int:
+        """An eventfd that becomes readable after each sync (and on failure); -1 in memory."""
+    def _synced_lsn(self) -> int: ...
+    def _failure(self) -> str | None:
+        """Why the log failed, None while it is well."""
+    def _ingest_lines(
+        self,
+        database: str,
+        table: str,
+        lines: list[bytes],
+        file_hash: bytes,
+        first_line: int,
+        stop_on_error: bool,
+    ) -> IngestReport:
+        """Stores a file's lines; `first_line` counts from 1. `refused` holds (line number, why).
+
+        With `stop_on_error` the first bad line ends the call. `file_hash` is 32 bytes.
+        """
+    def _ingested_line(self, database: str, table: str, file_hash: bytes) -> int:
+        """The last line of this file dealt with for this table; 0 for none."""
+
+def check(paths: list[str]) -> list[Diagnostic]:
+    """All diagnostics of a configuration's files; several files are several configurations.
+
+    Raises OSError.
+    """
+
+def log_info(directory: str) -> dict[str, Any]:
+    """What a reactor's directory holds, read without its lock: `segments` (list of {file, bytes,
+    first_lsn, last_lsn, batches, records, state}), `records`, `bytes`, `term`, `last_lsn`,
+    `locked`. Raises OSError, Corrupted."""
+
+def log_events(directory: str) -> list[dict[str, Any]]:
+    """Every event record of a reactor's directory in LSN order: `{"lsn", "uuid", "time_ms",
+    "database", "table", "body"}`. For small logs and tests. Raises OSError, Corrupted."""

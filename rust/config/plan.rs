@@ -1,0 +1,193 @@
+//! Plan: what runs. Immutable, built once a publish, shared by `Arc`, swapped at the barrier.
+//!
+//! Everything a request needs is resolved here: names to slots, events to numbers, expressions to
+//! programs. The data plane compiles nothing.
+
+use std::collections::HashMap;
+
+use regex::Regex;
+
+use crate::expr::{FieldTable, Program, Template};
+use crate::profile::attribute::AttributeSpec;
+use crate::value::Text;
+
+/// Index of an entry of `events`.
+pub type EventId = u16;
+/// Index of a table in [`Plan::tables`].
+pub type TableId = u16;
+/// Number of a key, given once a name by the directory that the plan was published in.
+pub type KeyId = u16;
+/// Number of an attribute, given once a name by the directory that the plan was published in.
+pub type AttributeId = u16;
+
+/// One published configuration, compiled.
+#[derive(Debug)]
+pub struct Plan {
+    /// Number of the publish, from 1; 0 before it is published.
+    pub number: u32,
+    /// SHA-256 of the recorded text.
+    pub hash: [u8; 32],
+    /// The text as the log records it: every secret replaced by its digest.
+    pub recorded_text: String,
+    /// `name`.
+    pub name: Text,
+    /// `account`.
+    pub account: u64,
+    /// `instance`.
+    pub instance: u64,
+    /// `clock_skew`, milliseconds.
+    pub clock_skew_ms: i64,
+    /// `value_bytes_max`.
+    pub value_bytes_max: usize,
+    /// Identifiers, strongest first.
+    pub keys: Vec<Key>,
+    /// `EVENT.<field>` names that the plan reads.
+    pub fields: FieldTable,
+    /// Field index of each key's field, by position in `keys`.
+    pub key_fields: Vec<u32>,
+    /// database -> table -> table id. A table that is not here is not a destination.
+    pub routes: HashMap<Text, HashMap<Text, TableId>>,
+    /// Destinations.
+    pub tables: Vec<Table>,
+    /// Names of `events`, by id.
+    pub events: Vec<Text>,
+    /// Attributes in file order.
+    pub attributes: Vec<Attribute>,
+    /// Attribute rules in file order.
+    pub rules: Vec<AttributeRule>,
+    /// `PROFILE.<name>` by slot.
+    pub slots: Vec<(Text, Slot)>,
+    /// Offers in file order.
+    pub offers: Vec<Offer>,
+    /// Tokens, at most 50.
+    pub tokens: Vec<Token>,
+}
+
+/// One identifier kind.
+#[derive(Debug)]
+pub struct Key {
+    /// Its number in profiles and identifiers.
+    pub id: KeyId,
+    /// Its name, and the event's field.
+    pub name: Text,
+    /// Normalizations, as listed.
+    pub normalize: Vec<Normalize>,
+    /// A value must match, when given (searched, not anchored).
+    pub valid_regexp: Option<Regex>,
+    /// Values that never identify, compared whole after normalization, besides the defaults.
+    pub invalid_texts: Vec<Text>,
+}
+
+/// One step of `normalize`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Normalize {
+    /// Leading and trailing white space goes.
+    Trim,
+    /// Lower case.
+    Lower,
+    /// Upper case.
+    Upper,
+}
+
+/// A monitored table.
+#[derive(Debug)]
+pub struct Table {
+    /// Database.
+    pub database: Text,
+    /// Table.
+    pub table: Text,
+    /// Entries of `events` on this table, in file order, with their filters.
+    pub events: Vec<(EventId, Option<Program>)>,
+}
+
+/// One attribute.
+#[derive(Debug)]
+pub struct Attribute {
+    /// Its number in profiles.
+    pub id: AttributeId,
+    /// Its name.
+    pub name: Text,
+    /// Kind and options.
+    pub spec: AttributeSpec,
+    /// Names of its windows, as in `AttributeSpec::Counter::windows_ms`.
+    pub windows: Vec<Text>,
+}
+
+/// Which events a rule is for.
+#[derive(Clone, Debug)]
+pub enum EventSet {
+    /// Every event of the reactor.
+    Every,
+    /// These, ascending.
+    Of(Vec<EventId>),
+}
+
+/// One entry of an attribute's `set`.
+#[derive(Debug)]
+pub struct AttributeRule {
+    /// Position in [`Plan::attributes`].
+    pub attribute: usize,
+    /// Its events.
+    pub events: EventSet,
+    /// All must hold.
+    pub conditions: Vec<Program>,
+    /// The rule runs once per element, with `ITEM` as local 0.
+    pub each: Option<Program>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What an attribute rule does.
+#[derive(Debug)]
+pub enum Action {
+    /// `value`.
+    Set(Template),
+    /// A counter's rule without `value`: add 1.
+    Increment,
+    /// `delete`: list items equal to the value go.
+    Delete(Template),
+    /// `clear: true`.
+    Clear,
+}
+
+/// What `PROFILE.<name>` reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Position in [`Plan::keys`]: the key's latest value.
+    Key(usize),
+    /// Position in [`Plan::attributes`].
+    Attribute(usize),
+    /// Position in [`Plan::attributes`], and in its windows.
+    Window(usize, usize),
+}
+
+/// One offer.
+#[derive(Debug)]
+pub struct Offer {
+    /// Wire name.
+    pub name: Text,
+    /// The first matching rule wins.
+    pub rules: Vec<OfferRule>,
+}
+
+/// One entry of an offer's `set`.
+#[derive(Debug)]
+pub struct OfferRule {
+    /// Its events.
+    pub events: EventSet,
+    /// `let`, in order: the i-th sees the locals before it and becomes local i.
+    pub lets: Vec<Program>,
+    /// All must hold.
+    pub conditions: Vec<Program>,
+    /// `data`: always a [`Template::Map`].
+    pub data: Template,
+}
+
+/// One token.
+#[derive(Debug)]
+pub struct Token {
+    /// Its name.
+    pub name: Text,
+    /// SHA-256 of its value.
+    pub digest: [u8; 32],
+}

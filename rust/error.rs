@@ -1,0 +1,1 @@
+//! The facade error: one pointer wide, with a kind.

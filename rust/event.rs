@@ -1,0 +1,1 @@
+//! Event: one thing that happened, as the plan sees it.

@@ -1,0 +1,28 @@
+//! Limits of expressions: every figure in one place (page 3.4).
+
+/// Characters of one expression.
+pub const EXPRESSION_CHARS_MAX: usize = 10_000;
+/// Fuel of one expression.
+pub const EXPRESSION_FUEL_MAX: u64 = 100_000;
+/// Fuel of one request's apply, and again of its decide.
+pub const REQUEST_FUEL_MAX: u64 = 1_000_000;
+/// Bytes of one string.
+pub const STRING_BYTES_MAX: usize = 64 * 1024;
+/// Elements of one list.
+pub const LIST_ITEMS_MAX: usize = 10_000;
+/// Calls nested.
+pub const CALL_DEPTH_MAX: usize = 64;
+
+/// A budget: the only clock that expressions have.
+#[derive(Debug)]
+pub struct Fuel {
+    /// Units left.
+    pub left: u64,
+}
+
+impl Fuel {
+    /// A full budget of one request's apply or decide.
+    pub fn request() -> Self {
+        Self { left: REQUEST_FUEL_MAX }
+    }
+}

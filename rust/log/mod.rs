@@ -1,0 +1,1 @@
+//! The log: the write-ahead log that is the ingest store. It sees bytes only.

@@ -1,0 +1,1 @@
+//! Offers: which hold for a profile, and the answer they make.

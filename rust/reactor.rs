@@ -1,0 +1,1 @@
+//! Reactor: plan, store, log; the request told as a story.
