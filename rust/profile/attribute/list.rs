@@ -181,9 +181,13 @@ impl List {
     }
 
     fn drop_oldest(&mut self, count: usize) {
-        if count > 0 {
-            self.marks.drain(..count);
-            Arc::make_mut(&mut self.items).drain(..count);
+        match count {
+            0 => {}
+            1 => self.remove(0),
+            count => {
+                self.marks.drain(..count);
+                Arc::make_mut(&mut self.items).drain(..count);
+            }
         }
     }
 
