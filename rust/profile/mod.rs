@@ -11,6 +11,8 @@
 pub mod attribute;
 pub mod dedup;
 mod draft;
+#[cfg(test)]
+mod draft_tests;
 pub mod identity;
 mod lock;
 pub mod store;

@@ -75,7 +75,6 @@ impl List {
         value_bytes_max: usize,
     ) -> Result<(), Rejected> {
         let bounds = Bounds::of(spec)?;
-        self.sweep(bounds, moment.now_ms);
         if let Some(change) = Self::prepare(moment, operation, value_bytes_max)? {
             self.change(bounds, moment, LSN_PENDING, change);
         }
