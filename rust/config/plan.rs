@@ -10,6 +10,7 @@ use regex::Regex;
 use crate::expr::{FieldTable, Program, Template};
 pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
 use crate::profile::attribute::AttributeSpec;
+pub use crate::profile::identity::Normalize;
 use crate::value::Text;
 
 /// Index of a table in [`Plan::tables`].
@@ -82,17 +83,6 @@ pub struct Key {
     pub valid_regexp: Option<Regex>,
     /// Values that never identify, compared whole after normalization, besides the defaults.
     pub invalid_texts: Vec<Text>,
-}
-
-/// One step of `normalize`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Normalize {
-    /// Leading and trailing white space goes.
-    Trim,
-    /// Lower case.
-    Lower,
-    /// Upper case.
-    Upper,
 }
 
 /// A monitored table.
