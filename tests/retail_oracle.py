@@ -43,7 +43,7 @@ def read_events(path: Path) -> list[Event]:
         return [json.loads(line) for line in lines]
 
 
-# ------------------------------------------------------------------------- JavaScript's arithmetic
+# ------------------------------------------------------------------ JavaScript's arithmetic
 
 
 def js_round(number: float) -> int:
@@ -78,7 +78,7 @@ def data(**entries: Any) -> dict[str, Any]:
     return {name: value for name, value in entries.items() if not isinstance(value, Absent)}
 
 
-# ------------------------------------------------------------------------- attributes, page 4.2
+# ------------------------------------------------------------------ attributes, page 4.2
 
 
 @dataclass
@@ -181,13 +181,13 @@ class Counter:
         return sum(amount for _, amount in self.amounts)
 
     def window(self, days: int, now: int) -> int:
-        """The last 60 epoch-aligned buckets of a sixtieth of the window, the current one included."""
+        """The last 60 epoch-aligned buckets, sixtieths of the window, the current one included."""
         bucket = days * DAY_MS // BUCKETS
         oldest = now // bucket - BUCKETS + 1
         return sum(amount for time, amount in self.amounts if time // bucket >= oldest)
 
 
-# ------------------------------------------------------------------------- the profile of retail.yaml
+# ------------------------------------------------------------------ the profile of retail.yaml
 
 
 @dataclass
@@ -288,7 +288,7 @@ def is_purchase(event: Event) -> bool:
     return purchase
 
 
-# ------------------------------------------------------------------------- the offers of retail.yaml
+# ------------------------------------------------------------------ the offers of retail.yaml
 
 
 def offers(event: Event, profile: Profile, now: int) -> Offers:
@@ -399,7 +399,7 @@ def any_line(event: Event, read: Read) -> Given:
     return data(units=read["units"], largest_line=read.get("largest_line", ABSENT))
 
 
-# ------------------------------------------------------------------------- the shop
+# ------------------------------------------------------------------ the shop
 
 
 class Shop:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 import retail_oracle as oracle
 from p13n import Reactor
 from retail_oracle import Event, Offers, Shop
