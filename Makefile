@@ -102,6 +102,10 @@ bench: .make/release  ## All benches; prints one table, writes benches/results/
 docs: develop  ## Run every example of README and docs/, check their links
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
+.PHONY: map
+map:  ## Write the map of source files into rust/README.md
+	$(PYTHON) tests/source_map.py .
+
 .PHONY: lock
 lock:  ## Resolve the newest allowed versions into requirements-dev.lock
 	rm -rf .make/lock-venv
