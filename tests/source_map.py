@@ -26,8 +26,9 @@ def opening(path: Path) -> str:
 def with_map(text: str, root: Path) -> str:
     """The text with the map between its marks made anew."""
     rust = root / "rust"
-    files = sorted(rust.rglob("*.rs"), key=lambda path: (len(path.parts) > 2, path.as_posix()))
-    rows = [f"| `{path.relative_to(rust).as_posix()}` | {opening(path)} |\n" for path in files]
+    files = sorted(path.relative_to(rust) for path in rust.rglob("*.rs"))
+    files.sort(key=lambda file: len(file.parts) > 1)
+    rows = [f"| `{file.as_posix()}` | {opening(rust / file)} |\n" for file in files]
     table = "| File | What |\n|---|---|\n" + "".join(rows).replace("||", "\\|\\|")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]

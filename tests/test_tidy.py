@@ -138,7 +138,8 @@ def test_in_python_only_the_package_itself_imports_the_binary() -> None:
     package = ROOT / "python" / "p13n"
     others = [path for path in tracked(".py") if path != package / "__init__.py"]
     assert (
-        found(r"^\s*(from|import)\s+(p13n\._core|\._core)\b|from p13n import _core", others) == []
+        found(r"^\s*(from|import)\s+(p13n)?\._core\b|^\s*from p13n import .*\b_core\b", others)
+        == []
     )
 
 
@@ -155,8 +156,9 @@ def test_no_line_is_longer_than_100_characters() -> None:
 
 
 def test_nothing_is_left_for_later() -> None:
-    marks = ["TODO", "FIXME", "XXX", "todo!", "unimplemented!", "NotImplementedError"]
-    assert found("|".join(rf"\b{mark}" for mark in marks), sources()) == []
+    # Each word is broken by a class, so that this line is not its own find.
+    words = r"TO[D]O|FIX[M]E|XX[X]|NotImplemented[E]rror|todo[!]|unimplemented[!]"
+    assert found(rf"\b(?:{words})", sources()) == []
 
 
 def test_punctuation_is_ascii() -> None:

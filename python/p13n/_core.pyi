@@ -209,8 +209,8 @@ class Reactor:
         """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `errors`, `ignored_identifiers`, `unrouted`, `log` (bytes, segments, lsn, synced_lsn, syncs),
-        `recovery` (events, ms, torn_bytes)."""
+        `errors`, `ignored_identifiers`, `unrouted`, `log` (bytes, segments, lsn, synced_lsn,
+        syncs), `recovery` (events, ms, torn_bytes)."""
     def state_hash(self) -> str:
         """The canonical hash of the state (5.7), 32 hex digits."""
     def close(self) -> None:
