@@ -133,17 +133,20 @@ help:  ## This list
 
 # ---------------------------------------------------------------- set-up, remembered in .make/
 
+SAY_NO = { printf 'p13n: %s\n' "$(1)" >&2; exit 1; }
+
 .make/tools:
-	@command -v $(PYTHON) >/dev/null || { echo "p13n: python3 (3.11 or newer) is needed; set PYTHON=…" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null \
+	  || $(call SAY_NO,Python 3.11 or newer is needed (make PYTHON=... names another one))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "p13n: $(PYTHON) is $$($(PYTHON) -V), but 3.11 or newer is needed; set PYTHON=…" >&2; exit 1; }
+	  || $(call SAY_NO,$(PYTHON) is too old: 3.11 or newer is needed (make PYTHON=...))
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
-	  || { echo "p13n: $(PYTHON) cannot make virtual environments (no ensurepip); on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	@command -v cargo >/dev/null || { echo "p13n: cargo (Rust 1.95 or newer) is needed" >&2; exit 1; }
+	  || $(call SAY_NO,$(PYTHON) lacks venv and ensurepip (on Debian: apt-get install python3-venv))
+	@command -v cargo >/dev/null || $(call SAY_NO,cargo is needed (Rust 1.95 or newer))
 	@mkdir -p .make && touch $@
 
 .make/node: .make/tools
-	@command -v node >/dev/null || { echo "p13n: node is needed to compute golden expectations" >&2; exit 1; }
+	@command -v node >/dev/null || $(call SAY_NO,node is needed to compute golden expectations)
 	@touch $@
 
 .make/venv: .make/tools requirements-dev.lock
