@@ -35,7 +35,7 @@ class EvaluationError(P13nError):
     span: tuple[int, int]
 
 class BadEvent(P13nError):
-    """An event is not acceptable (1.3); `code` is 3004. `detail` never echoes the event's values."""
+    """An event is not acceptable (1.3), `code` is 3004; `detail` never echoes its values."""
 
     code: int
     detail: str
@@ -72,7 +72,7 @@ class Locked(LogError):
     directory: str
 
 class NotDurable(LogError):
-    """Not durable within `commit_timeout_ms`: the event may be stored; a retry with its uuid is safe."""
+    """Not durable within `commit_timeout_ms`: it may be stored; a retry with its uuid is safe."""
 
 @final
 class Diagnostic:
@@ -208,9 +208,9 @@ class Reactor:
         that is not configured or not exactly one keyword.
         """
     def stats(self) -> dict[str, Any]:
-        """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`, `errors`,
-        `ignored_identifiers`, `unrouted`, `log` (bytes, segments, lsn, synced_lsn, syncs),
-        `recovery` (events, ms, torn_bytes)."""
+        """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
+        `errors`, `ignored_identifiers`, `unrouted`, `log` (bytes, segments, lsn, synced_lsn,
+        syncs), `recovery` (events, ms, torn_bytes)."""
     def state_hash(self) -> str:
         """The canonical hash of the state (5.7), 32 hex digits."""
     def close(self) -> None:
