@@ -202,9 +202,9 @@ def _replace(directory: Path, keys: list[Key]) -> None:
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, directory / FILE_NAME)
+        Path(temporary).replace(directory / FILE_NAME)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink()
         raise
     parent = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -97,7 +97,7 @@ def serve(
 ) -> None:
     """Serve reactors over HTTP until SIGTERM or Ctrl-C.
 
-    Standard output says where it listens (`data=http://...`), then when it is ready.
+    Once events are served, one line on standard output says where: `data=http://... admin=...`.
     SIGTERM answers what is in flight, syncs the log and exits 0.
 
     Examples:

@@ -1,7 +1,6 @@
 """What `p13n demo` serves: the packaged examples, and their real events shifted to end now.
 
-The wheel carries the examples as `p13n/examples`; in a source tree they are read from where they
-are written, `examples/` beside `python/`.
+The package carries the examples, in a source tree as in a wheel.
 """
 
 import gzip
@@ -20,13 +19,8 @@ _TOKEN_TEXT = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 
 def examples_directory() -> Path:
-    """Where the examples are. Raises FileNotFoundError."""
-    packaged = Path(str(resources.files("p13n"))) / "examples"
-    source_tree = Path(__file__).resolve().parents[3] / "examples"
-    for directory in (packaged, source_tree):
-        if (directory / RETAIL).is_file():
-            return directory
-    raise FileNotFoundError(f"The examples are missing from this installation: {packaged}")
+    """Where the examples are."""
+    return Path(str(resources.files("p13n"))) / "examples"
 
 
 def shift_to_end_at(sample: Path, target: Path, end_s: int) -> tuple[int, int]:

@@ -38,6 +38,8 @@ from p13n.settings import Settings
 
 # After the log has failed the process has one second; this much of it lets the answers leave.
 _LAST_ANSWERS_S = 0.2
+# A recovery that is quicker is not worth a line.
+_QUIET_RECOVERY_S = 1.0
 
 
 def serve(settings: Settings, on_ready: Callable[[int], None] | None = None) -> ExitCode:
@@ -82,13 +84,11 @@ async def _run(
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, (data_socket, admin_socket), strict=True)
     ]
-    port: int = data_socket.getsockname()[1]
-    print(_listening_line(settings, data_socket, admin_socket), flush=True)
-    await _until_ready(service)
+    await _until_ready(service, f"{_url(admin_socket)}/readyz")
     if service.recovered.is_set():
-        print(_ready_line(service), flush=True)
+        print(_start_up_line(service, data_socket, admin_socket), flush=True)
         if on_ready is not None:
-            on_ready(port)
+            on_ready(int(data_socket.getsockname()[1]))
     await service.stopping.wait()
     if service.exit_code is ExitCode.LOG_FAILED or service.recovering():
         # A failed disk may hang whoever touches it, and recovery cannot be interrupted; the log
@@ -102,13 +102,17 @@ async def _run(
     return service.exit_code
 
 
-async def _until_ready(service: Service) -> None:
+async def _until_ready(service: Service, probe: str) -> None:
     """Until recovery is done or the process stops, whichever comes first."""
     waits = [
         asyncio.create_task(service.recovered.wait()),
         asyncio.create_task(service.stopping.wait()),
     ]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    first = asyncio.FIRST_COMPLETED
+    done, _ = await asyncio.wait(waits, timeout=_QUIET_RECOVERY_S, return_when=first)
+    if not done:
+        say(f"Recovering from the log; {probe} says when it is done.")
+        await asyncio.wait(waits, return_when=first)
     for wait in waits:
         wait.cancel()
 
@@ -159,23 +163,22 @@ async def _not_found(_request: Request, _error: Exception) -> Response:
     return failure_response(NOT_FOUND)
 
 
-def _listening_line(
-    settings: Settings, data_socket: socket.socket, admin_socket: socket.socket
+def _start_up_line(
+    service: Service, data_socket: socket.socket, admin_socket: socket.socket
 ) -> str:
-    return (
-        f"p13n {__version__} listening data={_url(data_socket)} admin={_url(admin_socket)} "
-        f"sync={settings.sync} clock={settings.clock} pid={os.getpid()}"
-    )
-
-
-def _ready_line(service: Service) -> str:
+    """Everything that a script needs to know, as `name=value`; printed once events are served."""
     recovery = [served.reactor.stats()["recovery"] for served in service.gate.served]
-    events = sum(one["events"] for one in recovery)
-    duration_ms = sum(one["ms"] for one in recovery)
-    return (
-        f"p13n {__version__} ready reactors={len(recovery)} "
-        f"recovered_events={events} recovery_ms={duration_ms:.0f}"
-    )
+    facts = {
+        "data": _url(data_socket),
+        "admin": _url(admin_socket),
+        "sync": service.settings.sync,
+        "clock": service.settings.clock,
+        "reactors": len(recovery),
+        "recovered_events": sum(one["events"] for one in recovery),
+        "recovery_ms": round(sum(one["ms"] for one in recovery)),
+        "pid": os.getpid(),
+    }
+    return f"p13n {__version__} serves " + " ".join(f"{k}={v}" for k, v in facts.items())
 
 
 def _url(listener: socket.socket) -> str:
