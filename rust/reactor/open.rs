@@ -199,7 +199,7 @@ impl Reactor {
         let mut replay = Replay::default();
         let mut answer = Vec::new();
         let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::new(RealDisk))?;
-        let fed = reader.for_each(|record| -> Result<(), Refused> {
+        let fed = reader.records(|record| -> Result<(), Refused> {
             if record.kind != KIND_EVENT {
                 return replay.record(&reactor, &record);
             }
