@@ -176,7 +176,7 @@ impl Reactor {
     pub fn personalize(
         &self,
         request: &Request<'_>,
-        take: &mut dyn FnMut(&Published) -> Result<Taken>,
+        take: &mut dyn FnMut(&Arc<Published>) -> Result<Taken>,
         out: &mut Vec<u8>,
     ) -> Result<Receipt> {
         loop {
@@ -199,7 +199,7 @@ impl Reactor {
     /// As [`Reactor::personalize`].
     pub fn personalize_json(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<Receipt> {
         let mut take =
-            |published: &Published| Taken::from_json(request.body, &published.shape);
+            |published: &Arc<Published>| Taken::from_json(request.body, &published.shape);
         self.personalize(request, &mut take, out)
     }
 

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -22,7 +23,7 @@ use crate::error::{Error, ErrorKind};
 use crate::log::SyncPolicy;
 use crate::reactor::ingest::{FileLines, IngestReport};
 use crate::reactor::read::ProfileReading;
-use crate::reactor::{Options, Reactor, Receipt, Request, is_table_name};
+use crate::reactor::{Options, Published, Reactor, Receipt, Request, is_table_name};
 use crate::value::Value;
 
 /// Events that bulk calls take over from Python at a time.
@@ -254,7 +255,8 @@ impl PyReactor {
     ) -> PyResult<(Bound<'py, PyBytes>, u64, u64)> {
         let request = Request { answer_bytes_max, ..Request::new(database, table, body) };
         ANSWER.with_borrow_mut(|out| {
-            let mut take = |published: &_| self.names.take(published, event, body);
+            let mut take =
+                |published: &Arc<Published>| self.names.take(published, event, body);
             let receipt = self.core.personalize(&request, &mut take, out)?;
             Ok((PyBytes::new(py, out), receipt.lsn, self.core.wait_lsn(&receipt)))
         })
