@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Log(log::Error),
     /// The log failed or was closed; every later call says so, too.
     Stopped(log::Failure),
+    /// A record cannot be replayed by this release; the sentence says which and why.
+    Replay(String),
     /// Not durable in time; the event may be stored.
     NotDurable,
     /// A caller's argument is wrong.
@@ -112,7 +114,7 @@ impl fmt::Display for Error {
             ErrorKind::NotDurable => {
                 f.write_str("not durable in time; the event may be stored, retry with its uuid")
             }
-            ErrorKind::Argument(message) => f.write_str(message),
+            ErrorKind::Argument(message) | ErrorKind::Replay(message) => f.write_str(message),
             ErrorKind::Panic(phase) => write!(f, "a bug of p13n: {phase} panicked"),
         }
     }

@@ -7,9 +7,8 @@
 use crate::config::plan::{Key, Plan};
 use crate::error::Error;
 use crate::profile::Identifier;
-use crate::profile::identity::{self, Ignored};
-use crate::value::json::{self, FieldNames};
-use crate::value::{Text, Value};
+use crate::profile::identity::{self, Refusal};
+use crate::value::{FieldIndex, JsonError, Text, Value, take_fields, take_fields_and_whole};
 
 /// Levels of nesting; the event itself is the first.
 pub const DEPTH_MAX: usize = 64;
@@ -21,7 +20,8 @@ pub const TIME_S_MAX: i64 = 253_402_300_799;
 /// Which top-level fields are taken from a body: the plan's, then `time` and `uuid`.
 #[derive(Debug)]
 pub struct EventShape {
-    names: FieldNames,
+    names: Vec<Text>,
+    index: FieldIndex,
     fields: usize,
     time: usize,
     uuid: usize,
@@ -40,12 +40,13 @@ impl EventShape {
             })
         };
         let (time, uuid) = (position("time"), position("uuid"));
-        Self { names: FieldNames::new(names), fields, time, uuid, whole: plan.fields.needs_whole() }
+        let index = FieldIndex::new(&names);
+        Self { names, index, fields, time, uuid, whole: plan.fields.needs_whole() }
     }
 
     /// Names of the fields to take, by index.
     pub fn names(&self) -> &[Text] {
-        self.names.names()
+        &self.names
     }
 
     /// Whether the event is read as an object, too.
@@ -70,11 +71,11 @@ impl Taken {
     /// `BadEvent` when the body is not one acceptable JSON object.
     pub fn from_json(body: &[u8], shape: &EventShape) -> Result<Self, Error> {
         let mut taken = Self::default();
-        json::take_fields(body, &shape.names, &mut taken.values)
-            .map_err(|error| Error::bad_event(error.to_string()))?;
         if shape.whole {
-            taken.whole =
-                json::parse_json(body).map_err(|error| Error::bad_event(error.to_string()))?;
+            taken.whole = take_fields_and_whole(body, &shape.index, &mut taken.values)
+                .map_err(not_an_event)?;
+        } else {
+            take_fields(body, &shape.index, &mut taken.values).map_err(not_an_event)?;
         }
         Ok(taken)
     }
@@ -94,7 +95,7 @@ pub struct Event {
     /// Usable identifiers, strongest first.
     pub identifiers: Vec<Identifier>,
     /// Keys whose value was not usable, and why; absent ones are not listed.
-    pub ignored: Vec<(u16, Ignored)>,
+    pub ignored: Vec<(u16, Refusal)>,
 }
 
 impl Event {
@@ -109,10 +110,10 @@ impl Event {
         let mut identifiers = Vec::with_capacity(plan.keys.len().min(4));
         let mut ignored = Vec::new();
         for (key, &field) in plan.keys.iter().zip(&plan.key_fields) {
-            match usable(key, &fields[field as usize]) {
-                None => {}
-                Some(Ok(value)) => identifiers.push(Identifier { key: key.id, value }),
-                Some(Err(reason)) => ignored.push((key.id, reason)),
+            match identifying(key, &fields[field as usize]) {
+                Ok(value) => identifiers.push(Identifier { key: key.id, value }),
+                Err(Refusal::Absent) => {}
+                Err(reason) => ignored.push((key.id, reason)),
             }
         }
         fields.truncate(shape.fields);
@@ -131,19 +132,20 @@ impl Event {
             let mut entries = object.entries().to_vec();
             entries.push((Text::new("time"), Value::Number(time_s as f64)));
             entries.push((Text::new("uuid"), Value::String(uuid_text(uuid))));
-            self.whole = Value::from_entries(entries);
+            self.whole = Value::object(entries);
         }
     }
 }
 
-/// An identifier's normalized value; `None` when the event does not have the key.
-fn usable(key: &Key, value: &Value) -> Option<Result<Text, Ignored>> {
-    if matches!(value, Value::Undefined) {
-        return None;
-    }
-    Some(identity::usable(value, &key.normalize, &key.invalid_texts, |text| {
+/// An identifier's normalized value.
+fn identifying(key: &Key, value: &Value) -> Result<Text, Refusal> {
+    identity::identifying_text(value, &key.normalize, &key.invalid_texts, |text| {
         key.valid_regexp.as_ref().is_none_or(|pattern| pattern.is_match(text))
-    }))
+    })
+}
+
+fn not_an_event(error: JsonError) -> Error {
+    Error::bad_event(error.to_string())
 }
 
 fn time_s(value: &Value) -> Result<Option<i64>, Error> {

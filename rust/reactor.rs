@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod counters;
+pub mod ingest;
 pub mod open;
 pub mod read;
 pub mod scope;
@@ -31,12 +32,14 @@ use self::apply::{Bench, Facts, Trouble};
 use self::counters::Counters;
 use self::scope::EventScope;
 use crate::clock::{Clock, ClockMode};
+use crate::config::Numbers;
 use crate::config::plan::{AttributeId, Plan, TableId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, EventShape, Taken};
 use crate::expr::{EvalErrorKind, Fuel, Vm};
 use crate::log::{Log, SyncPolicy};
 use crate::offer::{self, Answer, EventId};
+use crate::profile::identity::Refusal;
 use crate::profile::{AttributeSpec, Change, Locked, Moment, Outcome, Profile, Rejected, Rid, Store};
 use crate::record::{EventRecord, KIND_EVENT, RecordedOutcome, SourceLine};
 use crate::value::Text;
@@ -83,6 +86,8 @@ pub struct Reactor {
     clock: Clock,
     secret: Secret,
     counters: Counters,
+    /// Numbers of keys and attributes, given once a name.
+    numbers: Mutex<Numbers>,
     /// For each table and file, the last line dealt with.
     lines: Mutex<HashMap<FileKey, u64>>,
     sync: SyncPolicy,
@@ -155,10 +160,9 @@ thread_local! {
 /// An event's verdict and changes, computed beside the state.
 struct Computed {
     now_ms: i64,
-    uuid: [u8; 16],
     outcome: RecordedOutcome,
     rid: Option<Rid>,
-    change: Option<Change>,
+    change: Change,
 }
 
 impl Reactor {
@@ -172,7 +176,7 @@ impl Reactor {
     pub fn personalize(
         &self,
         request: &Request<'_>,
-        take: &mut dyn FnMut(&Published) -> Result<Taken>,
+        take: &mut dyn FnMut(&Arc<Published>) -> Result<Taken>,
         out: &mut Vec<u8>,
     ) -> Result<Receipt> {
         loop {
@@ -195,7 +199,7 @@ impl Reactor {
     /// As [`Reactor::personalize`].
     pub fn personalize_json(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<Receipt> {
         let mut take =
-            |published: &Published| Taken::from_json(request.body, &published.shape);
+            |published: &Arc<Published>| Taken::from_json(request.body, &published.shape);
         self.personalize(request, &mut take, out)
     }
 
@@ -216,8 +220,15 @@ impl Reactor {
         let room = HEAD_BYTES + request.body.len() * (1 + TAKEN_BYTES_PER_BODY_BYTE);
         let reservation = self.log.reserve(room).map_err(|_| Error::from(ErrorKind::Busy))?;
         let dedup = event.uuid.map(|uuid| self.secret.dedup(&uuid));
-        let identifiers = if table.is_some() { event.identifiers.as_slice() } else { &[] };
-        let mut locked = self.store.lock(dedup, identifiers);
+        let identifiers = std::mem::take(&mut event.identifiers);
+        let linking = if table.is_some() { identifiers.as_slice() } else { &[] };
+        // Made before the locks, for an id's hash picks the shard that a new profile goes to.
+        let uuid = event
+            .uuid
+            .or(request.uuid)
+            .unwrap_or_else(|| self.secret.uuid_v7(self.clock.server_ms()));
+        let newcomer = Rid::new(0, self.secret.rid_hash(&uuid));
+        let mut locked = self.store.lock(dedup, linking, newcomer);
         if !Arc::ptr_eq(published, &self.published.load()) {
             return Ok(None);
         }
@@ -231,13 +242,13 @@ impl Reactor {
         }
 
         let computed = catch_unwind(AssertUnwindSafe(|| {
-            self.compute(published, table, &mut event, request, &locked, scratch)
+            self.compute(published, table, &mut event, &uuid, request, &locked, scratch)
         }))
         .map_err(|_| {
             scratch.vm = Vm::default();
             Error::from(ErrorKind::Panic("computing an event"))
         })?;
-        let Computed { now_ms, uuid, outcome, rid, change } = computed;
+        let Computed { now_ms, outcome, rid, change } = computed;
 
         scratch.head.clear();
         EventRecord {
@@ -250,8 +261,8 @@ impl Reactor {
             uuid,
             database: request.database,
             table: request.table,
-            identifiers: &event.identifiers,
-            ignored: &event.ignored,
+            identifiers: &identifiers,
+            ignored: &ignored(&event),
             outcome: &outcome,
             events: &scratch.matched,
             taken: &event.fields,
@@ -263,11 +274,16 @@ impl Reactor {
         let lsn = self.log.append(reservation, KIND_EVENT, &[&scratch.head, request.body])?;
 
         let installing = AbortOnUnwind;
-        locked.install(change, now_ms, lsn);
-        self.remember_line(request);
+        locked.install(change, lsn);
+        if let Some(source) = request.source {
+            self.remember_line(request.database, request.table, source);
+        }
         std::mem::forget(installing);
 
         self.counters.events.add(1);
+        for (key, reason) in &event.ignored {
+            scratch.troubles.push(Trouble::Identifier(*key, *reason));
+        }
         if table.is_none() {
             self.counters.unrouted.add(1);
         }
@@ -284,40 +300,32 @@ impl Reactor {
         published: &Published,
         table: Option<TableId>,
         event: &mut Event,
+        uuid: &[u8; 16],
         request: &Request<'_>,
         locked: &Locked<'_>,
         scratch: &mut Scratch,
     ) -> Computed {
         let plan = &published.plan;
         let now_ms = self.clock.tick(event.time_s, request.now_ms, true);
-        let uuid = event.uuid.or(request.uuid).unwrap_or_else(|| self.secret.uuid_v7(now_ms));
-        event.fill(&published.shape, event.time_s.unwrap_or(now_ms.div_euclid(1_000)), &uuid);
-        let facts = Facts {
-            fields: &event.fields,
-            whole: &event.whole,
-            moment: Moment::of_event(event.time_s, now_ms, plan.clock_skew_ms),
-        };
+        event.fill(&published.shape, event.time_s.unwrap_or(now_ms.div_euclid(1_000)), uuid);
+        let moment = Moment::of_event(event.time_s, now_ms, plan.clock_skew_ms);
+        let facts = Facts { fields: &event.fields, whole: &event.whole, moment };
         let mut fuel = Fuel::request();
         let mut bench =
             Bench { vm: &mut scratch.vm, fuel: &mut fuel, troubles: &mut scratch.troubles };
         scratch.matched.clear();
-        let Some(table) = table else {
-            let outcome = RecordedOutcome::Nobody;
-            return Computed { now_ms, uuid, outcome, rid: None, change: None };
-        };
-        let table = &plan.tables[usize::from(table)];
-        apply::match_events(plan, table, &facts, &mut bench, &mut scratch.matched);
-        let newcomer = Rid::new(now_ms, self.secret.rid_hash(&uuid));
-        let outcome = locked.outcome(newcomer);
-        let mut draft = locked.draft(&outcome, now_ms, |id| published.spec(id));
-        apply::apply_rules(plan, &scratch.matched, &facts, &mut draft, &mut bench);
-        Computed {
-            now_ms,
-            uuid,
-            rid: outcome.rid(),
-            outcome: recorded(&outcome),
-            change: Some(draft.finish()),
+        if let Some(table) = table {
+            let table = &plan.tables[usize::from(table)];
+            apply::match_events(plan, table, &facts, &mut bench, &mut scratch.matched);
         }
+        let mut draft = locked
+            .draft(locked.decide(now_ms), moment, |id| published.spec(id))
+            .expect("an outcome decided under these locks fits them");
+        if table.is_some() {
+            apply::apply_rules(plan, &scratch.matched, &facts, &mut draft, &mut bench);
+        }
+        let outcome = recorded(draft.outcome());
+        Computed { now_ms, outcome, rid: draft.rid(), change: draft.finish() }
     }
 
     /// A repeat: the offers for the profile as it now stands; nothing is stored or counted twice.
@@ -351,8 +359,7 @@ impl Reactor {
             let table = &plan.tables[usize::from(table)];
             apply::match_events(plan, table, &facts, &mut bench, &mut scratch.matched);
         }
-        let strongest = locked.held().iter().flatten().next();
-        let profile = strongest.and_then(|rid| locked.profile(*rid));
+        let profile = locked.strongest_profile();
         self.decide(published, profile, event, now_ms, request, scratch, out)
     }
 
@@ -447,9 +454,8 @@ impl Reactor {
         Ok(self.log.close()?)
     }
 
-    fn remember_line(&self, request: &Request<'_>) {
-        let Some(source) = request.source else { return };
-        let key = (Text::new(request.database), Text::new(request.table), source.file);
+    fn remember_line(&self, database: &str, table: &str, source: SourceLine) {
+        let key = (Text::new(database), Text::new(table), source.file);
         let mut lines = self.lines.lock();
         let last = lines.entry(key).or_default();
         *last = source.line.max(*last);
@@ -473,6 +479,12 @@ impl Reactor {
                 }
                 Trouble::Offer(offer, kind) => {
                     self.counters.errors.add(&plan.offers[offer].name, kind.name());
+                }
+                Trouble::Identifier(key, reason) => {
+                    let key = plan.keys.iter().find(|known| known.id == key);
+                    if let Some(key) = key {
+                        self.counters.ignored.add(&key.name, refusal_name(reason));
+                    }
                 }
                 Trouble::Value(attribute, rejected) => {
                     let reason = rejected_name(rejected);
@@ -502,9 +514,25 @@ pub fn is_table_name(name: &str) -> bool {
         && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_'))
 }
 
+/// Reasons as the record holds them.
+fn ignored(event: &Event) -> Vec<(u16, u8)> {
+    event.ignored.iter().map(|(key, reason)| (*key, *reason as u8)).collect()
+}
+
 fn nobody(plan: &Plan) -> Error {
     let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();
     Error::bad_event(format!("the event has no usable identifier, one of {}", names.join(", ")))
+}
+
+fn refusal_name(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Absent => "absent",
+        Refusal::NotText => "not text",
+        Refusal::Empty => "empty",
+        Refusal::TooLong => "too long",
+        Refusal::Invalid => "invalid text",
+        Refusal::NoMatch => "no match",
+    }
 }
 
 fn rejected_name(rejected: Rejected) -> &'static str {

@@ -35,9 +35,8 @@
 //!   7 u32 count and (text, value) pairs in property order
 //! ```
 
-use std::sync::Arc;
-
-use crate::value::{Object, Text, Value};
+use crate::profile::Identifier;
+use crate::value::{Text, Value};
 
 /// Record kind of an event.
 pub const KIND_EVENT: u8 = 1;
@@ -103,8 +102,8 @@ pub struct EventRecord<'a> {
     pub database: &'a str,
     /// Table.
     pub table: &'a str,
-    /// Usable identifiers: key number and normalized value, strongest first.
-    pub identifiers: &'a [(u16, Text)],
+    /// Usable identifiers, strongest first.
+    pub identifiers: &'a [Identifier],
     /// Key numbers whose value was not usable, and why.
     pub ignored: &'a [(u16, u8)],
     /// Identity's outcome.
@@ -143,7 +142,7 @@ pub struct EventReplay<'a> {
     /// Table.
     pub table: &'a str,
     /// Usable identifiers.
-    pub identifiers: Vec<(u16, Text)>,
+    pub identifiers: Vec<Identifier>,
     /// Key numbers whose value was not usable, and why.
     pub ignored: Vec<(u16, u8)>,
     /// Identity's outcome.
@@ -177,9 +176,9 @@ impl EventRecord<'_> {
         put_text(out, self.database);
         put_text(out, self.table);
         out.push(self.identifiers.len() as u8);
-        for (key, value) in self.identifiers {
-            out.extend_from_slice(&key.to_le_bytes());
-            put_text(out, value);
+        for identifier in self.identifiers {
+            out.extend_from_slice(&identifier.key.to_le_bytes());
+            put_text(out, &identifier.value);
         }
         out.push(self.ignored.len() as u8);
         for (key, reason) in self.ignored {
@@ -220,7 +219,7 @@ impl<'a> EventReplay<'a> {
         let database = bytes.text()?;
         let table = bytes.text()?;
         let identifiers = (0..bytes.u8()?)
-            .map(|_| Ok((bytes.u16()?, Text::new(bytes.text()?))))
+            .map(|_| Ok(Identifier { key: bytes.u16()?, value: Text::new(bytes.text()?) }))
             .collect::<Result<_, BadRecord>>()?;
         let ignored = (0..bytes.u8()?)
             .map(|_| Ok((bytes.u16()?, bytes.u8()?)))
@@ -441,14 +440,14 @@ impl<'a> Bytes<'a> {
             6 => {
                 let count = self.u32()?;
                 let items = (0..count).map(|_| self.value(depth + 1)).collect::<Result<_, _>>()?;
-                Value::Array(Arc::new(items))
+                Value::array(items)
             }
             7 => {
                 let count = self.u32()?;
                 let entries = (0..count)
                     .map(|_| Ok((Text::new(self.text()?), self.value(depth + 1)?)))
                     .collect::<Result<_, BadRecord>>()?;
-                Value::Object(Arc::new(Object::from_entries(entries)))
+                Value::object(entries)
             }
             _ => return Err(BadRecord("a value's tag is unknown")),
         })

@@ -21,7 +21,7 @@ pub type KeyId = u16;
 pub type AttributeId = u16;
 
 /// One published configuration, compiled.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     /// Number of the publish, from 1; 0 before it is published.
     pub number: u32,

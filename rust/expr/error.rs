@@ -36,6 +36,20 @@ pub enum EvalErrorKind {
     Limit,
 }
 
+impl EvalErrorKind {
+    /// Its name: JavaScript's class, or the limit's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Type => "TypeError",
+            Self::Range => "RangeError",
+            Self::Syntax => "SyntaxError",
+            Self::Uri => "URIError",
+            Self::Fuel => "Fuel",
+            Self::Limit => "Limit",
+        }
+    }
+}
+
 /// What an expression threw.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]

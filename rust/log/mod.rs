@@ -6,6 +6,7 @@ pub mod limits;
 pub mod lock;
 pub mod manifest;
 mod queue;
+pub mod reader;
 pub mod recovery;
 mod scan;
 pub mod segment;
@@ -13,6 +14,7 @@ pub mod storage;
 pub mod writer;
 
 pub use error::{Busy, Error, Failed, Failure, FailureKind, ReplayError, WaitError};
+pub use reader::{Reader, SegmentSummary, Summary};
 pub use recovery::{Options, Recovery, Replayed, SyncPolicy};
 pub use writer::{Log, Reservation, Stats};
 

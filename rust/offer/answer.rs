@@ -1,6 +1,7 @@
 //! Answer: the object of page 1.4, written straight into bytes.
 
-use crate::value::{Object, json};
+use crate::value::json::{write_json, write_string};
+use crate::value::Value;
 
 /// An answer being written into a reused buffer.
 #[derive(Debug)]
@@ -23,7 +24,8 @@ impl<'a> Answer<'a> {
     }
 
     /// Adds an offer; one that does not fit any more ends the answer before it.
-    pub fn offer(&mut self, name: &str, attributes: &Object) {
+    pub fn offer(&mut self, name: &str, attributes: &Value) {
+        debug_assert!(matches!(attributes, Value::Object(_)), "attributes are always an object");
         if self.cut {
             return;
         }
@@ -31,9 +33,9 @@ impl<'a> Answer<'a> {
         if self.offers > 0 {
             self.out.push(b',');
         }
-        json::write_string(name, self.out);
+        write_string(name, self.out);
         self.out.extend_from_slice(br#":{"attributes":"#);
-        json::write_object(attributes, self.out);
+        write_json(attributes, self.out);
         self.out.push(b'}');
         if self.bytes_max > 0 && self.out.len() + CLOSE.len() > self.bytes_max {
             self.out.truncate(whole);
@@ -53,10 +55,14 @@ impl<'a> Answer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::{Text, Value};
+    use crate::value::Text;
 
-    fn status(value: &str) -> Object {
-        Object::from_entries(vec![(Text::new("status"), Value::String(Text::new(value)))])
+    fn status(value: &str) -> Value {
+        Value::object(vec![(Text::new("status"), Value::text(value))])
+    }
+
+    fn nothing() -> Value {
+        Value::object(Vec::new())
     }
 
     #[test]
@@ -71,7 +77,7 @@ mod tests {
         let mut out = Vec::new();
         let mut answer = Answer::start(&mut out, 0);
         answer.offer("b\"", &status("high"));
-        answer.offer("a", &Object::default());
+        answer.offer("a", &nothing());
         assert_eq!(answer.finish(), (2, false));
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
@@ -86,8 +92,8 @@ mod tests {
         for (bytes_max, offers) in [(full, 2), (full - 1, 1)] {
             let mut out = Vec::new();
             let mut answer = Answer::start(&mut out, bytes_max);
-            answer.offer("a", &Object::default());
-            answer.offer("b", &Object::default());
+            answer.offer("a", &nothing());
+            answer.offer("b", &nothing());
             assert_eq!(answer.finish(), (offers, offers < 2));
             assert!(out.len() <= bytes_max);
             assert!(serde_json::from_slice::<serde_json::Value>(&out).is_ok());

@@ -87,11 +87,11 @@ pub fn decide<S: RuleScope>(
         let Some(rule) = winner else { continue };
         let data = rule.data.evaluate(vm, scope, &mut fuel, &mut count);
         match data {
-            Ok(Value::Object(data)) => answer.offer(&offer.name, &data),
-            Ok(_) => answer.offer(&offer.name, &Default::default()),
+            Ok(data @ Value::Object(_)) => answer.offer(&offer.name, &data),
+            Ok(_) => answer.offer(&offer.name, &Value::object(Vec::new())),
             Err(error) => {
                 count(error);
-                answer.offer(&offer.name, &Default::default());
+                answer.offer(&offer.name, &Value::object(Vec::new()));
             }
         }
     }

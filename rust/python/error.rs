@@ -1,13 +1,14 @@
 //! Errors: the exception tree, and the one conversion from our errors to Python's.
 
 use pyo3::create_exception;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::diagnostic::PyDiagnostic;
 use crate::error::{Error, ErrorKind};
-use crate::expr::{CompileError as ExprCompileError, EvalError, EvalErrorKind};
+use crate::expr::{CompileError as ExprCompileError, EvalError};
 use crate::log;
 
 create_exception!(p13n._core, P13nError, PyException, "Base of every error that p13n raises.");
@@ -70,6 +71,12 @@ impl From<Error> for PyErr {
                 with(py, error, list.map(|list| ("diagnostics", list.into_any())))
             }
             ErrorKind::Log(error) => log_error(py, message, error),
+            ErrorKind::Stopped(failure) if failure.kind == log::FailureKind::DiskFull => {
+                coded(py, DiskFull::new_err(message), CODE_NOT_STORED, None)
+            }
+            ErrorKind::Stopped(_) | ErrorKind::Replay(_) => {
+                coded(py, LogError::new_err(message), CODE_NOT_STORED, None)
+            }
         })
     }
 }
@@ -102,14 +109,7 @@ pub fn compile_error(py: Python<'_>, error: &ExprCompileError) -> PyErr {
 
 /// An evaluation error with its attributes.
 pub fn evaluation_error(py: Python<'_>, error: &EvalError) -> PyErr {
-    let kind = match error.kind {
-        EvalErrorKind::Type => "TypeError",
-        EvalErrorKind::Range => "RangeError",
-        EvalErrorKind::Syntax => "SyntaxError",
-        EvalErrorKind::Uri => "URIError",
-        EvalErrorKind::Fuel => "Fuel",
-        EvalErrorKind::Limit => "Limit",
-    };
+    let kind = error.kind.name();
     let raised = EvaluationError::new_err(format!("{kind}: {error}"));
     let raised = set(py, raised, "kind", kind);
     let raised = set(py, raised, "message", error.message.as_str());

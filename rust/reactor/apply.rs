@@ -7,9 +7,10 @@
 //! Any change of what this computes raises `record::APPLY_EPOCH`.
 
 use super::scope::{EventScope, ProfileView};
-use crate::config::plan::{Action, Attribute, AttributeRule, Plan, Table};
+use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Template, Vm};
 use crate::offer::EventId;
+use crate::profile::identity::Refusal;
 use crate::profile::{Draft, Moment, Operation, Rejected};
 use crate::value::Value;
 
@@ -24,6 +25,8 @@ pub enum Trouble {
     Value(usize, Rejected),
     /// `each` of a rule of the attribute at this position was no list.
     NoList(usize),
+    /// A key's value was not usable; the key by its number.
+    Identifier(u16, Refusal),
     /// A rule of the offer at this position threw.
     Offer(usize, EvalErrorKind),
 }
@@ -129,7 +132,8 @@ fn apply_once(
     }
     let Some(operation) = operation(rule, &scope, bench)? else { return Ok(()) };
     let attribute = &plan.attributes[rule.attribute];
-    if let Err(rejected) = take(draft, attribute, facts.moment, operation, plan.value_bytes_max) {
+    let taken = draft.apply(attribute.id, &attribute.spec, operation, plan.value_bytes_max);
+    if let Err(rejected) = taken {
         bench.troubles.push(Trouble::Value(rule.attribute, rejected));
     }
     Ok(())
@@ -164,17 +168,6 @@ fn operation<P: ProfileView>(
 
 fn is_defined(value: &Value) -> bool {
     !matches!(value, Value::Undefined)
-}
-
-fn take(
-    draft: &mut Draft<'_>,
-    attribute: &Attribute,
-    moment: Moment,
-    operation: Operation,
-    value_bytes_max: usize,
-) -> Result<(), Rejected> {
-    let state = draft.attribute_mut(attribute.id, &attribute.spec);
-    state.apply(&attribute.spec, moment, operation, value_bytes_max)
 }
 
 fn scope<'a, P>(plan: &'a Plan, profile: Option<&'a P>, facts: &Facts<'a>) -> EventScope<'a, P> {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::apply::{self, Bench, Facts};
+use super::apply::{self, Bench, Facts, Trouble};
 use super::counters::Counters;
 use super::{Published, Reactor, Request, Secret, obeyed};
 use crate::clock::{Clock, ClockMode};
@@ -26,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Fuel, Vm};
 use crate::log::storage::RealDisk;
 use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
-use crate::profile::{AttributeSpec, Moment, Rid, Store, store};
+use crate::profile::{AttributeSpec, Diverged, Moment, Rid, Store, store};
 use crate::record::{
     APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
 };
@@ -133,15 +133,15 @@ impl Reactor {
         let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
         let mut reactor = Self::empty(Log::memory().map_err(memory_error)?, secret, options);
         let mut replay = Replay::default();
-        recovery.replay(|record| replay.record(&reactor, &record)).map_err(replay_error)?;
+        let replayed =
+            recovery.replay(|record| replay.record(&reactor, &record)).map_err(replay_error)?;
         reactor.clock.recovered();
-        let started = recovery.start()?;
         reactor.recovery = RecoveryReport {
             events: replay.events,
             ms: begun.elapsed().as_millis() as u64,
-            torn_bytes: started.torn_bytes(),
+            torn_bytes: replayed.torn_bytes,
         };
-        reactor.log = started;
+        reactor.log = recovery.start()?;
         Ok((reactor, replay))
     }
 
@@ -199,7 +199,7 @@ impl Reactor {
         let mut replay = Replay::default();
         let mut answer = Vec::new();
         let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::new(RealDisk))?;
-        let fed = reader.for_each(|record| -> Result<(), Refused> {
+        let fed = reader.records(|record| -> Result<(), Refused> {
             if record.kind != KIND_EVENT {
                 return replay.record(&reactor, &record);
             }
@@ -225,6 +225,8 @@ struct Replay {
     events: u64,
     configurations: u64,
     vm: Vm,
+    /// Counted when the event was live; replay counts nothing again.
+    troubles: Vec<Trouble>,
 }
 
 /// Why a record was not replayed.
@@ -238,6 +240,8 @@ enum Refused {
     Order(u32, u32),
     #[error("its kind {0} is unknown to this release")]
     Kind(u8),
+    #[error(transparent)]
+    Diverged(#[from] Diverged),
     #[error("{0}")]
     Event(#[from] Error),
 }
@@ -272,22 +276,20 @@ impl Replay {
         let outcome = obeyed(&event.outcome);
         let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
         let dedup = event.client_uuid.then(|| reactor.secret.dedup(&event.uuid));
-        let mut locked = reactor.store.lock(dedup, &event.identifiers, newcomer);
-        let change = event.routed.then(|| {
-            let facts = Facts {
-                fields: &event.taken,
-                whole: &event.whole,
-                moment: Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms),
-            };
+        let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
+        let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
+        let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
+        let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
+        if event.routed {
+            let facts = Facts { fields: &event.taken, whole: &event.whole, moment };
             let mut fuel = Fuel::request();
-            let mut troubles = Vec::new();
             let mut bench =
-                Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut troubles };
-            let mut draft = locked.draft(&outcome, event.now_ms, |id| published.spec(id));
+                Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
             apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
-            draft.finish()
-        });
-        locked.install(change, event.now_ms, lsn);
+            self.troubles.clear();
+        }
+        let change = draft.finish();
+        locked.install(change, lsn);
         drop(locked);
         reactor.clock.replayed(event.now_ms);
         if let Some(source) = event.source {

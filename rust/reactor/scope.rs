@@ -5,10 +5,11 @@
 
 use std::borrow::Cow;
 
-use crate::config::plan::{Plan, Slot};
+use crate::config::plan::{Attribute, Plan, Slot};
+use crate::event::uuid_text;
 use crate::expr::Scope;
 use crate::offer::RuleScope;
-use crate::profile::{AttributeState, Draft, Profile, Rid};
+use crate::profile::{Draft, Profile, Rid};
 use crate::value::{Text, Value};
 
 static UNDEFINED: Value = Value::Undefined;
@@ -16,38 +17,54 @@ static UNDEFINED: Value = Value::Undefined;
 /// A profile as expressions see it, whether it is installed or still a draft.
 pub trait ProfileView {
     /// Its id.
-    fn rid(&self) -> Rid;
-    /// The state of an attribute, when it was ever touched.
-    fn attribute(&self, id: u16) -> Option<&AttributeState>;
+    fn rid(&self) -> Option<Rid>;
     /// The most recently seen value of a key.
-    fn newest_value(&self, key: u16) -> Option<&Text>;
+    fn key_value(&self, key: u16) -> Option<&Text>;
+    /// What an attribute reads.
+    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value>;
+    /// What one of a counter's windows reads.
+    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value;
 }
 
 impl ProfileView for Profile {
-    fn rid(&self) -> Rid {
-        self.rid
+    fn rid(&self) -> Option<Rid> {
+        Some(self.rid)
     }
 
-    fn attribute(&self, id: u16) -> Option<&AttributeState> {
-        Profile::attribute(self, id)
+    fn key_value(&self, key: u16) -> Option<&Text> {
+        self.newest_value(key)
     }
 
-    fn newest_value(&self, key: u16) -> Option<&Text> {
-        Profile::newest_value(self, key)
+    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
+        match self.attribute(attribute.id) {
+            Some(state) => state.read(&attribute.spec, now_ms),
+            None => Cow::Owned(attribute.spec.nothing()),
+        }
+    }
+
+    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
+        match self.attribute(attribute.id) {
+            Some(state) => state.read_window(&attribute.spec, window, now_ms),
+            None => Value::Number(0.0),
+        }
     }
 }
 
 impl ProfileView for Draft<'_> {
-    fn rid(&self) -> Rid {
+    fn rid(&self) -> Option<Rid> {
         Draft::rid(self)
     }
 
-    fn attribute(&self, id: u16) -> Option<&AttributeState> {
-        Draft::attribute(self, id)
+    fn key_value(&self, key: u16) -> Option<&Text> {
+        Draft::key_value(self, key)
     }
 
-    fn newest_value(&self, key: u16) -> Option<&Text> {
-        Draft::newest_value(self, key)
+    fn read(&self, attribute: &Attribute, _now_ms: i64) -> Cow<'_, Value> {
+        Draft::read(self, attribute.id, &attribute.spec)
+    }
+
+    fn read_window(&self, attribute: &Attribute, window: usize, _now_ms: i64) -> Value {
+        Draft::read_window(self, attribute.id, &attribute.spec, window)
     }
 }
 
@@ -72,27 +89,24 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
         match self.plan.slots[slot as usize].1 {
             Slot::Key(key) => {
                 let id = self.plan.keys[key].id;
-                match self.profile.and_then(|profile| profile.newest_value(id)) {
+                match self.profile.and_then(|profile| profile.key_value(id)) {
                     Some(value) => Cow::Owned(Value::String(value.clone())),
                     None => Cow::Borrowed(&UNDEFINED),
                 }
             }
             Slot::Attribute(position) => {
                 let attribute = &self.plan.attributes[position];
-                match self.profile.and_then(|profile| profile.attribute(attribute.id)) {
-                    Some(state) => state.read(&attribute.spec, self.now_ms),
+                match self.profile {
+                    Some(profile) => profile.read(attribute, self.now_ms),
                     None => Cow::Owned(attribute.spec.nothing()),
                 }
             }
-            Slot::Window(position, window) => {
-                let attribute = &self.plan.attributes[position];
-                match self.profile.and_then(|profile| profile.attribute(attribute.id)) {
-                    Some(state) => {
-                        Cow::Owned(state.read_window(&attribute.spec, window, self.now_ms))
-                    }
-                    None => Cow::Owned(Value::Number(0.0)),
+            Slot::Window(position, window) => Cow::Owned(match self.profile {
+                Some(profile) => {
+                    profile.read_window(&self.plan.attributes[position], window, self.now_ms)
                 }
-            }
+                None => Value::Number(0.0),
+            }),
         }
     }
 
@@ -117,7 +131,7 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
     }
 
     fn rid(&self) -> Option<Text> {
-        self.profile.map(|profile| crate::event::uuid_text(&profile.rid().0))
+        self.profile.and_then(|profile| profile.rid()).map(|rid| uuid_text(&rid.0))
     }
 }
 

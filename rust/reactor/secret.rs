@@ -17,9 +17,9 @@ pub const SECRET_FILE: &str = "secret";
 
 /// 32 secret bytes, and the source of fresh uuids.
 pub struct Secret {
-    bytes: [u8; 32],
     dedup_seed: u64,
     shard_seed: u64,
+    rid_seed: u64,
     /// Random at every start, so that fresh uuids never repeat.
     nonce: [u8; 32],
     fresh: AtomicU64,
@@ -31,7 +31,7 @@ impl Secret {
         Ok(Self {
             dedup_seed: derive(&bytes, b"dedup"),
             shard_seed: derive(&bytes, b"shard"),
-            bytes,
+            rid_seed: derive(&bytes, b"rid"),
             nonce: random()?,
             fresh: AtomicU64::new(0),
         })
@@ -88,8 +88,7 @@ impl Secret {
 
     /// The random part of the id of a profile that the event with this uuid makes.
     pub fn rid_hash(&self, uuid: &[u8; 16]) -> u128 {
-        let digest = Sha256::new().chain_update(self.bytes).chain_update(b"rid").chain_update(uuid);
-        u128::from_le_bytes(first_16(&digest.finalize()))
+        xxh3_128_with_seed(uuid, self.rid_seed)
     }
 
     /// A fresh UUID v7 of `now_ms`.
@@ -127,10 +126,6 @@ fn derive(bytes: &[u8; 32], purpose: &[u8]) -> u64 {
 }
 
 fn first_8(bytes: &[u8]) -> [u8; 8] {
-    std::array::from_fn(|index| bytes[index])
-}
-
-fn first_16(bytes: &[u8]) -> [u8; 16] {
     std::array::from_fn(|index| bytes[index])
 }
 

@@ -5,12 +5,14 @@
 //! `DiskFile::sync`, a name only after `Disk::sync_directory`; nothing here retries or buffers.
 
 mod real;
+mod simulated;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use real::RealDisk;
+pub use simulated::{Fault, SimulatedDisk};
 
 /// Holds the directory's lock until dropped.
 pub type LockGuard = Box<dyn Send + Sync>;

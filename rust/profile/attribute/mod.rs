@@ -9,6 +9,8 @@
 mod counter;
 mod json_form;
 mod list;
+#[cfg(test)]
+mod model_tests;
 mod single;
 
 use std::borrow::Cow;
