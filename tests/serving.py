@@ -1,7 +1,7 @@
 """A real `p13n serve` process for tests, and requests as raw bytes on a socket.
 
-The standard library's HTTP client is too polite for a contract test: it refuses to send most of what
-a server must refuse. So requests here are bytes, and answers are read as bytes.
+The standard library's HTTP client is too polite for a contract test: it refuses to send most of
+what a server must refuse. So requests here are bytes, and answers are read as bytes.
 """
 
 import json
@@ -124,31 +124,42 @@ def request_bytes(method: str, path: str | bytes, headers: Pairs, body: bytes) -
 
 
 def read_answer(connection: socket.socket, method: str = "POST") -> Answer:
-    """Reads one answer, delimited by its content-length; interim answers are passed over."""
-    buffer = b""
-    while True:
+    """Reads one answer; more than one is a mistake."""
+    answer, rest = read_answer_from(connection, b"", method)
+    assert not rest, "more was sent than the content-length says"
+    return answer
+
+
+def read_answer_from(
+    connection: socket.socket, buffer: bytes, method: str = "POST"
+) -> tuple[Answer, bytes]:
+    """Reads one answer, delimited by its content-length; interim answers are passed over.
+
+    `buffer` is what was read before; what was read beyond the answer is given back.
+    """
+    status = 0
+    lines: list[str] = []
+    while status < 200:
         while b"\r\n\r\n" not in buffer:
-            chunk = connection.recv(65536)
-            if not chunk:
-                raise ConnectionError(f"the connection ended within an answer: {buffer!r}")
-            buffer += chunk
+            buffer += _received(connection)
         head, _, buffer = buffer.partition(b"\r\n\r\n")
         lines = head.decode("latin-1").split("\r\n")
         status = int(lines[0].split(" ")[1])
-        if status >= 200:
-            break
     headers: dict[str, str] = {}
     for line in lines[1:]:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
     length = 0 if method == "HEAD" else int(headers["content-length"])
     while len(buffer) < length:
-        chunk = connection.recv(65536)
-        if not chunk:
-            raise ConnectionError("the connection ended within a body")
-        buffer += chunk
-    assert len(buffer) == length, "more was sent than the content-length says"
-    return Answer(status, headers, buffer)
+        buffer += _received(connection)
+    return Answer(status, headers, buffer[:length]), buffer[length:]
+
+
+def _received(connection: socket.socket) -> bytes:
+    chunk = connection.recv(65536)
+    if not chunk:
+        raise ConnectionError("the connection ended within an answer")
+    return chunk
 
 
 def event_headers(key: str, token: str) -> list[tuple[str, str]]:

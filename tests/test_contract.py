@@ -22,6 +22,7 @@ from serving import (
     create_key,
     event_headers,
     read_answer,
+    read_answer_from,
     request_bytes,
     run_p13n,
     serving,
@@ -230,11 +231,11 @@ def test_pipelined_requests_are_answered_in_order(contract: Contract) -> None:
         for body in bodies
     ]
     with socket.create_connection(("127.0.0.1", contract.server.port), timeout=10) as connection:
-        seen = []
-        for request in requests:
-            connection.sendall(request)
-            offers = offers_of(read_answer(connection))
-            seen.append(offers["preferences_known"]["attributes"]["preferences"])
+        connection.sendall(b"".join(requests))
+        seen, rest = [], b""
+        for _ in requests:
+            answer, rest = read_answer_from(connection, rest)
+            seen.append(offers_of(answer)["preferences_known"]["attributes"]["preferences"])
     assert seen == ["a", "b", "c"]
 
 
