@@ -359,8 +359,8 @@ impl Writer {
         Ok(())
     }
 
-    /// An orderly end: what was written is synced, and a marker says so, so that later damage to the last
-    /// batch cannot pass for a torn tail.
+    /// An orderly end: what was written is synced, and the manifest gets the segment's length, so that
+    /// later damage to its last batch cannot pass for a torn tail.
     fn finish(&mut self) -> Result<(), Failure> {
         if let Some(failure) = self.queue.failure() {
             return Err(failure.clone());
@@ -368,13 +368,11 @@ impl Writer {
         if !self.queue.is_all_synced() {
             self.queue.sync()?;
         }
-        if self.offset > SEGMENT_HEADER_BYTES as u64 {
-            let mut marker = vec![0; BATCH_HEADER_BYTES];
-            let synced = self.queue.synced();
-            let (salt, chain) = (&self.segment.salt, self.segment.chain);
-            self.segment.chain = frame::seal(&mut marker, salt, synced + 1, 0, synced, chain);
-            self.put(&marker)?;
-            self.queue.sync()?;
+        let empty = self.manifest.close_last(self.queue.synced() + 1, self.offset);
+        self.manifest.replace(&*self.disk, &self.directory)?;
+        if empty {
+            let path = &self.segment.path;
+            self.disk.remove(path).map_err(|error| Error::io("remove", path, error))?;
         }
         Ok(())
     }

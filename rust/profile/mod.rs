@@ -14,6 +14,8 @@ mod draft;
 pub mod identity;
 mod lock;
 pub mod store;
+#[cfg(test)]
+mod store_tests;
 
 use std::borrow::Cow;
 use std::fmt;

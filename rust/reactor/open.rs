@@ -24,7 +24,7 @@ use crate::config::plan::Plan;
 use crate::config::{self, Environment, Numbers, SourceFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Fuel, Vm};
-use crate::log::storage::RealDisk;
+use crate::log::storage::{Disk, RealDisk};
 use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
 use crate::profile::{AttributeSpec, Diverged, Moment, Rid, Store, store};
 use crate::record::{
@@ -36,7 +36,7 @@ use crate::value::Text;
 pub const LOG_FOLDER: &str = "log";
 
 /// How a reactor is opened.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Parent of the reactor's own directory `{account}-{instance}`; `None`: all in memory.
     pub data_dir: Option<PathBuf>,
@@ -52,6 +52,8 @@ pub struct Options {
     pub dedup_max: usize,
     /// Shards of each table of the store.
     pub shards: usize,
+    /// The disk that the log is on.
+    pub disk: Arc<dyn Disk>,
 }
 
 impl Default for Options {
@@ -64,6 +66,7 @@ impl Default for Options {
             queue_bytes_max: log::limits::QUEUE_BYTES_MAX,
             dedup_max: 1_000_000,
             shards: store::SHARDS,
+            disk: Arc::new(RealDisk),
         }
     }
 }
@@ -129,7 +132,7 @@ impl Reactor {
             segment_bytes_max: log::limits::SEGMENT_BYTES_MAX,
             apply_epoch: APPLY_EPOCH,
         };
-        let mut recovery = Recovery::open(&folder, Arc::new(RealDisk), log_options)?;
+        let mut recovery = Recovery::open(&folder, Arc::clone(&options.disk), log_options)?;
         let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
         let mut reactor = Self::empty(Log::memory().map_err(memory_error)?, secret, options);
         let mut replay = Replay::default();
@@ -198,7 +201,7 @@ impl Reactor {
         let reactor = Self::empty(Log::memory().map_err(memory_error)?, secret, options);
         let mut replay = Replay::default();
         let mut answer = Vec::new();
-        let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::new(RealDisk))?;
+        let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?;
         let fed = reader.records(|record| -> Result<(), Refused> {
             if record.kind != KIND_EVENT {
                 return replay.record(&reactor, &record);
