@@ -69,7 +69,7 @@ def _print_log(name: str, state: dict[str, Any]) -> None:
     )
     for segment in state["segments"]:
         print(
-            f"  {segment['file']}  {segment['state']:<8} {segment['bytes']:>12} bytes  "
+            f"  {Path(segment['file']).name}  {segment['state']:<8} {segment['bytes']:>12} bytes  "
             f"{segment['batches']:>7} batches  term {segment['term']}  "
             f"LSN {segment['first_lsn']} to {segment['last_lsn']}"
         )
