@@ -32,7 +32,7 @@ run: .make/release  ## Set up everything, build for release, start `p13n demo`
 	exec $(BIN)/p13n demo $(ARGS)
 
 .PHONY: test
-test: check-fmt clippy test-rust lint-python test-wheel stubtest  ## Set up everything, run all checks and tests
+test: check-fmt clippy test-rust lint-python test-wheel stubtest  ## Set up all, run every check
 	@echo "make test: everything passed"
 
 .PHONY: fmt
