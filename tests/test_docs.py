@@ -155,7 +155,7 @@ def test_an_expression_throws_what_the_page_says(
     source: str, kind: str, values: dict[str, dict[str, Any]]
 ) -> None:
     with pytest.raises(EvaluationError) as caught:
-        Expression(code(source)).evaluate(**values)
+        Expression(code(source)).evaluate(values["profile"], values["event"])
     assert caught.value.kind == code(kind)
 
 
