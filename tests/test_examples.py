@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from p13n import Reactor, check
 
 EXAMPLES = Path(str(resources.files("p13n"))) / "examples"
