@@ -1,0 +1,244 @@
+//! Coercions and comparisons of ECMAScript 2023 over values.
+//!
+//! A conversion to text can fail in two ways: an object whose own `toString` is no function (all
+//! are data here), and text beyond the caller's bound (shared lists inside lists grow without one).
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::{Text, Value, number, string};
+
+/// Why a value has no primitive form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConversionError {
+    /// JavaScript's "Cannot convert object to primitive value".
+    NotPrimitive,
+    /// The text would be longer than the bound.
+    TooLong,
+}
+
+/// `typeof`.
+pub fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Undefined => "undefined",
+        Value::Null | Value::Array(_) | Value::Object(_) => "object",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+    }
+}
+
+/// `ToBoolean`.
+pub fn truthy(value: &Value) -> bool {
+    match value {
+        Value::Undefined | Value::Null => false,
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => *number != 0.0 && !number.is_nan(),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    }
+}
+
+/// `ToNumber`.
+///
+/// # Errors
+/// As [`to_text`]; `bytes_max` bounds the text on the way.
+pub fn to_number(value: &Value, bytes_max: usize) -> Result<f64, ConversionError> {
+    Ok(match value {
+        Value::Undefined => f64::NAN,
+        Value::Null => 0.0,
+        Value::Bool(truth) => f64::from(u8::from(*truth)),
+        Value::Number(number) => *number,
+        Value::String(text) => number::from_text(text),
+        Value::Array(_) | Value::Object(_) => number::from_text(&to_text(value, bytes_max)?),
+    })
+}
+
+/// `ToString`; no more than `bytes_max` bytes where the text is built here.
+///
+/// # Errors
+/// An object that has no primitive form, or text that is too long.
+pub fn to_text(value: &Value, bytes_max: usize) -> Result<Text, ConversionError> {
+    Ok(match value {
+        Value::Undefined => Text::new_static("undefined"),
+        Value::Null => Text::new_static("null"),
+        Value::Bool(true) => Text::new_static("true"),
+        Value::Bool(false) => Text::new_static("false"),
+        Value::Number(number) => number::to_text(*number),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let mut out = String::new();
+            let mut steps = bytes_max;
+            join_into(items, ",", &mut out, &mut steps, bytes_max)?;
+            Text::from(out)
+        }
+        Value::Object(object) => {
+            if object.get("toString").is_some() {
+                return Err(ConversionError::NotPrimitive);
+            }
+            Text::new_static("[object Object]")
+        }
+    })
+}
+
+/// `Array.prototype.join`.
+///
+/// # Errors
+/// As [`to_text`].
+pub fn join(items: &[Value], separator: &str, bytes_max: usize) -> Result<Text, ConversionError> {
+    let mut out = String::new();
+    let mut steps = bytes_max;
+    join_into(items, separator, &mut out, &mut steps, bytes_max)?;
+    Ok(Text::from(out))
+}
+
+/// `steps` bounds the elements visited as well: empty lists shared inside lists write nothing.
+fn join_into(
+    items: &[Value],
+    separator: &str,
+    out: &mut String,
+    steps: &mut usize,
+    bytes_max: usize,
+) -> Result<(), ConversionError> {
+    for (position, item) in items.iter().enumerate() {
+        if position > 0 {
+            out.push_str(separator);
+        }
+        *steps = steps.checked_sub(1).ok_or(ConversionError::TooLong)?;
+        match item {
+            Value::Undefined | Value::Null => {}
+            Value::String(text) => out.push_str(text),
+            Value::Array(inner) => join_into(inner, ",", out, steps, bytes_max)?,
+            other => out.push_str(&to_text(other, bytes_max)?),
+        }
+        if out.len() > bytes_max {
+            return Err(ConversionError::TooLong);
+        }
+    }
+    Ok(())
+}
+
+/// `ToPrimitive`: lists and maps become text, all else stays.
+///
+/// # Errors
+/// As [`to_text`].
+pub fn to_primitive(value: &Value, bytes_max: usize) -> Result<Value, ConversionError> {
+    match value {
+        Value::Array(_) | Value::Object(_) => Ok(Value::String(to_text(value, bytes_max)?)),
+        other => Ok(other.clone()),
+    }
+}
+
+/// `===`: lists and maps are equal when they are the same one.
+pub fn strict_equals(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Undefined, Value::Undefined) | (Value::Null, Value::Null) => true,
+        (Value::Bool(l), Value::Bool(r)) => l == r,
+        (Value::Number(l), Value::Number(r)) => l == r,
+        (Value::String(l), Value::String(r)) => l == r,
+        (Value::Array(l), Value::Array(r)) => Arc::ptr_eq(l, r),
+        (Value::Object(l), Value::Object(r)) => Arc::ptr_eq(l, r),
+        _ => false,
+    }
+}
+
+/// `SameValueZero`, by which `includes` looks: as `===`, but NaN is itself.
+pub fn same_value_zero(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(l), Value::Number(r)) => l == r || (l.is_nan() && r.is_nan()),
+        _ => strict_equals(left, right),
+    }
+}
+
+/// `SameValue` (`Object.is`): NaN is itself, and 0 is not -0.
+pub fn same_value(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(l), Value::Number(r)) => {
+            (l.is_nan() && r.is_nan()) || (l == r && l.is_sign_negative() == r.is_sign_negative())
+        }
+        _ => strict_equals(left, right),
+    }
+}
+
+/// `==`.
+///
+/// # Errors
+/// As [`to_text`].
+pub fn loose_equals(
+    left: &Value,
+    right: &Value,
+    bytes_max: usize,
+) -> Result<bool, ConversionError> {
+    Ok(match (left, right) {
+        (Value::Undefined | Value::Null, Value::Undefined | Value::Null) => true,
+        (Value::Undefined | Value::Null, _) | (_, Value::Undefined | Value::Null) => false,
+        (Value::Bool(_), Value::Bool(_))
+        | (Value::Number(_), Value::Number(_))
+        | (Value::String(_), Value::String(_))
+        | (Value::Array(_) | Value::Object(_), Value::Array(_) | Value::Object(_)) => {
+            strict_equals(left, right)
+        }
+        (Value::Number(number), Value::String(text))
+        | (Value::String(text), Value::Number(number)) => *number == number::from_text(text),
+        (Value::Bool(truth), other) | (other, Value::Bool(truth)) => {
+            let number = Value::Number(f64::from(u8::from(*truth)));
+            loose_equals(&number, other, bytes_max)?
+        }
+        (compound @ (Value::Array(_) | Value::Object(_)), other)
+        | (other, compound @ (Value::Array(_) | Value::Object(_))) => {
+            loose_equals(&to_primitive(compound, bytes_max)?, other, bytes_max)?
+        }
+    })
+}
+
+/// The order that `<`, `<=`, `>`, `>=` see; `None` when a NaN makes all of them false.
+///
+/// # Errors
+/// As [`to_text`].
+pub fn compare(
+    left: &Value,
+    right: &Value,
+    bytes_max: usize,
+) -> Result<Option<Ordering>, ConversionError> {
+    if let (Value::Number(l), Value::Number(r)) = (left, right) {
+        return Ok(l.partial_cmp(r));
+    }
+    let left = to_primitive(left, bytes_max)?;
+    let right = to_primitive(right, bytes_max)?;
+    if let (Value::String(l), Value::String(r)) = (&left, &right) {
+        return Ok(Some(string::compare(l, r)));
+    }
+    Ok(to_number(&left, bytes_max)?.partial_cmp(&to_number(&right, bytes_max)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equality_coerces_as_the_standard_says() {
+        let eq = |l: Value, r: Value| loose_equals(&l, &r, 1000).unwrap();
+        assert!(eq(Value::Null, Value::Undefined));
+        assert!(!eq(Value::Null, Value::Number(0.0)));
+        assert!(eq(Value::text("1"), Value::Number(1.0)));
+        assert!(eq(Value::Bool(true), Value::text("1")));
+        assert!(eq(Value::array(vec![Value::Number(1.0)]), Value::Number(1.0)));
+        assert!(eq(Value::array(vec![]), Value::Bool(false)));
+        assert!(!eq(Value::array(vec![]), Value::array(vec![])));
+        assert!(!eq(Value::Number(f64::NAN), Value::Number(f64::NAN)));
+    }
+
+    #[test]
+    fn text_of_lists_inside_lists_is_bounded() {
+        let mut list = Value::array(vec![Value::text("x"); 100]);
+        for _ in 0..8 {
+            list = Value::array(vec![list; 100]);
+        }
+        assert_eq!(to_text(&list, 65_536), Err(ConversionError::TooLong));
+        let mut empty = Value::array(vec![]);
+        for _ in 0..50 {
+            empty = Value::array(vec![empty.clone(), empty]);
+        }
+        assert_eq!(to_text(&empty, 65_536), Err(ConversionError::TooLong));
+    }
+}
