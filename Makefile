@@ -20,6 +20,8 @@ export PYO3_PYTHON := $(BIN)/python
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' 2>/dev/null)
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name 'py.typed')
 EXAMPLES := $(wildcard examples/*)
+# Benches in Python are those that say how they are run; the rest are the servers that they start.
+BENCHES := $(shell grep -ls 'python benches/' benches/*.py)
 WHEEL_SOURCES := pyproject.toml README.md LICENSE $(RUST_SOURCES) $(PYTHON_SOURCES) $(EXAMPLES)
 
 # ---------------------------------------------------------------- the everyday targets
@@ -32,7 +34,7 @@ run: .make/release  ## Set up everything, build for release, start `p13n demo`
 	exec $(BIN)/p13n demo $(ARGS)
 
 .PHONY: test
-test: check-fmt clippy test-rust lint-python test-wheel stubtest  ## Set up everything, run all checks and tests
+test: check-fmt clippy test-rust lint-python test-wheel stubtest  ## Set up all, run every check
 	@echo "make test: everything passed"
 
 .PHONY: fmt
@@ -95,8 +97,9 @@ crash: .make/release  ## Kill the service under load, recover, compare (CYCLES=2
 	$(BIN)/python tests/crash/campaign.py --cycles $(or $(CYCLES),20)
 
 .PHONY: bench
-bench: .make/release  ## All benches; prints one table, writes benches/results/
-	$(BIN)/python benches/run.py $(ARGS)
+bench: .make/release  ## All benches, beside their controls; writes benches/results/
+	cargo bench --quiet
+	for bench in $(BENCHES); do $(BIN)/python $$bench; done
 
 .PHONY: docs
 docs: develop  ## Run every example of README and docs/, check their links

@@ -33,7 +33,8 @@ fn main() {
     let mut rows = vec![disk_sync(directory.path())];
     rows.extend([1, 64].map(|writers| durable_appends(directory.path(), writers)));
     rows.push(disk_sync(directory.path()));
-    rows.push(appends_alone(directory.path()));
+    let pauses = [None, Some(Duration::from_micros(300))];
+    rows.extend(pauses.map(|pause| appends_alone(directory.path(), pause)));
     rows.push(memory_copy());
     rows.push(replay(directory.path()));
     print(&rows);
@@ -93,9 +94,11 @@ fn durable_appends(directory: &Path, writers: usize) -> Row {
     row(&format!("always, {writers} writer(s) x 256 B"), events, elapsed, took, syncs)
 }
 
-/// One thread appends 600 B without waiting; each sample is the mean of 100. The queue never fills.
-fn appends_alone(directory: &Path) -> Row {
-    let log = open(&directory.join("alone"), SyncPolicy::Interval { ms: 100 });
+/// One thread appends 600 B without waiting: at full speed, where the queue grows into fresh memory, or in
+/// bursts of 100 with pauses between them (about 250,000 a second). Each sample is the mean of 100.
+fn appends_alone(directory: &Path, pause: Option<Duration>) -> Row {
+    let name = if pause.is_some() { "in bursts" } else { "at full speed" };
+    let log = open(&directory.join(name), SyncPolicy::Interval { ms: 100 });
     let payload = vec![5; 600];
     let mut took = Vec::new();
     let mut elapsed = Duration::ZERO;
@@ -107,10 +110,11 @@ fn appends_alone(directory: &Path) -> Row {
         let sample = begun.elapsed();
         elapsed += sample;
         took.push(sample / 100);
+        pause.into_iter().for_each(std::thread::sleep);
     }
     log.wait(log.appended(), PATIENCE).expect("it is synced");
     let syncs = log.stats().syncs as f64 / 300_000.0;
-    row("append of 600 B, interval", 300_000, elapsed, took, syncs)
+    row(&format!("append of 600 B, {name}"), 300_000, elapsed, took, syncs)
 }
 
 /// What copying those bytes costs by itself, into memory that is warm.

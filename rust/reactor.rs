@@ -12,13 +12,13 @@ pub mod apply;
 pub mod counters;
 pub mod ingest;
 pub mod open;
+mod passage;
 pub mod read;
 pub mod scope;
 pub mod secret;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,26 +28,19 @@ use parking_lot::Mutex;
 pub use open::{Options, RecoveryReport};
 pub use secret::Secret;
 
-use self::apply::{Bench, Facts, Trouble};
+use self::apply::Trouble;
 use self::counters::Counters;
-use self::scope::EventScope;
-use crate::clock::{Clock, ClockMode};
+use self::passage::{Passage, Scratch};
+use crate::clock::Clock;
 use crate::config::Numbers;
-use crate::config::plan::{AttributeId, Plan, TableId};
-use crate::error::{Error, ErrorKind, Result};
+use crate::config::plan::{AttributeId, Plan};
+use crate::error::Result;
 use crate::event::{Event, EventShape, Taken};
-use crate::expr::{EvalErrorKind, Fuel, Vm};
 use crate::log::{Log, SyncPolicy};
-use crate::offer::{self, Answer, EventId};
 use crate::profile::identity::Refusal;
-use crate::profile::{AttributeSpec, Change, Locked, Moment, Outcome, Profile, Rejected, Rid, Store};
-use crate::record::{EventRecord, KIND_EVENT, RecordedOutcome, SourceLine};
+use crate::profile::{AttributeSpec, Rejected, Store};
+use crate::record::SourceLine;
 use crate::value::Text;
-
-/// What one record's head takes beyond the body, at most: room is reserved before it is encoded.
-const HEAD_BYTES: usize = 4 * 1024;
-/// Values taken from a body are at most so many times larger when encoded (`[1,1]`).
-const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
 
 /// A published plan with what is derived from it.
 #[derive(Debug)]
@@ -144,25 +137,8 @@ pub struct Receipt {
     pub duplicate: bool,
 }
 
-/// What a thread reuses from event to event.
-#[derive(Default)]
-struct Scratch {
-    vm: Vm,
-    matched: Vec<EventId>,
-    head: Vec<u8>,
-    troubles: Vec<Trouble>,
-}
-
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-/// An event's verdict and changes, computed beside the state.
-struct Computed {
-    now_ms: i64,
-    outcome: RecordedOutcome,
-    rid: Option<Rid>,
-    change: Change,
 }
 
 impl Reactor {
@@ -182,12 +158,13 @@ impl Reactor {
         loop {
             let published = self.published.load_full();
             let event = Event::new(take(&published)?, &published.plan, &published.shape)?;
-            let attempt = SCRATCH.with_borrow_mut(|scratch| {
-                let attempt = self.attempt(&published, event, request, scratch, out);
+            let passed = SCRATCH.with_borrow_mut(|scratch| {
+                let passage = Passage::new(self, &published, request, event, scratch, out);
+                let passed = passage.pass();
                 self.count_troubles(&published.plan, &mut scratch.troubles);
-                attempt
+                passed
             });
-            if let Some(receipt) = attempt? {
+            if let Some(receipt) = passed? {
                 return Ok(receipt);
             }
         }
@@ -201,211 +178,6 @@ impl Reactor {
         let mut take =
             |published: &Arc<Published>| Taken::from_json(request.body, &published.shape);
         self.personalize(request, &mut take, out)
-    }
-
-    /// One pass through the critical section; `None` when a publish came between.
-    fn attempt(
-        &self,
-        published: &Arc<Published>,
-        mut event: Event,
-        request: &Request<'_>,
-        scratch: &mut Scratch,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<Receipt>> {
-        let plan = &published.plan;
-        let table = plan.table(request.database, request.table);
-        if table.is_some() && event.identifiers.is_empty() {
-            return Err(nobody(plan));
-        }
-        let room = HEAD_BYTES + request.body.len() * (1 + TAKEN_BYTES_PER_BODY_BYTE);
-        let reservation = self.log.reserve(room).map_err(|_| Error::from(ErrorKind::Busy))?;
-        let dedup = event.uuid.map(|uuid| self.secret.dedup(&uuid));
-        let identifiers = std::mem::take(&mut event.identifiers);
-        let linking = if table.is_some() { identifiers.as_slice() } else { &[] };
-        // Made before the locks, for an id's hash picks the shard that a new profile goes to.
-        let uuid = event
-            .uuid
-            .or(request.uuid)
-            .unwrap_or_else(|| self.secret.uuid_v7(self.clock.server_ms()));
-        let newcomer = Rid::new(0, self.secret.rid_hash(&uuid));
-        let mut locked = self.store.lock(dedup, linking, newcomer);
-        if !Arc::ptr_eq(published, &self.published.load()) {
-            return Ok(None);
-        }
-
-        let read_ms = self.clock.tick(event.time_s, request.now_ms, false);
-        if locked.is_repeat(read_ms) {
-            drop(reservation);
-            let lsn = self.log.appended();
-            self.answer_repeat(published, &mut event, request, &locked, read_ms, scratch, out)?;
-            return Ok(Some(Receipt { lsn, duplicate: true }));
-        }
-
-        let computed = catch_unwind(AssertUnwindSafe(|| {
-            self.compute(published, table, &mut event, &uuid, request, &locked, scratch)
-        }))
-        .map_err(|_| {
-            scratch.vm = Vm::default();
-            Error::from(ErrorKind::Panic("computing an event"))
-        })?;
-        let Computed { now_ms, outcome, rid, change } = computed;
-
-        scratch.head.clear();
-        EventRecord {
-            configuration: plan.number,
-            event_clock: self.clock.mode() == ClockMode::Event,
-            client_uuid: event.uuid.is_some(),
-            routed: table.is_some(),
-            now_ms,
-            time_s: event.time_s,
-            uuid,
-            database: request.database,
-            table: request.table,
-            identifiers: &identifiers,
-            ignored: &ignored(&event),
-            outcome: &outcome,
-            events: &scratch.matched,
-            taken: &event.fields,
-            whole: &event.whole,
-            source: request.source,
-            body: request.body,
-        }
-        .encode_head(&mut scratch.head);
-        let lsn = self.log.append(reservation, KIND_EVENT, &[&scratch.head, request.body])?;
-
-        let installing = AbortOnUnwind;
-        locked.install(change, lsn);
-        if let Some(source) = request.source {
-            self.remember_line(request.database, request.table, source);
-        }
-        std::mem::forget(installing);
-
-        self.counters.events.add(1);
-        for (key, reason) in &event.ignored {
-            scratch.troubles.push(Trouble::Identifier(*key, *reason));
-        }
-        if table.is_none() {
-            self.counters.unrouted.add(1);
-        }
-        if request.decide {
-            let profile = rid.and_then(|rid| locked.profile(rid));
-            self.decide(published, profile, &event, now_ms, request, scratch, out)?;
-        }
-        Ok(Some(Receipt { lsn, duplicate: false }))
-    }
-
-    /// Identity's outcome, the matched events and all changes, beside the state.
-    fn compute(
-        &self,
-        published: &Published,
-        table: Option<TableId>,
-        event: &mut Event,
-        uuid: &[u8; 16],
-        request: &Request<'_>,
-        locked: &Locked<'_>,
-        scratch: &mut Scratch,
-    ) -> Computed {
-        let plan = &published.plan;
-        let now_ms = self.clock.tick(event.time_s, request.now_ms, true);
-        event.fill(&published.shape, event.time_s.unwrap_or(now_ms.div_euclid(1_000)), uuid);
-        let moment = Moment::of_event(event.time_s, now_ms, plan.clock_skew_ms);
-        let facts = Facts { fields: &event.fields, whole: &event.whole, moment };
-        let mut fuel = Fuel::request();
-        let mut bench =
-            Bench { vm: &mut scratch.vm, fuel: &mut fuel, troubles: &mut scratch.troubles };
-        scratch.matched.clear();
-        if let Some(table) = table {
-            let table = &plan.tables[usize::from(table)];
-            apply::match_events(plan, table, &facts, &mut bench, &mut scratch.matched);
-        }
-        let mut draft = locked
-            .draft(locked.decide(now_ms), moment, |id| published.spec(id))
-            .expect("an outcome decided under these locks fits them");
-        if table.is_some() {
-            apply::apply_rules(plan, &scratch.matched, &facts, &mut draft, &mut bench);
-        }
-        let outcome = recorded(draft.outcome());
-        Computed { now_ms, outcome, rid: draft.rid(), change: draft.finish() }
-    }
-
-    /// A repeat: the offers for the profile as it now stands; nothing is stored or counted twice.
-    fn answer_repeat(
-        &self,
-        published: &Published,
-        event: &mut Event,
-        request: &Request<'_>,
-        locked: &Locked<'_>,
-        now_ms: i64,
-        scratch: &mut Scratch,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
-        self.counters.duplicates.add(1);
-        if !request.decide {
-            return Ok(());
-        }
-        let plan = &published.plan;
-        let uuid = event.uuid.unwrap_or_default();
-        event.fill(&published.shape, event.time_s.unwrap_or(now_ms.div_euclid(1_000)), &uuid);
-        scratch.matched.clear();
-        if let Some(table) = plan.table(request.database, request.table) {
-            let facts = Facts {
-                fields: &event.fields,
-                whole: &event.whole,
-                moment: Moment { now_ms, time_ms: now_ms },
-            };
-            let mut fuel = Fuel::request();
-            let mut bench =
-                Bench { vm: &mut scratch.vm, fuel: &mut fuel, troubles: &mut scratch.troubles };
-            let table = &plan.tables[usize::from(table)];
-            apply::match_events(plan, table, &facts, &mut bench, &mut scratch.matched);
-        }
-        let profile = locked.strongest_profile();
-        self.decide(published, profile, event, now_ms, request, scratch, out)
-    }
-
-    /// Decides and encodes the offers; a panic leaves the event stored and applied.
-    fn decide(
-        &self,
-        published: &Published,
-        profile: Option<&Profile>,
-        event: &Event,
-        now_ms: i64,
-        request: &Request<'_>,
-        scratch: &mut Scratch,
-        out: &mut Vec<u8>,
-    ) -> Result<()> {
-        let plan = &published.plan;
-        let decided = catch_unwind(AssertUnwindSafe(|| {
-            let mut answer = Answer::start(out, request.answer_bytes_max);
-            if plan.table(request.database, request.table).is_some() {
-                let mut scope = EventScope {
-                    plan,
-                    profile,
-                    fields: &event.fields,
-                    whole: &event.whole,
-                    now_ms,
-                    locals: Vec::new(),
-                };
-                let troubles = &mut scratch.troubles;
-                let mut on_error =
-                    |offer: usize, kind: EvalErrorKind| troubles.push(Trouble::Offer(offer, kind));
-                let vm = &mut scratch.vm;
-                let matched = &scratch.matched;
-                offer::decide(&plan.offers, matched, &mut scope, vm, &mut answer, &mut on_error);
-            }
-            answer.finish()
-        }));
-        match decided {
-            Ok((offers, cut)) => {
-                self.counters.offers.add(offers as u64);
-                self.counters.answers_cut.add(u64::from(cut));
-                Ok(())
-            }
-            Err(_) => {
-                scratch.vm = Vm::default();
-                Err(ErrorKind::Panic("deciding offers").into())
-            }
-        }
     }
 
     /// The LSN that an answer waits for; 0 when it may leave at once (page 5.1).
@@ -498,30 +270,10 @@ impl Reactor {
     }
 }
 
-/// Aborts the process when installing unwinds: half an event must never be served.
-struct AbortOnUnwind;
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        eprintln!("p13n: a bug: installing an event panicked; the process ends, the log is whole");
-        std::process::abort();
-    }
-}
-
 /// Whether a name can be a database or a table (page 1.1).
 pub fn is_table_name(name: &str) -> bool {
     (3..=128).contains(&name.len())
         && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_'))
-}
-
-/// Reasons as the record holds them.
-fn ignored(event: &Event) -> Vec<(u16, u8)> {
-    event.ignored.iter().map(|(key, reason)| (*key, *reason as u8)).collect()
-}
-
-fn nobody(plan: &Plan) -> Error {
-    let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();
-    Error::bad_event(format!("the event has no usable identifier, one of {}", names.join(", ")))
 }
 
 fn refusal_name(refusal: Refusal) -> &'static str {
@@ -540,32 +292,5 @@ fn rejected_name(rejected: Rejected) -> &'static str {
         Rejected::NotFinite => "not a finite number",
         Rejected::TooLarge => "larger than value_bytes_max",
         Rejected::WrongKind => "wrong kind",
-    }
-}
-
-/// The outcome as the record holds it.
-fn recorded(outcome: &Outcome) -> RecordedOutcome {
-    match outcome {
-        Outcome::Nobody => RecordedOutcome::Nobody,
-        Outcome::New(rid) => RecordedOutcome::New(rid.0),
-        Outcome::Known(rid) => RecordedOutcome::Known(rid.0),
-        Outcome::Extended(rid) => RecordedOutcome::Extended(rid.0),
-        Outcome::Merged { survivor, merged } => {
-            RecordedOutcome::Merged(survivor.0, merged.iter().map(|rid| rid.0).collect())
-        }
-    }
-}
-
-/// The recorded outcome, to be obeyed.
-fn obeyed(outcome: &RecordedOutcome) -> Outcome {
-    match outcome {
-        RecordedOutcome::Nobody => Outcome::Nobody,
-        RecordedOutcome::New(rid) => Outcome::New(Rid(*rid)),
-        RecordedOutcome::Known(rid) => Outcome::Known(Rid(*rid)),
-        RecordedOutcome::Extended(rid) => Outcome::Extended(Rid(*rid)),
-        RecordedOutcome::Merged(survivor, merged) => Outcome::Merged {
-            survivor: Rid(*survivor),
-            merged: merged.iter().map(|rid| Rid(*rid)).collect(),
-        },
     }
 }

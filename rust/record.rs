@@ -35,7 +35,7 @@
 //!   7 u32 count and (text, value) pairs in property order
 //! ```
 
-use crate::profile::Identifier;
+use crate::profile::{Identifier, Outcome, Rid};
 use crate::value::{Text, Value};
 
 /// Record kind of an event.
@@ -70,6 +70,35 @@ pub enum RecordedOutcome {
     Extended([u8; 16]),
     /// Several profiles became one.
     Merged([u8; 16], Vec<[u8; 16]>),
+}
+
+impl From<&Outcome> for RecordedOutcome {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Nobody => Self::Nobody,
+            Outcome::New(rid) => Self::New(rid.0),
+            Outcome::Known(rid) => Self::Known(rid.0),
+            Outcome::Extended(rid) => Self::Extended(rid.0),
+            Outcome::Merged { survivor, merged } => {
+                Self::Merged(survivor.0, merged.iter().map(|rid| rid.0).collect())
+            }
+        }
+    }
+}
+
+impl From<&RecordedOutcome> for Outcome {
+    fn from(outcome: &RecordedOutcome) -> Self {
+        match outcome {
+            RecordedOutcome::Nobody => Self::Nobody,
+            RecordedOutcome::New(rid) => Self::New(Rid(*rid)),
+            RecordedOutcome::Known(rid) => Self::Known(Rid(*rid)),
+            RecordedOutcome::Extended(rid) => Self::Extended(Rid(*rid)),
+            RecordedOutcome::Merged(survivor, merged) => Self::Merged {
+                survivor: Rid(*survivor),
+                merged: merged.iter().map(|rid| Rid(*rid)).collect(),
+            },
+        }
+    }
 }
 
 /// The line of a file that an event came from.

@@ -190,6 +190,17 @@ class Counter:
 # ------------------------------------------------------------------ the profile of retail.yaml
 
 
+SINGLES: Final = (
+    "country",
+    "first_product",
+    "spend",
+    "largest_line",
+    "lowest_price",
+    "last_cancelled",
+)
+LISTS: Final = ("invoices", "last_products", "lines", "returned", "words")
+
+
 @dataclass
 class Profile:
     """One customer: the attributes of examples/retail.yaml, in its order."""
@@ -266,11 +277,8 @@ class Profile:
 
     def attributes(self, now: int) -> dict[str, Any]:
         """What an expression reads of each attribute and window; absent ones are left out."""
-        lists = ("invoices", "last_products", "lines", "returned", "words")
-        singles = ("country", "first_product", "spend", "largest_line", "lowest_price")
         return data(
-            **{name: getattr(self, name).read(now) for name in (*singles, "last_cancelled")},
-            **{name: getattr(self, name).read(now) for name in lists},
+            **{name: getattr(self, name).read(now) for name in (*SINGLES, *LISTS)},
             units=self.units.total(),
             lines_bought=self.lines_bought.window(30, now),
             lines_1d=self.lines_bought.window(1, now),

@@ -19,17 +19,20 @@ LINES_MAX = 600
 COLUMNS_MAX = 100
 
 # Top-level module of the crate -> the others that it may name.
+CORE = {"value", "expr", "profile", "offer", "config"}
 MAY_IMPORT: dict[str, set[str]] = {
     "value": set(),
     "log": set(),
+    "clock": set(),
     "expr": {"value"},
     "profile": {"value"},
+    "record": {"value"},
     "offer": {"value", "expr", "profile"},
     "config": {"value", "expr", "profile", "offer"},
-    "event": {"value", "expr", "profile", "config"},
-    "error": {"config", "expr", "event", "log", "profile", "offer"},
-    "reactor": {"value", "expr", "profile", "offer", "config", "event", "error", "log"},
-    "python": {"value", "expr", "profile", "offer", "config", "event", "error", "log", "reactor"},
+    "error": {"config", "log"},
+    "event": {*CORE, "error"},
+    "reactor": {*CORE, "clock", "error", "event", "log", "record"},
+    "python": {*CORE, "clock", "error", "event", "log", "record", "reactor"},
 }
 
 

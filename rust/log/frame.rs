@@ -179,3 +179,100 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     word.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(word)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn salt() -> Salt {
+        Salt::new(*b"sixteen bytes ab")
+    }
+
+    fn batch(records: &[(u8, &[u8])]) -> (Vec<u8>, u32) {
+        let mut batch = vec![0; BATCH_HEADER_BYTES];
+        for (kind, payload) in records {
+            let (one, two) = payload.split_at(payload.len() / 2);
+            push_record(&mut batch, *kind, &[one, two], payload.len() as u32);
+        }
+        let crc = seal(&mut batch, &salt(), 10, records.len() as u32, 4, 77);
+        (batch, crc)
+    }
+
+    /// Gives a header with this field changed and a checksum that matches all the same.
+    fn forged(at: usize, field: &[u8]) -> Vec<u8> {
+        let (mut batch, _) = batch(&[(1, b"one"), (2, b"")]);
+        batch[at..at + field.len()].copy_from_slice(field);
+        let crc = salt().crc(&[&batch[HEADER_CRC_FROM..BATCH_HEADER_BYTES]]);
+        batch[4..8].copy_from_slice(&crc.to_le_bytes());
+        batch
+    }
+
+    #[test]
+    fn a_batch_comes_back_as_it_was_sealed() {
+        let records: [(u8, &[u8]); 3] = [(7, b"first"), (0, b""), (255, &[9; 300])];
+        let (batch, crc) = batch(&records);
+        let header = parse_header(&batch, &salt()).expect("it is a header");
+        assert_eq!((header.count, header.first_lsn, header.last_lsn), (3, 10, 12));
+        assert_eq!((header.synced_lsn, header.previous_crc, header.crc), (4, 77, crc));
+        assert_eq!((header.bytes(), batch.len() % ALIGNMENT), (batch.len(), 0));
+        check_payload(&batch, &header, &salt()).expect("it is whole");
+        let mut left = &batch[BATCH_HEADER_BYTES..BATCH_HEADER_BYTES + header.length as usize];
+        for record in records {
+            assert_eq!(next_record(&mut left), Some(record));
+        }
+        assert_eq!((next_record(&mut left), left.len()), (None, 0));
+    }
+
+    #[test]
+    fn the_bytes_of_a_batch_are_those_of_the_specification() {
+        let (batch, crc) = batch(&[(7, b"abc")]);
+        assert_eq!(&batch[0..4], b"p13b");
+        assert_eq!(batch[8..16], [8, 0, 0, 0, 1, 0, 0, 0], "length and count");
+        assert_eq!(batch[16..24], [10, 0, 0, 0, 0, 0, 0, 0], "first LSN");
+        assert_eq!(batch[24..32], [10, 0, 0, 0, 0, 0, 0, 0], "last LSN");
+        assert_eq!(batch[32..40], [4, 0, 0, 0, 0, 0, 0, 0], "synced LSN");
+        assert_eq!(batch[40..44], [77, 0, 0, 0], "previous crc");
+        assert_eq!(batch[48..56], [3, 0, 0, 0, 7, b'a', b'b', b'c'], "the record");
+        let salted = [&b"sixteen bytes ab"[..], &batch[8..44], &batch[48..56]].concat();
+        assert_eq!(crc, crc32fast::hash(&salted));
+        assert_eq!(batch[44..48], crc.to_le_bytes());
+        let salted = [&b"sixteen bytes ab"[..], &batch[8..48]].concat();
+        assert_eq!(batch[4..8], crc32fast::hash(&salted).to_le_bytes());
+    }
+
+    #[test]
+    fn a_length_over_the_limit_is_refused_although_its_checksum_matches() {
+        for length in [BATCH_BYTES_MAX as u32 + 1, 1 << 31, u32::MAX] {
+            assert!(parse_header(&forged(8, &length.to_le_bytes()), &salt()).is_err());
+        }
+        assert!(parse_header(&forged(8, &(BATCH_BYTES_MAX as u32).to_le_bytes()), &salt()).is_ok());
+    }
+
+    #[test]
+    fn a_header_that_contradicts_itself_is_refused_although_its_checksum_matches() {
+        let max = u64::MAX.to_le_bytes();
+        for (at, field) in
+            [(12, &[3, 0, 0, 0][..]), (16, &[11]), (24, &[12]), (32, &[10]), (16, &max)]
+        {
+            assert!(parse_header(&forged(at, field), &salt()).is_err(), "{at}: {field:?}");
+        }
+        let many =
+            [&[255, 255, 0, 0][..], &10_u64.to_le_bytes(), &65_544_u64.to_le_bytes()].concat();
+        assert!(parse_header(&forged(12, &many), &salt()).is_err(), "more records than bytes");
+    }
+
+    #[test]
+    fn another_salt_reads_nothing() {
+        let (batch, _) = batch(&[(1, b"one")]);
+        assert!(parse_header(&batch, &Salt::new([1; 16])).is_err());
+    }
+
+    #[test]
+    fn a_record_longer_than_the_bytes_that_are_left_is_none() {
+        for bytes in [&[4, 0, 0, 0, 1, 9, 9, 9][..], &[255, 255, 255, 255, 1], &[0, 0, 0, 0], &[]] {
+            let mut left = bytes;
+            assert_eq!(next_record(&mut left), None);
+            assert_eq!(left, bytes, "nothing is taken");
+        }
+    }
+}

@@ -19,6 +19,9 @@ use super::frame::{self, BATCH_HEADER_BYTES};
 use super::limits::{BATCH_BYTES_FULL, GATHER_MS};
 use super::storage::DiskFile;
 
+/// How many emptied chunks wait for their next use.
+const SPARE_CHUNKS: usize = 2;
+
 /// Records under way to become one batch; room for its header comes first.
 pub(crate) struct Chunk {
     pub bytes: Vec<u8>,
@@ -223,17 +226,18 @@ impl Queue {
         true
     }
 
-    /// Takes note that the chunks are in the file up to `last_lsn`, and keeps their memory.
+    /// Takes note that the chunks are in the file up to `last_lsn`, and keeps some of their memory.
     pub fn written(&self, chunks: &mut Vec<Chunk>, last_lsn: u64) {
-        let mut buffer = self.buffer.lock();
-        self.written.store(last_lsn, Ordering::Release);
-        advance(&mut buffer.since_ns, Stage::Writing, Stage::Written);
-        for mut chunk in chunks.drain(..) {
-            if buffer.spare.len() < 2 {
-                chunk.renew();
-                buffer.spare.push(chunk);
-            }
+        chunks.iter_mut().for_each(Chunk::renew);
+        {
+            let mut buffer = self.buffer.lock();
+            self.written.store(last_lsn, Ordering::Release);
+            advance(&mut buffer.since_ns, Stage::Writing, Stage::Written);
+            let kept = chunks.len().min(SPARE_CHUNKS.saturating_sub(buffer.spare.len()));
+            buffer.spare.extend(chunks.drain(..kept));
         }
+        // What is not kept is given back outside of the mutex: that takes a system call.
+        chunks.clear();
     }
 
     /// Takes note that everything up to `last_lsn` is in the file while chunks after it are not yet.

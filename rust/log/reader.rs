@@ -96,7 +96,7 @@ impl Reader {
             ..Summary::default()
         };
         for entry in &self.manifest.entries {
-            if let Some(end) = self.scan(entry, &mut |_, _| Ok::<(), Error>(()))? {
+            if let Some(end) = self.scan(entry, |_, _| Ok::<(), Error>(()))? {
                 summary.add(entry, end);
             }
         }
@@ -112,7 +112,7 @@ impl Reader {
         mut visit: impl FnMut(Record<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
         for entry in &self.manifest.entries {
-            self.scan::<ReplayError<E>>(entry, &mut |first, payload| {
+            self.scan::<ReplayError<E>>(entry, |first, payload| {
                 let mut left = payload;
                 let mut counter = first;
                 while let Some((kind, payload)) = next_record(&mut left) {
@@ -131,7 +131,7 @@ impl Reader {
     fn scan<E>(
         &self,
         entry: &Entry,
-        visit: &mut dyn FnMut(u64, &[u8]) -> Result<(), E>,
+        mut visit: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<Option<SegmentEnd>, E>
     where
         E: From<Error>,

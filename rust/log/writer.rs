@@ -8,7 +8,7 @@
 //! ever written or synced again.
 
 use std::any::Any;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -258,6 +258,13 @@ impl Log {
             }
         }
         self.queue.failure().map_or(Ok(()), |failure| Err(failure.clone()))
+    }
+}
+
+impl AsFd for Log {
+    /// The descriptor of `wake_fd`, for callers that poll in Rust.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.queue.wake().as_fd()
     }
 }
 

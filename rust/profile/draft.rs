@@ -1,7 +1,7 @@
 //! Draft: one event's changes beside the state, and the change that they become.
 //!
-//! Singles and counters are copied when first touched. Lists are long and mostly grow by an item, so
-//! their changes are checked at once and carried out at install, in place.
+//! Singles are copied when first touched. Lists and counters are long and mostly grow by an item or
+//! an amount, so such changes are checked at once and carried out at install, in place.
 //! Invariants: reading sees the event's own changes so far; a draft that is dropped leaves no
 //! trace; whatever can be refused was refused before the draft is finished.
 
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::attribute::{Bounds, List, ListChange};
+use super::attribute::{Bounds, LSN_PENDING, List, ListChange};
 use super::lock::Locked;
 use super::{
     AttributeSpec, AttributeState, Identifier, Moment, Operation, Outcome, Profile, Rejected, Rid,
@@ -51,6 +51,8 @@ pub(super) enum Touched {
     State(AttributeState),
     /// Changes of the list that is there.
     List { bounds: Bounds, moment: Moment, changes: SmallVec<[ListChange; 1]> },
+    /// An amount for the counter that is there, which takes it.
+    Amount { moment: Moment, amount: f64 },
 }
 
 impl Touched {
@@ -64,9 +66,14 @@ impl Touched {
                     _ => List::default(),
                 };
                 for change in changes.clone() {
-                    list.change(*bounds, *moment, change);
+                    list.change(*bounds, *moment, LSN_PENDING, change);
                 }
                 Cow::Owned(AttributeState::List(list))
+            }
+            Self::Amount { moment, amount } => {
+                let mut state = before.cloned().expect("an amount is for a counter that is there");
+                state.put_amount(*moment, *amount);
+                Cow::Owned(state)
             }
         }
     }
@@ -81,9 +88,12 @@ impl Touched {
             Self::List { bounds, moment, changes } => {
                 let state = profile.list_mut(id);
                 for change in changes {
-                    state.change(bounds, moment, change);
+                    state.change(bounds, moment, lsn, change);
                 }
-                state.settle(lsn);
+            }
+            Self::Amount { moment, amount } => {
+                let state = profile.attribute_mut(id);
+                state.expect("an amount is for a counter that is there").put_amount(moment, amount);
             }
         }
     }
@@ -96,7 +106,8 @@ pub struct Change {
     pub(super) moved: Move,
 }
 
-/// What is moved where.
+/// What is moved where. A known profile's update is by far the most frequent and is not boxed.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum Move {
     /// Nobody's event.
     Nothing,
@@ -181,12 +192,14 @@ impl<'l> Draft<'l> {
     /// What the counter's window number `window` reads, earlier rules of this event included.
     pub fn read_window(&self, id: u16, spec: &AttributeSpec, window: usize) -> Value {
         let before = self.before().and_then(|profile| profile.attribute(id));
-        let state = match self.touched_at(id).map(|at| &self.touched[at].1) {
-            Some(Touched::State(state)) => Some(state),
-            _ => before,
-        };
-        state
-            .map_or(Value::Number(0.0), |state| state.read_window(spec, window, self.moment.now_ms))
+        let now_ms = self.moment.now_ms;
+        match (self.touched_at(id), before) {
+            (Some(at), before) => {
+                self.touched[at].1.applied(before).read_window(spec, window, now_ms)
+            }
+            (None, Some(state)) => state.read_window(spec, window, now_ms),
+            (None, None) => Value::Number(0.0),
+        }
     }
 
     /// Applies one rule's operation. A rejection leaves the old value.
@@ -200,20 +213,26 @@ impl<'l> Draft<'l> {
         if let AttributeSpec::List { .. } = spec {
             return self.apply_to_list(id, spec, operation, value_bytes_max);
         }
-        if let Some(at) = self.touched_at(id) {
-            let before = self.base.profile().and_then(|profile| profile.attribute(id));
-            if let touched @ Touched::List { .. } = &mut self.touched[at].1 {
-                *touched = Touched::State(touched.applied(before).into_owned());
-            }
-            return match &mut self.touched[at].1 {
-                Touched::State(state) => state.apply(spec, self.moment, operation, value_bytes_max),
-                Touched::List { .. } => Err(Rejected::WrongKind),
-            };
-        }
         let before = self.base.profile().and_then(|profile| profile.attribute(id));
-        let mut state = before.cloned().unwrap_or_else(|| AttributeState::new(spec));
+        let Some(at) = self.touched_at(id) else {
+            let touched = match (before, added(&operation)) {
+                (Some(AttributeState::Counter(counter)), Some(amount))
+                    if counter.takes(spec, self.moment, amount) =>
+                {
+                    Touched::Amount { moment: self.moment, amount }
+                }
+                _ => {
+                    let mut state = before.cloned().unwrap_or_else(|| AttributeState::new(spec));
+                    state.apply(spec, self.moment, operation, value_bytes_max)?;
+                    Touched::State(state)
+                }
+            };
+            self.touched.push((id, touched));
+            return Ok(());
+        };
+        let mut state = self.touched[at].1.applied(before).into_owned();
         state.apply(spec, self.moment, operation, value_bytes_max)?;
-        self.touched.push((id, Touched::State(state)));
+        self.touched[at].1 = Touched::State(state);
         Ok(())
     }
 
@@ -230,7 +249,7 @@ impl<'l> Draft<'l> {
         };
         match self.touched_at(id).map(|at| &mut self.touched[at].1) {
             Some(Touched::List { changes, .. }) => changes.push(change),
-            Some(Touched::State(_)) => return Err(Rejected::WrongKind),
+            Some(_) => return Err(Rejected::WrongKind),
             None => {
                 let changes = smallvec![change];
                 let touched = Touched::List { bounds, moment: self.moment, changes };
@@ -260,7 +279,7 @@ impl<'l> Draft<'l> {
                     profile.see(identifier, now_ms);
                 }
                 for (id, touched) in touched {
-                    touched.move_into(&mut profile, id, super::attribute::LSN_PENDING);
+                    touched.move_into(&mut profile, id, LSN_PENDING);
                 }
                 profile.updated_ms = now_ms;
                 let let_go = profile.let_go();
@@ -268,5 +287,14 @@ impl<'l> Draft<'l> {
             }
         };
         Change { outcome, now_ms, moved }
+    }
+}
+
+/// What the operation adds to a counter.
+fn added(operation: &Operation) -> Option<f64> {
+    match operation {
+        Operation::Increment => Some(1.0),
+        Operation::Set(Value::Number(amount)) => Some(*amount),
+        _ => None,
     }
 }

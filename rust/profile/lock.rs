@@ -227,9 +227,9 @@ impl<'a> Locked<'a> {
 
     fn update(&mut self, rid: Rid, touched: SmallVec<[(u16, Touched); 6]>, now_ms: i64, lsn: u64) {
         let identifiers = self.identifiers;
-        for at in 0..identifiers.len() {
+        for (at, identifier) in identifiers.iter().enumerate() {
             if self.held[at].is_none() {
-                self.point(&identifiers[at], self.hashes[at], rid);
+                self.point(identifier, self.hashes[at], rid);
             }
         }
         let profile = self.profile_mut(rid).expect("the profile of a change is locked");

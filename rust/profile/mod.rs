@@ -187,6 +187,11 @@ impl Profile {
         }
     }
 
+    pub(crate) fn attribute_mut(&mut self, id: u16) -> Option<&mut AttributeState> {
+        let at = self.attributes.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(&mut self.attributes[at].1)
+    }
+
     /// The list of attribute `id`, new when there is none.
     pub(crate) fn list_mut(&mut self, id: u16) -> &mut List {
         let at = match self.attributes.binary_search_by_key(&id, |(id, _)| *id) {

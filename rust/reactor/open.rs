@@ -6,7 +6,6 @@
 //! directory keeps all in memory.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::counters::Counters;
-use super::{Published, Reactor, Request, Secret, obeyed};
+use super::{Published, Reactor, Request, Secret};
 use crate::clock::{Clock, ClockMode};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::plan::Plan;
@@ -26,11 +25,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::{Fuel, Vm};
 use crate::log::storage::{Disk, RealDisk};
 use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
-use crate::profile::{AttributeSpec, Diverged, Moment, Rid, Store, store};
+use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid, Store, store};
 use crate::record::{
     APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
 };
-use crate::value::Text;
 
 /// Folder of the log inside a reactor's directory.
 pub const LOG_FOLDER: &str = "log";
@@ -185,7 +183,7 @@ impl Reactor {
             self.published.store(published);
             lsn
         };
-        *self.numbers.lock() = numbers;
+        *self.numbers.lock() = Numbers { fields: None, ..numbers };
         self.log.wait(lsn, self.commit_timeout.max(Duration::from_secs(10)))?;
         Ok(warnings)
     }
@@ -276,7 +274,7 @@ impl Replay {
         if event.configuration != plan.number {
             return Err(Refused::Order(event.configuration, plan.number));
         }
-        let outcome = obeyed(&event.outcome);
+        let outcome = Outcome::from(&event.outcome);
         let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
         let dedup = event.client_uuid.then(|| reactor.secret.dedup(&event.uuid));
         let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
@@ -306,7 +304,7 @@ fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<()
     let numbers =
         Numbers { keys: record.keys, attributes: record.attributes, fields: Some(record.fields) };
     let mut plan = config::compile_recorded(&record.text, &numbers)
-        .map_err(|error| Refused::Configuration(record.number, error.to_string()))?;
+        .map_err(|found| Refused::Configuration(record.number, sentences(&found)))?;
     plan.number = record.number;
     plan.hash = record.hash;
     reactor.published.store(Arc::new(Published::new(plan)));
@@ -314,8 +312,13 @@ fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<()
     Ok(())
 }
 
+fn sentences(diagnostics: &[Diagnostic]) -> String {
+    let sentences: Vec<_> = diagnostics.iter().map(|found| found.message.as_str()).collect();
+    sentences.join(" ")
+}
+
 fn compile(source: &SourceFile, numbers: &Numbers) -> Result<config::Compiled> {
-    config::compile(source, numbers, &Environment)
+    config::compile(source, numbers, &Environment::beside(&source.name))
         .map_err(|diagnostics| ErrorKind::Config(diagnostics).into())
 }
 
@@ -380,18 +383,4 @@ fn replay_error(error: ReplayError<Refused>) -> Error {
             ErrorKind::Replay(format!("record {lsn} cannot be replayed: {error}")).into()
         }
     }
-}
-
-/// Reads a configuration file.
-///
-/// # Errors
-/// What the operating system answers.
-pub fn read_source(path: &Path) -> io::Result<SourceFile> {
-    Ok(SourceFile { name: path.display().to_string(), text: fs::read_to_string(path)? })
-}
-
-/// Names of identifiers are looked up by key number.
-pub fn key_number(plan: &Plan, name: &str) -> Option<(usize, Text)> {
-    let position = plan.keys.iter().position(|key| key.name == name)?;
-    Some((position, plan.keys[position].name.clone()))
 }

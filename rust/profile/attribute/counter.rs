@@ -92,19 +92,57 @@ impl Counter {
         }
     }
 
+    /// Whether `amount` can be added at install without any further check: the rows are those of
+    /// `spec`, and every sum stays finite.
+    pub(in crate::profile) fn takes(
+        &self,
+        spec: &AttributeSpec,
+        moment: Moment,
+        amount: f64,
+    ) -> bool {
+        self.conforms(spec) && self.fits(moment, amount)
+    }
+
+    /// Adds an amount that [`Counter::takes`] has let pass.
+    pub(in crate::profile) fn put(&mut self, moment: Moment, amount: f64) {
+        self.expire(moment.now_ms);
+        if let Some(total) = &mut self.total {
+            total.amount = bounded(total.amount + amount);
+            total.newest_ms = total.newest_ms.max(moment.time_ms);
+        }
+        for row in &mut self.rows {
+            let bucket = row.bucket(moment.time_ms);
+            if bucket > row.bucket(moment.now_ms) - BUCKETS {
+                row.add(bucket, amount);
+            }
+        }
+    }
+
+    fn conforms(&self, spec: &AttributeSpec) -> bool {
+        let AttributeSpec::Counter { duration_ms, windows_ms } = spec else { return false };
+        let wanted = || duration_ms.iter().chain(windows_ms);
+        self.total.is_some() == duration_ms.is_none()
+            && wanted().all(|window_ms| self.row(*window_ms).is_some())
+            && self.rows.iter().all(|row| wanted().any(|window_ms| *window_ms == row.window_ms))
+    }
+
+    fn fits(&self, moment: Moment, amount: f64) -> bool {
+        let bucket_fits = |row: &Row| row.with(row.bucket(moment.time_ms), amount).is_finite();
+        amount.is_finite()
+            && self.total.is_none_or(|total| (total.amount + amount).is_finite())
+            && self.rows.iter().all(bucket_fits)
+    }
+
     /// Brings the rows in line with the windows of `spec`: a window that is new starts from the
     /// buckets there (page 2, Versions), one that is gone leaves.
     fn conform(&mut self, spec: &AttributeSpec) -> Result<(), Rejected> {
         let AttributeSpec::Counter { duration_ms, windows_ms } = spec else {
             return Err(Rejected::WrongKind);
         };
-        let wanted = || duration_ms.iter().chain(windows_ms).copied();
-        let conforms = self.total.is_some() == duration_ms.is_none()
-            && wanted().all(|window_ms| self.row(window_ms).is_some())
-            && self.rows.iter().all(|row| wanted().any(|window_ms| window_ms == row.window_ms));
-        if conforms {
+        if self.conforms(spec) {
             return Ok(());
         }
+        let wanted = || duration_ms.iter().chain(windows_ms).copied();
         let widest = self.rows.iter().max_by_key(|row| row.window_ms).cloned();
         for window_ms in wanted() {
             if self.row(window_ms).is_none() {
@@ -128,22 +166,10 @@ impl Counter {
     }
 
     fn add(&mut self, moment: Moment, amount: f64) -> Result<(), Rejected> {
-        let fits = amount.is_finite()
-            && self.total.is_none_or(|total| (total.amount + amount).is_finite())
-            && self.rows.iter().all(|row| row.with(row.bucket(moment.time_ms), amount).is_finite());
-        if !fits {
+        if !self.fits(moment, amount) {
             return Err(Rejected::NotFinite);
         }
-        if let Some(total) = &mut self.total {
-            total.amount += amount;
-            total.newest_ms = total.newest_ms.max(moment.time_ms);
-        }
-        for row in &mut self.rows {
-            let bucket = row.bucket(moment.time_ms);
-            if bucket > row.bucket(moment.now_ms) - BUCKETS {
-                row.add(bucket, amount);
-            }
-        }
+        self.put(moment, amount);
         Ok(())
     }
 

@@ -6,6 +6,8 @@
 //! Invariants, as `JSON.stringify` has them: `undefined` is left out of objects and is `null` in
 //! lists; numbers that are not finite are `null`; `-0` is `0`; names keep their order.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::value::{Object, Text, Value};
 
 /// One field of an object.
@@ -66,6 +68,28 @@ pub(super) fn write_canonical(value: &Value, out: &mut Vec<u8>) {
         Value::Object(object) => write_object(object, out),
         Value::Undefined | Value::Null => {}
     }
+}
+
+/// A hash that is the same for entries of the same JSON text. Not stored anywhere.
+pub(super) fn hash_entries(entries: &[Entry]) -> u64 {
+    written(entries)
+        .fold(0, |hash, (name, value)| mix(mix(hash, xxh3_64(name.as_bytes())), hash_value(value)))
+}
+
+fn hash_value(value: &Value) -> u64 {
+    match value {
+        value if is_null(value) => 1,
+        Value::Bool(truth) => 2 + u64::from(*truth),
+        Value::Number(number) => mix(4, (number + 0.0).to_bits()),
+        Value::String(text) => xxh3_64(text.as_bytes()),
+        Value::Array(items) => items.iter().fold(5, |hash, item| mix(hash, hash_value(item))),
+        Value::Object(object) => mix(6, hash_entries(object.entries())),
+        Value::Undefined | Value::Null => 1,
+    }
+}
+
+fn mix(hash: u64, more: u64) -> u64 {
+    (hash.rotate_left(25) ^ more).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// Writes text with its length before it.
@@ -213,6 +237,8 @@ mod tests {
                 write_canonical(left, &mut a);
                 write_canonical(right, &mut b);
                 assert_eq!(a == b, same_text, "{left:?} {right:?}");
+                let hashes = hash_value(left) == hash_value(right);
+                assert_eq!(hashes, same_text, "{left:?} {right:?}");
             }
         }
     }

@@ -1,14 +1,15 @@
 //! List: items in the order of their time, the newest last.
 //!
 //! The items are one shared array of ready item objects, so that reading the whole list is one
-//! counted reference; their stamps stand beside it.
-//! Invariants: items and stamps are of one length and ascend by stamp (equal stamps: by arrival);
+//! counted reference; their marks stand beside it, so that looking for a repeat seldom touches an
+//! item.
+//! Invariants: items and marks are of one length and ascend by stamp (equal stamps: by arrival);
 //! `time` is the last field of every item.
 
 use std::sync::Arc;
 
-use super::json_form::{Entry, equal, equal_entries, exceeds, write_canonical};
-use super::{AttributeSpec, Moment, Operation, Rejected, Stamp, is_expired};
+use super::json_form::{Entry, equal, equal_entries, exceeds, hash_entries, write_canonical};
+use super::{AttributeSpec, LSN_PENDING, Moment, Operation, Rejected, Stamp, is_expired};
 use crate::value::{Object, Text, Value};
 
 const VALUE: Text = Text::new_static("value");
@@ -18,7 +19,21 @@ const TIME: Text = Text::new_static("time");
 #[derive(Clone, Debug, Default)]
 pub struct List {
     items: Arc<Vec<Value>>,
-    stamps: Vec<Stamp>,
+    marks: Vec<Mark>,
+}
+
+/// What a list knows of an item without touching it.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    stamp: Stamp,
+    /// Hash of the value's JSON form in a `distinct` list, else 0: not known.
+    hash: u64,
+}
+
+impl Mark {
+    fn may_equal(&self, other: &Self) -> bool {
+        self.hash == other.hash || self.hash == 0 || other.hash == 0
+    }
 }
 
 /// The options of a list.
@@ -62,7 +77,7 @@ impl List {
         let bounds = Bounds::of(spec)?;
         self.sweep(bounds, moment.now_ms);
         if let Some(change) = Self::prepare(moment, operation, value_bytes_max)? {
-            self.change(bounds, moment, change);
+            self.change(bounds, moment, LSN_PENDING, change);
         }
         Ok(())
     }
@@ -100,32 +115,40 @@ impl List {
         &mut self,
         bounds: Bounds,
         moment: Moment,
+        lsn: u64,
         change: ListChange,
     ) {
         self.sweep(bounds, moment.now_ms);
         match change {
-            ListChange::Push(item) => self.push(bounds, moment, item),
+            ListChange::Push(item) => self.push(bounds, moment, lsn, item),
             ListChange::Delete(value) => {
-                self.keep(|item, stamp| stamp.time_ms > moment.time_ms || !is_value(item, &value));
+                self.keep(|item, time_ms| time_ms > moment.time_ms || !is_value(item, &value));
             }
-            ListChange::Clear => self.keep(|_, stamp| stamp.time_ms > moment.time_ms),
+            ListChange::Clear => self.keep(|_, time_ms| time_ms > moment.time_ms),
         }
     }
 
     fn sweep(&mut self, bounds: Bounds, now_ms: i64) {
         self.drop_oldest(self.expired(bounds, now_ms));
-        self.drop_oldest(self.stamps.len().saturating_sub(bounds.max_items));
+        self.drop_oldest(self.marks.len().saturating_sub(bounds.max_items));
     }
 
-    /// Puts an item where its time says, then applies `distinct` and `max_items`.
-    fn push(&mut self, bounds: Bounds, moment: Moment, item: Value) {
+    /// Puts an item where its time says, with `distinct` and `max_items`.
+    fn push(&mut self, bounds: Bounds, moment: Moment, lsn: u64, item: Value) {
         if is_expired(moment.time_ms, bounds.duration_ms, moment.now_ms) {
             return;
         }
-        let stamp = moment.stamp();
-        let mut at = self.stamps.partition_point(|held| *held <= stamp);
+        let stamp = Stamp { time_ms: moment.time_ms, lsn };
+        let hash = if bounds.distinct { hash_entries(fields(&item)) | 1 } else { 0 };
+        let mark = Mark { stamp, hash };
+        let mut at = match self.marks.last() {
+            Some(newest) if newest.stamp > stamp => {
+                self.marks.partition_point(|held| held.stamp <= stamp)
+            }
+            _ => self.marks.len(),
+        };
         if bounds.distinct
-            && let Some(held) = self.items.iter().position(|held| is_repeat(held, &item))
+            && let Some(held) = self.position_of(mark, &item)
         {
             if held >= at {
                 return;
@@ -133,7 +156,7 @@ impl List {
             self.remove(held);
             at -= 1;
         }
-        if self.stamps.len() >= bounds.max_items {
+        if self.marks.len() >= bounds.max_items {
             if at == 0 {
                 return;
             }
@@ -141,30 +164,37 @@ impl List {
             self.drop_oldest(1);
             at -= 1;
         }
-        self.stamps.insert(at, stamp);
+        self.marks.insert(at, mark);
         Arc::make_mut(&mut self.items).insert(at, item);
     }
 
+    fn position_of(&self, mark: Mark, item: &Value) -> Option<usize> {
+        let mut marks = self.marks.iter().enumerate();
+        marks
+            .find(|(at, held)| held.may_equal(&mark) && is_repeat(&self.items[*at], item))
+            .map(|(at, _)| at)
+    }
+
     fn remove(&mut self, at: usize) {
-        self.stamps.remove(at);
+        self.marks.remove(at);
         Arc::make_mut(&mut self.items).remove(at);
     }
 
     fn drop_oldest(&mut self, count: usize) {
         if count > 0 {
-            self.stamps.drain(..count);
+            self.marks.drain(..count);
             Arc::make_mut(&mut self.items).drain(..count);
         }
     }
 
-    fn keep(&mut self, mut kept: impl FnMut(&Value, &Stamp) -> bool) {
-        let keeps: Vec<bool> =
-            self.items.iter().zip(&self.stamps).map(|(item, stamp)| kept(item, stamp)).collect();
+    fn keep(&mut self, mut kept: impl FnMut(&Value, i64) -> bool) {
+        let both = self.items.iter().zip(&self.marks);
+        let keeps: Vec<bool> = both.map(|(item, mark)| kept(item, mark.stamp.time_ms)).collect();
         if keeps.iter().all(|keep| *keep) {
             return;
         }
         let mut flags = keeps.iter();
-        self.stamps.retain(|_| flags.next().is_some_and(|keep| *keep));
+        self.marks.retain(|_| flags.next().is_some_and(|keep| *keep));
         let mut flags = keeps.iter();
         Arc::make_mut(&mut self.items).retain(|_| flags.next().is_some_and(|keep| *keep));
     }
@@ -177,10 +207,10 @@ impl List {
 
     /// How many items, counted from the oldest, have expired.
     fn expired(&self, bounds: Bounds, now_ms: i64) -> usize {
-        match self.stamps.first() {
-            Some(oldest) if is_expired(oldest.time_ms, bounds.duration_ms, now_ms) => self
-                .stamps
-                .partition_point(|held| is_expired(held.time_ms, bounds.duration_ms, now_ms)),
+        match self.marks.first() {
+            Some(oldest) if is_expired(oldest.stamp.time_ms, bounds.duration_ms, now_ms) => self
+                .marks
+                .partition_point(|held| is_expired(held.stamp.time_ms, bounds.duration_ms, now_ms)),
             _ => 0,
         }
     }
@@ -193,41 +223,44 @@ impl List {
     }
 
     pub(in crate::profile) fn settle(&mut self, lsn: u64) {
-        self.stamps.iter_mut().for_each(|stamp| stamp.settle(lsn));
+        self.marks.iter_mut().for_each(|mark| mark.stamp.settle(lsn));
     }
 
     pub(super) fn merge(&mut self, other: &Self, spec: &AttributeSpec, now_ms: i64) {
         let Ok(bounds) = Bounds::of(spec) else { return };
-        let mut united: Vec<(Stamp, &Value)> = Vec::new();
+        let mut united: Vec<(Mark, &Value)> = Vec::new();
         // The sort is stable: of items that are still equal the survivor's counts as the newer.
-        united.extend(other.stamps.iter().copied().zip(other.items.iter()));
-        united.extend(self.stamps.iter().copied().zip(self.items.iter()));
-        united.sort_by_key(|(stamp, _)| *stamp);
-        united.retain(|(stamp, _)| !is_expired(stamp.time_ms, bounds.duration_ms, now_ms));
+        united.extend(other.marks.iter().copied().zip(other.items.iter()));
+        united.extend(self.marks.iter().copied().zip(self.items.iter()));
+        united.sort_by_key(|(mark, _)| mark.stamp);
+        united.retain(|(mark, _)| !is_expired(mark.stamp.time_ms, bounds.duration_ms, now_ms));
         if bounds.distinct {
-            let mut newest_first: Vec<(Stamp, &Value)> = Vec::with_capacity(united.len());
-            for (stamp, item) in united.into_iter().rev() {
-                if !newest_first.iter().any(|(_, newer)| is_repeat(newer, item)) {
-                    newest_first.push((stamp, item));
+            let mut newest_first: Vec<(Mark, &Value)> = Vec::with_capacity(united.len());
+            for (mark, item) in united.into_iter().rev() {
+                let repeats = |(newer, held): &(Mark, &Value)| {
+                    newer.may_equal(&mark) && is_repeat(held, item)
+                };
+                if !newest_first.iter().any(repeats) {
+                    newest_first.push((mark, item));
                 }
             }
             newest_first.reverse();
             united = newest_first;
         }
         let over = united.len().saturating_sub(bounds.max_items);
-        let (stamps, items) =
-            united[over..].iter().map(|(stamp, item)| (*stamp, (*item).clone())).unzip();
-        *self = Self { items: Arc::new(items), stamps };
+        let (marks, items) =
+            united[over..].iter().map(|(mark, item)| (*mark, (*item).clone())).unzip();
+        *self = Self { items: Arc::new(items), marks };
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.stamps.is_empty()
+        self.marks.is_empty()
     }
 
     pub(super) fn hash_into(&self, out: &mut Vec<u8>) {
         out.push(b'L');
-        for (item, stamp) in self.items.iter().zip(&self.stamps) {
-            out.extend_from_slice(&stamp.time_ms.to_le_bytes());
+        for (item, mark) in self.items.iter().zip(&self.marks) {
+            out.extend_from_slice(&mark.stamp.time_ms.to_le_bytes());
             write_canonical(item, out);
         }
         out.push(b'.');

@@ -226,6 +226,14 @@ impl AttributeState {
         }
     }
 
+    /// Adds an amount that the counter has been asked about ([`Counter::takes`]).
+    pub(super) fn put_amount(&mut self, moment: Moment, amount: f64) {
+        match self {
+            Self::Counter(counter) => counter.put(moment, amount),
+            _ => unreachable!("only a counter was asked whether it takes an amount"),
+        }
+    }
+
     /// Gives pending stamps the LSN at which they are installed. Cannot fail.
     pub fn settle(&mut self, lsn: u64) {
         match self {
