@@ -127,7 +127,7 @@ class Service:
         match error:
             case Locked():
                 ours = {f"{reactor.account}-{reactor.instance}" for reactor in self._reactors}
-                if Path(error.directory).name in ours:
+                if ours & set(Path(error.directory).parts):
                     sentence = f"{path} has the account and instance of an earlier configuration."
                     return StartFailure(ExitCode.CONFIGURATION, sentence)
                 return StartFailure(ExitCode.LOCKED, f"Another process is using {error.directory}.")
