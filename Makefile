@@ -116,7 +116,7 @@ lock:  ## Resolve the newest allowed versions into requirements-dev.lock
 	.make/lock-venv/bin/python $(PIP_INSTALL) --upgrade 'pip>=25.1'
 	.make/lock-venv/bin/python -c 'import tomllib; \
 	  p = tomllib.load(open("pyproject.toml", "rb")); \
-	  print(*p["project"]["dependencies"], *p["dependency-groups"]["dev"], sep="\n")' \
+	  print(*p["project"]["dependencies"], *p["dependency-groups"]["development"], sep="\n")' \
 	  > .make/lock.in
 	.make/lock-venv/bin/python $(PIP_INSTALL) -r .make/lock.in
 	{ sed -n '/^#/p' requirements-dev.lock; .make/lock-venv/bin/python -m pip freeze; } \
