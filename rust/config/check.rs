@@ -161,7 +161,7 @@ fn rules_are_reached(offer: &Offer, problems: &mut Problems<'_>) {
             );
             let help = "move it up, or give the earlier rule an `if`".to_owned();
             problems.warning("W0103", rule.at..rule.at + 1, sentence, Some(help));
-        } else if rule.conditions.is_empty() && rule.lets.is_empty() {
+        } else if !rule.conditional && rule.lets.is_empty() {
             // A `let` that throws means that the rule does not match: it is a condition too.
             match &rule.events {
                 None => every = Some(rule.at),

@@ -1,7 +1,7 @@
 //! Expressions: from scalars of the file to programs and templates, and their errors back to the
 //! file's lines.
 //!
-//! A plain scalar of `data` and `value` is typed by JSON's grammar; all else is text with `${…}`.
+//! A plain scalar of `data` and `value` is typed by JSON's grammar; all else is text with `${...}`.
 //! On replay an expression that no longer compiles becomes one that always throws, so that what
 //! was published loads for ever (page 2, "Versions").
 
@@ -110,7 +110,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
                 self.problems.error_with_help(
                     "E0221",
                     start..node.span.end,
-                    "`if` takes a bare expression, without `${…}` around it.",
+                    "`if` takes a bare expression, without `${...}` around it.",
                     format!("write `if: {}`", pitfall::as_scalar(inner)),
                 );
                 return None;
@@ -128,7 +128,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    /// A field that must be exactly one `${…}` (`each`, entries of `let`).
+    /// A field that must be exactly one `${...}` (`each`, entries of `let`).
     pub fn exact(&mut self, node: &Node, what: &str, locals: &[Text]) -> Option<Program> {
         match self.text(node, node.scalar()?, locals)? {
             Template::Expression(program) => Some(program),
@@ -141,7 +141,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
                 self.problems.error_with_help(
                     "E0221",
                     node.span.clone(),
-                    format!("{what} must be exactly one `${{…}}`."),
+                    format!("{what} must be exactly one `${{...}}`."),
                     help,
                 );
                 self.throwing()
@@ -149,7 +149,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    /// `data`, `value`, `delete`: scalars, lists and maps with `${…}` inside.
+    /// `data`, `value`, `delete`: scalars, lists and maps with `${...}` inside.
     pub fn template(&mut self, node: &Node, locals: &[Text]) -> Option<Template> {
         match &node.content {
             Content::Scalar(scalar) => self.scalar(node, scalar, locals),
@@ -255,7 +255,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    /// Text with `${…}`. The line break that ends a block does not make text of `${…}`.
+    /// Text with `${...}`. The line break that ends a block does not make text of `${...}`.
     fn text(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
         if scalar.damaged {
             return None;
@@ -293,8 +293,8 @@ impl<'a, 'p> Expressions<'a, 'p> {
             let cut_short = error.span.end >= scalar.text.trim_end().len();
             if cut_short || compiles(&file[whole.clone()], self) {
                 let found = pitfall::comment(file, whole);
-                let pitfall::Pitfall { code, span, message, help } = found;
-                return self.problems.error_with_help(code, span, message, help);
+                let help = found.help(file, &[]);
+                return self.problems.error_with_help(found.code, found.span, found.message, help);
             }
         }
         let span = self.place_of(node, scalar, &error.span);
@@ -348,7 +348,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
     }
 }
 
-/// The inside of a text that is `${…}` as a whole.
+/// The inside of a text that is `${...}` as a whole.
 fn wrapped(text: &str) -> Option<&str> {
     text.trim().strip_prefix("${")?.strip_suffix('}').map(str::trim)
 }

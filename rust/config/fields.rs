@@ -24,6 +24,9 @@ impl<'n> Fields<'n> {
     /// Opens a map; anything else is noted.
     pub fn open(node: &'n Node, section: Section, problems: &mut Problems<'_>) -> Option<Self> {
         let Content::Map(entries) = &node.content else {
+            if node.is_damaged() {
+                return None;
+            }
             problems.error_with_help(
                 "E0204",
                 node.span.clone(),
@@ -271,6 +274,8 @@ pub fn text_of(
     problems: &mut Problems<'_>,
 ) -> Option<Spanned<Text>> {
     match node.scalar() {
+        // What is wrong with it is already noted.
+        Some(scalar) if scalar.damaged => None,
         Some(scalar) if !scalar.text.is_empty() => {
             Some(Spanned { value: Text::new(&scalar.text), span: node.span.clone() })
         }
@@ -279,6 +284,11 @@ pub fn text_of(
             None
         }
     }
+}
+
+/// Whether a node that must be an expression is text; anything else is noted.
+pub fn is_expression(node: &Node, what: &str, name: &Span, problems: &mut Problems<'_>) -> bool {
+    node.is_damaged() || text_of(node, what, name, problems).is_some()
 }
 
 fn note_kind(node: &Node, what: &str, wanted: &str, name: &Span, problems: &mut Problems<'_>) {

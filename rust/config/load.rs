@@ -31,6 +31,7 @@ pub fn configuration(root: &Node, problems: &mut Problems<'_>) -> Configuration 
     fixed_choices(&mut fields, problems);
     let database = default_database(&mut fields, problems);
     let database = database.as_ref();
+    fields.require("keys", "keys: [{name: customer_id}]", problems);
     loaded.keys = entries(&mut fields, "keys", problems, key);
     loaded.destinations =
         entries(&mut fields, "destinations", problems, |node, p| destination(node, database, p));

@@ -28,8 +28,32 @@ pub struct Pitfall {
     pub span: Span,
     /// One sentence.
     pub message: String,
-    /// The corrected line.
-    pub help: String,
+    /// How to write it as a block instead.
+    block: String,
+}
+
+impl Pitfall {
+    /// The corrected line, with every pitfall on it corrected.
+    pub fn help(&self, text: &str, all: &[Pitfall]) -> String {
+        let start = text[..self.span.start].rfind('\n').map_or(0, |at| at + 1);
+        let line = text[start..].lines().next().unwrap_or_default();
+        let mut spans: Vec<&Span> = all.iter().map(|pitfall| &pitfall.span).collect();
+        if all.is_empty() {
+            spans.push(&self.span);
+        }
+        spans.retain(|span| start <= span.start && span.end <= start + line.len());
+        spans.sort_by_key(|span| std::cmp::Reverse(span.start));
+        let mut corrected = line.to_owned();
+        for span in spans {
+            let within = span.start - start..span.end - start;
+            corrected.replace_range(within, &as_scalar(&text[(*span).clone()]));
+        }
+        format!(
+            "quote the whole expression, or write {}:\n        {}",
+            self.block,
+            corrected.trim()
+        )
+    }
 }
 
 /// Ways in which YAML takes expressions apart.
@@ -41,7 +65,7 @@ enum Kind {
     Colon,
     /// It holds ` #`.
     Comment,
-    /// It holds commas or brackets inside `{…}` or `[…]`.
+    /// It holds commas or brackets inside `{...}` or `[...]`.
     Flow,
 }
 
@@ -98,7 +122,7 @@ pub fn at_error(text: &str, line: usize) -> Option<Pitfall> {
 }
 
 /// Pitfalls that the parser read something else from: tags, anchors, torn pieces.
-pub fn in_tree(text: &str, built: &Built, patches: &[Span]) -> Vec<Pitfall> {
+pub fn in_tree(text: &str, built: &Built, known: &[Pitfall]) -> Vec<Pitfall> {
     let lines = scan::lines(text);
     let mut found: Vec<Pitfall> = Vec::new();
     let mut suspects: Vec<usize> = built.marks.iter().map(|(_, span)| span.start).collect();
@@ -112,8 +136,8 @@ pub fn in_tree(text: &str, built: &Built, patches: &[Span]) -> Vec<Pitfall> {
     let overlaps = |a: &Span, b: &Span| a.start < b.end && b.start < a.end;
     let mut kept: Vec<Pitfall> = Vec::new();
     for pitfall in found {
-        let spans = kept.iter().map(|kept| &kept.span).chain(patches);
-        if !spans.into_iter().any(|span| overlaps(span, &pitfall.span)) {
+        let mut others = kept.iter().chain(known);
+        if !others.any(|other| overlaps(&other.span, &pitfall.span)) {
             kept.push(pitfall);
         }
     }
@@ -163,7 +187,7 @@ fn suspicious(
 /// `if: {a: 1}` on one line: YAML's map is JavaScript's object.
 fn whole_map(text: &str, span: &Span) -> Option<Pitfall> {
     let flow = text[span.clone()].starts_with('{') && !text[span.clone()].contains('\n');
-    flow.then(|| pitfall(text, span.clone(), Kind::Starts('{'), Some("if")))
+    flow.then(|| pitfall(text, span.clone(), Kind::Starts('{')))
 }
 
 /// `if: >3` reads as the header of an empty block.
@@ -174,7 +198,7 @@ fn digit_header(text: &str, after: usize) -> Option<Pitfall> {
     let header = &before[start..];
     let kind = Kind::of_start(header.chars().next()?)?;
     let digits = header.len() > 1 && header[1..].bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| pitfall(text, start..before.len(), kind, None))
+    digits.then(|| pitfall(text, start..before.len(), kind))
 }
 
 fn on_line(lines: &[Line<'_>], index: usize) -> Option<Pitfall> {
@@ -188,12 +212,10 @@ fn on_line(lines: &[Line<'_>], index: usize) -> Option<Pitfall> {
     let key = head.key.as_deref();
     let expected = inherited || key.is_some_and(scan::holds_expressions);
     let in_block = expected.then(|| block(line.text, head.value)).flatten();
-    let (range, kind) = in_block.or_else(|| {
-        let open = scan::flow_is_open(lines, index);
-        flow(line.text, head.column, open, inherited)
-    })?;
+    let open = scan::flow_is_open(lines, index);
+    let (range, kind) = in_block.or_else(|| flow(line.text, head.column, open, inherited))?;
     let span = line.start + range.start..line.start + range.end;
-    Some(make(line, span, kind, key))
+    Some(make(line, span, kind))
 }
 
 /// The pitfall of a `name: expression` line, by the range of the expression.
@@ -229,7 +251,7 @@ fn block(line: &str, from: usize) -> Option<(Range<usize>, Kind)> {
     }
 }
 
-/// The first pitfall inside `{…}` or `[…]` of a line. `open`: such a bracket is open above it.
+/// The first pitfall inside `{...}` or `[...]` of a line. `open`: such a bracket is open above it.
 fn flow(line: &str, from: usize, open: bool, inherited: bool) -> Option<(Range<usize>, Kind)> {
     let mut levels: Vec<bool> = if open { vec![inherited] } else { Vec::new() };
     let mut at = from;
@@ -329,36 +351,30 @@ pub fn cut_by_comment(file: &str, node: &Node, scalar: &Scalar) -> Option<Span> 
 /// The diagnostic of an expression cut by ` #`.
 pub fn comment(file: &str, whole: Span) -> Pitfall {
     let first_line = whole.start + file[whole.clone()].lines().next().map_or(0, str::len);
-    pitfall(file, whole.start..first_line.max(whole.start), Kind::Comment, None)
+    pitfall(file, whole.start..first_line.max(whole.start), Kind::Comment)
 }
 
-fn pitfall(text: &str, span: Span, kind: Kind, key: Option<&str>) -> Pitfall {
+fn pitfall(text: &str, span: Span, kind: Kind) -> Pitfall {
     let lines = scan::lines(text);
     let index = lines.partition_point(|line| line.start <= span.start).saturating_sub(1);
-    let line = &lines[index];
-    let head = scan::head(line.text);
-    make(line, span, kind, key.or(head.key.as_deref()))
+    make(&lines[index], span, kind)
 }
 
-fn make(line: &Line<'_>, span: Span, kind: Kind, key: Option<&str>) -> Pitfall {
+fn make(line: &Line<'_>, span: Span, kind: Kind) -> Pitfall {
     let (code, message) = kind.words();
-    let within = span.start - line.start..(span.end - line.start).min(line.text.len());
-    let expression = &line.text[within.clone()];
-    let corrected = format!(
-        "{}{}{}",
-        &line.text[..within.start],
-        as_scalar(expression),
-        &line.text[within.end..]
-    );
-    let block = match key {
-        Some(key) if scan::head(line.text).value == within.start => {
+    let at = span.start - line.start;
+    let head = scan::head(line.text);
+    let block = match (&head.key, head.value == at) {
+        (Some(key), true) => {
             format!("`{}: |` and the expression on the next line", scan::quoted_if_needed(key))
         }
-        _ => "one field a line, with `if: |`".to_owned(),
+        (None, true) => "`- |` and the expression on the next line".to_owned(),
+        (_, false) => match scan::name_before(line.text, at) {
+            Some(name) => format!("one field a line, with `{name}: |`"),
+            None => "one entry a line, with `- |`".to_owned(),
+        },
     };
-    let help =
-        format!("quote the whole expression, or write {block}:\n        {}", corrected.trim());
-    Pitfall { code, span, message, help }
+    Pitfall { code, span, message, block }
 }
 
 /// Text as a quoted YAML scalar, in the quotes that need the least escaping.

@@ -219,9 +219,16 @@ pub fn has_more(line: &str, after: usize) -> bool {
     !trimmed.is_empty() && !comment
 }
 
-/// Whether something follows that cannot follow a whole value inside `{…}` or `[…]`.
+/// Whether something follows that cannot follow a whole value inside `{...}` or `[...]`.
 pub fn has_more_in_flow(line: &str, after: usize) -> bool {
     has_more(line, after) && !line[after..].trim_start().starts_with([',', '}', ']', ':'])
+}
+
+/// The name that stands before a value inside a flow collection.
+pub fn name_before(line: &str, value: usize) -> Option<&str> {
+    let before = line[..value].trim_end().strip_suffix(':')?;
+    let start = before.rfind(['{', '[', ',']).map_or(0, |at| at + 1);
+    Some(before[start..].trim())
 }
 
 /// The name of an entry inside a flow collection, and where its value starts.
