@@ -107,8 +107,9 @@ fn destinations_are_unique(destinations: &[Place], problems: &mut Problems<'_>) 
 }
 
 fn events_are_known(configuration: &Configuration, problems: &mut Problems<'_>) {
-    let known: Vec<&str> =
+    let mut known: Vec<&str> =
         configuration.events.iter().map(|event| event.name.value.as_str()).collect();
+    known.dedup();
     let attribute_rules = configuration.attributes.iter().flat_map(|attribute| &attribute.rules);
     let offer_rules = configuration.offers.iter().flat_map(|offer| &offer.rules);
     let lists = attribute_rules

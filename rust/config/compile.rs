@@ -345,12 +345,17 @@ fn regexp(text: &Spanned<Text>, problems: &mut Problems<'_>) -> Option<regex::Re
             let words = error.to_string();
             let last = words.lines().last().unwrap_or_default();
             let reason = last.strip_prefix("error: ").unwrap_or(last);
-            problems.error_with_help(
-                "E0220",
-                text.span.clone(),
-                format!("This regular expression does not compile: {reason}."),
-                "in YAML a regular expression is safest in single quotes: '^[^@]+@[^@]+$'",
-            );
+            let sentence = format!("This regular expression does not compile: {reason}.");
+            let span = text.span.clone();
+            match ["look-around", "backreference"].iter().any(|word| reason.contains(word)) {
+                true => problems.error_with_help(
+                    "E0220",
+                    span,
+                    sentence,
+                    "matching runs in linear time, which leaves these two out",
+                ),
+                false => problems.error("E0220", span, sentence),
+            }
             None
         }
     }

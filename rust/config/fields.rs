@@ -126,10 +126,14 @@ impl<'n> Fields<'n> {
             "true" if plain => true,
             "false" if plain => false,
             other => {
+                let found = match plain {
+                    true => format!("`{other}`"),
+                    false => "text".to_owned(),
+                };
                 problems.error_with_help(
                     "E0205",
                     text.span,
-                    format!("`{name}` is true or false, not `{other}`."),
+                    format!("`{name}` is true or false, not {found}."),
                     format!("write `{name}: true` or `{name}: false`, without quotes"),
                 );
                 return None;
@@ -186,7 +190,7 @@ impl<'n> Fields<'n> {
         match quantity::size_bytes(&text.value) {
             Some(value) if (1..=most).contains(&value) => Some(Spanned { value, span: text.span }),
             Some(_) => {
-                let sentence = format!("`{name}` is from 1B to {}KiB.", most / 1024);
+                let sentence = format!("`{name}` is from 1B to {}MiB.", most / 1024 / 1024);
                 problems.error("E0206", text.span, sentence);
                 None
             }
@@ -314,7 +318,8 @@ pub fn word_of<T: Copy>(
         return Some(*value);
     }
     if later.contains(&word) {
-        note_not_built(&format!("{what} `{word}`"), text.span.clone(), problems);
+        let what = what.trim_matches('`');
+        note_not_built(&format!("`{what}: {word}`"), text.span.clone(), problems);
         return None;
     }
     let known: Vec<&str> = words.iter().map(|(known, _)| *known).collect();

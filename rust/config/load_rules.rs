@@ -28,9 +28,13 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     }
     fields.require("type", "type: single", problems);
     let types = [("single", Type::Single), ("list", Type::List), ("counter", Type::Counter)];
-    // The rest of an attribute whose type is unknown says nothing that could be checked.
     let later = schema::ATTRIBUTE_TYPES_LATER;
-    let kind = fields.word("type", &types, later, problems)?.value;
+    let Some(kind) = fields.word("type", &types, later, problems) else {
+        // The rest says nothing that could be checked without the type. The name stays known, so
+        // that expressions that read it draw no errors of their own.
+        return name.map(untyped);
+    };
+    let kind = kind.value;
     let options = options(&mut fields, kind, problems);
     let rules = fields.list("set", problems).iter();
     let rules: Vec<_> = rules.filter_map(|node| rule(node, kind, problems)).collect();
@@ -41,6 +45,11 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     }
     fields.finish(problems);
     Some(Attribute { name: name?, kind: options, rules })
+}
+
+fn untyped(name: Spanned<Text>) -> Attribute {
+    let kind = AttributeKind::Single { aggregation: Aggregation::Last, duration_ms: None };
+    Attribute { name, kind, rules: Vec::new() }
 }
 
 fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> AttributeKind {
