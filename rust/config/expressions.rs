@@ -15,7 +15,6 @@ use super::pitfall;
 use super::quantity::is_json_number;
 use super::source::{Problems, Span};
 use super::yaml::{Content, Node, Scalar, place};
-use crate::expr::limits::EXPRESSION_CHARS_MAX;
 use crate::expr::{
     self, CompileError, FieldTable, Names, ProfileNames, ProfileSlots, Program, Template,
 };
@@ -23,6 +22,8 @@ use crate::value::{Text, Value};
 
 /// What every rule of an expression that no longer compiles runs on replay: it throws.
 const NO_LONGER_ACCEPTED: &str = "undefined.no_longer_accepted";
+/// The expression engine's code for what is no expression at all.
+const SYNTAX: &str = "E0301";
 /// What an event's filter says of `PROFILE`.
 const FILTER_SEES_EVENT: &str =
     "The `if` of an event sees EVENT only: the profile is not known before the event is.";
@@ -101,9 +102,6 @@ impl<'a, 'p> Expressions<'a, 'p> {
 
     fn condition_in(&mut self, node: &Node, locals: &[Text], filter: bool) -> Option<Program> {
         let scalar = node.scalar().filter(|scalar| !scalar.damaged)?;
-        if !self.has_length(node, scalar) {
-            return None;
-        }
         if let Some(inner) = wrapped(&scalar.text) {
             let start = place(self.problems.text(), &node.span, scalar.style, &scalar.text, 0);
             if expr::compile(&scalar.text, &mut self.names(locals, filter)).is_err() {
@@ -290,7 +288,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
     ) {
         let file = self.problems.text();
         if let Some(whole) = pitfall::cut_by_comment(file, node, scalar) {
-            let cut_short = error.span.end >= scalar.text.trim_end().len();
+            let cut_short = error.code == SYNTAX && error.span.end >= scalar.text.trim_end().len();
             if cut_short || compiles(&file[whole.clone()], self) {
                 let found = pitfall::comment(file, whole);
                 let help = found.help(file, &[]);
@@ -299,7 +297,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
         let span = self.place_of(node, scalar, &error.span);
         let CompileError { code, message, help, .. } = error;
-        self.problems.note(Severity::Error, code, span, message, help);
+        self.problems.note(Severity::Error, code, span, sentence(&message), help);
     }
 
     /// Where a span of the scalar's text stands in the file.
@@ -319,18 +317,6 @@ impl<'a, 'p> Expressions<'a, 'p> {
         start..end.max(start)
     }
 
-    fn has_length(&mut self, node: &Node, scalar: &Scalar) -> bool {
-        let length = scalar.text.chars().count();
-        let good = length <= EXPRESSION_CHARS_MAX;
-        if !good {
-            let sentence = format!(
-                "An expression has at most {EXPRESSION_CHARS_MAX} characters; this one has {length}."
-            );
-            self.problems.error("E0240", node.span.clone(), sentence);
-        }
-        good
-    }
-
     fn names<'n>(&'n mut self, locals: &'n [Text], filter: bool) -> Names<'n> {
         let profile = match filter {
             true => ProfileNames::Absent(FILTER_SEES_EVENT),
@@ -346,6 +332,18 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
         expr::compile(NO_LONGER_ACCEPTED, &mut self.names(&[], true)).ok()
     }
+}
+
+/// The engine's words as a sentence among the other diagnostics.
+fn sentence(message: &str) -> String {
+    let mut sentence = String::new();
+    let mut characters = message.chars();
+    sentence.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+    sentence.push_str(characters.as_str());
+    if !sentence.ends_with(['.', '?', '!']) {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// The inside of a text that is `${...}` as a whole.

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use saphyr_parser::ScalarStyle;
 
-use super::scan::{self, Line};
+use super::scan::{self, Holds, Line};
 use super::source::Span;
 use super::yaml::{Built, Content, Node, Scalar};
 
@@ -127,7 +127,7 @@ pub fn in_tree(text: &str, built: &Built, known: &[Pitfall]) -> Vec<Pitfall> {
     let mut found: Vec<Pitfall> = Vec::new();
     let mut suspects: Vec<usize> = built.marks.iter().map(|(_, span)| span.start).collect();
     if let Some(root) = &built.root {
-        suspicious(text, root, false, &mut suspects, &mut found);
+        suspicious(text, root, Holds::Nothing, &mut suspects, &mut found);
     }
     for at in suspects {
         let index = lines.partition_point(|line| line.start <= at).saturating_sub(1);
@@ -148,7 +148,7 @@ pub fn in_tree(text: &str, built: &Built, known: &[Pitfall]) -> Vec<Pitfall> {
 fn suspicious(
     text: &str,
     node: &Node,
-    expression: bool,
+    holds: Holds,
     suspects: &mut Vec<usize>,
     found: &mut Vec<Pitfall>,
 ) {
@@ -156,15 +156,15 @@ fn suspicious(
         Content::Scalar(scalar) => {
             let plain = scalar.style == ScalarStyle::Plain;
             let block = matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded);
-            if expression && plain && !scan::is_balanced(&scalar.text) {
+            if plain && holds.is_read(&scalar.text) && !scan::is_balanced(&scalar.text) {
                 suspects.push(node.span.start);
-            } else if expression && block && scalar.text.trim().is_empty() {
+            } else if block && holds != Holds::Nothing && scalar.text.trim().is_empty() {
                 found.extend(digit_header(text, node.span.start));
             }
         }
         Content::List(items) => {
             for item in items {
-                suspicious(text, item, expression, suspects, found);
+                suspicious(text, item, holds, suspects, found);
             }
         }
         Content::Map(entries) => {
@@ -175,9 +175,8 @@ fn suspicious(
                     found.extend(whole_map(text, &value.span));
                     continue;
                 }
-                let within = expression || scan::holds_expressions(name);
                 if name != "tokens" {
-                    suspicious(text, value, within, suspects, found);
+                    suspicious(text, value, holds.within(Some(name)), suspects, found);
                 }
             }
         }
@@ -208,10 +207,9 @@ fn on_line(lines: &[Line<'_>], index: usize) -> Option<Pitfall> {
     if enclosing.iter().any(|name| name == "tokens") {
         return None;
     }
-    let inherited = enclosing.iter().any(|name| scan::holds_expressions(name));
-    let key = head.key.as_deref();
-    let expected = inherited || key.is_some_and(scan::holds_expressions);
-    let in_block = expected.then(|| block(line.text, head.value)).flatten();
+    let inherited = enclosing.iter().map(|name| Holds::of(name)).max().unwrap_or(Holds::Nothing);
+    let holds = inherited.within(head.key.as_deref());
+    let in_block = (holds != Holds::Nothing).then(|| block(line.text, head.value)).flatten();
     let open = scan::flow_is_open(lines, index);
     let (range, kind) = in_block.or_else(|| flow(line.text, head.column, open, inherited))?;
     let span = line.start + range.start..line.start + range.end;
@@ -252,8 +250,8 @@ fn block(line: &str, from: usize) -> Option<(Range<usize>, Kind)> {
 }
 
 /// The first pitfall inside `{...}` or `[...]` of a line. `open`: such a bracket is open above it.
-fn flow(line: &str, from: usize, open: bool, inherited: bool) -> Option<(Range<usize>, Kind)> {
-    let mut levels: Vec<bool> = if open { vec![inherited] } else { Vec::new() };
+fn flow(line: &str, from: usize, open: bool, inherited: Holds) -> Option<(Range<usize>, Kind)> {
+    let mut levels: Vec<Holds> = if open { vec![inherited] } else { Vec::new() };
     let mut at = from;
     loop {
         at += line[at..].len() - line[at..].trim_start_matches([' ', '\t', ',']).len();
@@ -269,11 +267,11 @@ fn flow(line: &str, from: usize, open: bool, inherited: bool) -> Option<(Range<u
         }
         let (name, value) = scan::flow_name(line, at);
         let outer = levels.last().copied().unwrap_or(inherited);
-        let expected = outer || name.is_some_and(scan::holds_expressions);
-        match flow_value(line, value, expected, !levels.is_empty()) {
+        let holds = outer.within(name);
+        match flow_value(line, value, holds, !levels.is_empty()) {
             Step::Found(range, kind) => return Some((range, kind)),
             Step::Into => {
-                levels.push(expected);
+                levels.push(holds);
                 at = value + 1;
             }
             Step::Over(end) if end > at => at = end,
@@ -292,7 +290,8 @@ enum Step {
     Over(usize),
 }
 
-fn flow_value(line: &str, at: usize, expected: bool, in_flow: bool) -> Step {
+fn flow_value(line: &str, at: usize, holds: Holds, in_flow: bool) -> Step {
+    let expected = holds != Holds::Nothing;
     let Some(first) = line[at..].chars().next() else { return Step::Over(line.len()) };
     let end = scan::extent(line, at, in_flow);
     let found = |kind| match end {
@@ -318,7 +317,6 @@ fn flow_value(line: &str, at: usize, expected: bool, in_flow: bool) -> Step {
             (None, None) => Step::Over(line.len()),
             (None, Some(end)) => {
                 let text = &line[at..end];
-                let template = text.contains("${");
                 let kind = if text.contains([',', '{', '}', '[', ']']) {
                     Kind::Flow
                 } else if text.contains(": ") {
@@ -328,7 +326,7 @@ fn flow_value(line: &str, at: usize, expected: bool, in_flow: bool) -> Step {
                 } else {
                     return Step::Over(end);
                 };
-                match in_flow && (expected || template) {
+                match in_flow && holds.is_read(text) {
                     true => Step::Found(at..end, kind),
                     false => Step::Over(end),
                 }

@@ -35,9 +35,36 @@ pub struct Head {
     pub value: usize,
 }
 
-/// Fields that hold expressions, or maps and lists of them.
-pub fn holds_expressions(name: &str) -> bool {
-    matches!(name, "if" | "value" | "each" | "delete" | "data" | "let")
+/// What may stand in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holds {
+    /// No expression.
+    Nothing,
+    /// Text with `${...}`, or maps and lists of it.
+    Templates,
+    /// Bare expressions.
+    Expressions,
+}
+
+impl Holds {
+    /// What a field holds, by its name.
+    pub fn of(name: &str) -> Self {
+        match name {
+            "if" => Self::Expressions,
+            "value" | "each" | "delete" | "data" | "let" => Self::Templates,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// What a field inside holds.
+    pub fn within(self, name: Option<&str>) -> Self {
+        name.map_or(self, |name| self.max(Self::of(name)))
+    }
+
+    /// Whether a text would be read as an expression, at least in part.
+    pub fn is_read(self, text: &str) -> bool {
+        self == Self::Expressions || text.contains("${")
+    }
 }
 
 /// A name as it would be written.

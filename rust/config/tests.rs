@@ -181,10 +181,9 @@ fn the_recorded_text_keeps_no_secret_and_everything_else() {
         "{HEAD}{KEYS}tokens:\n  - name: a # one\n    value_sha256: {digest}\n  \
          - {{name: b, value_sha256: {}, type: server}}\n  - {{value_sha256: {}, name: c}}\n# end\n",
         "a665a45920422f9d417e4867efdc4fb8a04a1f3fff1fa07e998e86f7f7a27ae3",
-        "b6fd8a2ed1cff75d5a07a2bb5b0c9e8d0ee4b3a2cfae3dd2b41b27ea50ad0e5d",
+        "4a60bf7d4bc1e485744cf7e8d0860524752fca1ce42331be7c439fd23043f151",
     );
-    let mask = |text: &str| text.replace(&text[text.rfind("sha256: ").unwrap()..], "");
-    assert_eq!(mask(recorded), mask(&expected));
+    assert_eq!(*recorded, expected);
     let replayed = compile_recorded(recorded, &compiled.numbers).expect("a plan");
     assert_eq!(replayed.hash, compiled.plan.hash);
     assert_eq!(replayed.tokens.len(), 3);

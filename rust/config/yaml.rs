@@ -66,6 +66,14 @@ impl Node {
         }
     }
 
+    /// The last entry of that name, when it is a map.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        match &self.content {
+            Content::Map(entries) => entries.iter().rfind(|entry| entry.name.value == name),
+            _ => None,
+        }
+    }
+
     /// Whether what stands there is a problem that is already noted.
     pub fn is_damaged(&self) -> bool {
         self.scalar().is_some_and(|scalar| scalar.damaged)
@@ -206,7 +214,24 @@ fn note_merge_key(span: Span, problems: &mut Problems<'_>) {
     );
 }
 
+/// Hides what may be the values of tokens in a file whose YAML cannot be read.
+fn hide_tokens(problems: &mut Problems<'_>) {
+    let mut within = false;
+    for line in 0..problems.lines() {
+        let span = problems.line_span(line);
+        let text = &problems.text()[span.clone()];
+        if text.starts_with(|first: char| first.is_alphabetic()) {
+            within = text.starts_with("tokens");
+        }
+        let value = text.find("value").and_then(|at| Some(at + text[at..].find(':')? + 1));
+        if let (true, Some(value)) = (within, value) {
+            problems.hide(span.start + value..span.end);
+        }
+    }
+}
+
 fn note_unreadable(text: &str, error: &BuildError, problems: &mut Problems<'_>) {
+    hide_tokens(problems);
     let line = error.line.min(problems.lines() - 1);
     let line_span = problems.line_span(line);
     let at = error.at.clamp(line_span.start, line_span.end);
