@@ -13,6 +13,7 @@ use saphyr_parser::ScalarStyle;
 use super::diagnostic::Severity;
 use super::pitfall;
 use super::quantity::is_json_number;
+use super::scan;
 use super::source::{Problems, Span};
 use super::yaml::{Content, Node, Scalar, place};
 use crate::expr::{
@@ -101,7 +102,10 @@ impl<'a, 'p> Expressions<'a, 'p> {
     }
 
     fn condition_in(&mut self, node: &Node, locals: &[Text], filter: bool) -> Option<Program> {
-        let scalar = node.scalar().filter(|scalar| !scalar.damaged)?;
+        let scalar = node.scalar()?;
+        if scalar.damaged {
+            return self.throwing();
+        }
         if let Some(inner) = wrapped(&scalar.text) {
             let start = place(self.problems.text(), &node.span, scalar.style, &scalar.text, 0);
             if expr::compile(&scalar.text, &mut self.names(locals, filter)).is_err() {
@@ -174,7 +178,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
 
     fn scalar(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
         if scalar.damaged {
-            return None;
+            return self.throwing().map(Template::Expression);
         }
         if scalar.style != ScalarStyle::Plain {
             self.warn_of_bare_expression(node, scalar);
@@ -256,7 +260,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
     /// Text with `${...}`. The line break that ends a block does not make text of `${...}`.
     fn text(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
         if scalar.damaged {
-            return None;
+            return self.throwing().map(Template::Expression);
         }
         let block = matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded);
         if block {
@@ -288,8 +292,8 @@ impl<'a, 'p> Expressions<'a, 'p> {
     ) {
         let file = self.problems.text();
         if let Some(whole) = pitfall::cut_by_comment(file, node, scalar) {
-            let cut_short = error.code == SYNTAX && error.span.end >= scalar.text.trim_end().len();
-            if cut_short || compiles(&file[whole.clone()], self) {
+            let torn = error.code == SYNTAX && !scan::is_balanced(&scalar.text);
+            if torn || compiles(&file[whole.clone()], self) {
                 let found = pitfall::comment(file, whole);
                 let help = found.help(file, &[]);
                 return self.problems.error_with_help(found.code, found.span, found.message, help);
@@ -303,18 +307,25 @@ impl<'a, 'p> Expressions<'a, 'p> {
     /// Where a span of the scalar's text stands in the file.
     fn place_of(&self, node: &Node, scalar: &Scalar, span: &Span) -> Span {
         let file = self.problems.text();
-        let at = |offset| place(file, &node.span, scalar.style, &scalar.text, offset);
-        let start = at(span.start);
-        let end = match span.end.checked_sub(1) {
-            // One past the place of the last byte: escapes and folds may follow it.
-            Some(last) if span.end > span.start => {
-                let last = at(last).max(start);
-                let width = file[last..].chars().next().map_or(1, char::len_utf8);
-                at(span.end).min(last + width.max(1)).max(last + 1)
-            }
-            _ => start,
+        let at = |offset| {
+            let at = place(file, &node.span, scalar.style, &scalar.text, offset);
+            file.floor_char_boundary(at)
         };
-        start..end.max(start)
+        let start = at(scalar.text.floor_char_boundary(span.start));
+        if span.end <= span.start {
+            return start..start;
+        }
+        // The end is where the last character ends, not where the next one starts: an escape, a
+        // fold or indentation may stand between the two.
+        let last = scalar.text.floor_char_boundary(span.end - 1);
+        let last = at(last).max(start);
+        let width = match &file[last..] {
+            rest if scalar.style == ScalarStyle::DoubleQuoted && rest.starts_with('\\') => {
+                at(scalar.text.ceil_char_boundary(span.end)).saturating_sub(last)
+            }
+            rest => rest.chars().next().map_or(1, char::len_utf8),
+        };
+        start..last + width
     }
 
     fn names<'n>(&'n mut self, locals: &'n [Text], filter: bool) -> Names<'n> {

@@ -258,8 +258,10 @@ fn hide_secrets(node: &Node, field: Option<&str>, problems: &mut Problems<'_>) {
             items.iter().for_each(|item| hide_secrets(item, None, problems));
         }
         Content::Map(entries) => {
-            for entry in entries {
-                hide_secrets(&entry.value, Some(&entry.name.value), problems);
+            for Entry { name, value } in entries {
+                if !schema::TOKEN.later.contains(&name.value.as_str()) {
+                    hide_secrets(value, Some(&name.value), problems);
+                }
             }
         }
     }

@@ -179,10 +179,10 @@ pub fn is_balanced(text: &str) -> bool {
     depth == 0
 }
 
-/// One past the bracket that closes the one at `from`.
+/// One past the bracket that closes the one at `from`; `None` when brackets do not match.
 pub fn bracket_end(line: &str, from: usize) -> Option<usize> {
     let bytes = line.as_bytes();
-    let mut depth = 0usize;
+    let mut open: Vec<u8> = Vec::new();
     let mut at = from;
     while at < bytes.len() {
         match bytes[at] {
@@ -192,10 +192,14 @@ pub fn bracket_end(line: &str, from: usize) -> Option<usize> {
                     continue;
                 }
             }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
+            b'(' => open.push(b')'),
+            b'[' => open.push(b']'),
+            b'{' => open.push(b'}'),
+            close @ (b')' | b']' | b'}') => {
+                if open.pop() != Some(close) {
+                    return None;
+                }
+                if open.is_empty() {
                     return Some(at + 1);
                 }
             }

@@ -1,5 +1,6 @@
 //! Tests of the whole way from a file to a plan: limits, records, numbers, places of errors.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::io;
 
@@ -7,7 +8,7 @@ use super::diagnostic::CODES;
 use super::limits;
 use super::plan::{Action, EventSet, Slot};
 use super::{Compiled, Diagnostic, Numbers, Secrets, SourceFile, compile, compile_recorded};
-use crate::expr::Template;
+use crate::expr::{Fuel, Scope, Template, Vm};
 use crate::profile::attribute::AttributeSpec;
 use crate::value::{Text, Value};
 
@@ -310,24 +311,94 @@ fn codes_are_listed_once_and_in_order() {
     assert_eq!(codes, sorted);
 }
 
+/// Nothing is known: every name reads as `undefined`.
+struct Empty;
+
+impl Scope for Empty {
+    fn profile(&self, _slot: u32) -> Cow<'_, Value> {
+        Cow::Owned(Value::Undefined)
+    }
+
+    fn profile_object(&self) -> &Value {
+        &Value::Undefined
+    }
+
+    fn field(&self, _index: u32) -> &Value {
+        &Value::Undefined
+    }
+
+    fn event(&self) -> &Value {
+        &Value::Undefined
+    }
+
+    fn local(&self, _index: u32) -> &Value {
+        &Value::Undefined
+    }
+
+    fn now_ms(&self) -> i64 {
+        0
+    }
+
+    fn rid(&self) -> Option<Text> {
+        None
+    }
+}
+
+#[test]
+fn on_replay_an_expression_that_is_no_longer_accepted_throws() {
+    let text = format!(
+        "{HEAD}{KEYS}{EVENTS}offers:\n  - name: o\n    set:\n      \
+         - {{if: '1 +', let: {{a: \"${{2 *}}\"}}, data: {{b: \"${{a.}}\", c: 1}}}}\n"
+    );
+    assert_eq!(codes(&text), ["E0301", "E0301", "E0301"]);
+    let plan = compile_recorded(&text, &Numbers::default()).expect("a plan");
+    let rule = &plan.offers[0].rules[0];
+    assert_eq!((rule.lets.len(), rule.conditions.len()), (1, 1));
+    let mut vm = Vm::default();
+    for program in rule.lets.iter().chain(&rule.conditions) {
+        assert!(vm.evaluate(program, &Empty, &mut Fuel::request()).is_err());
+    }
+    let Template::Map(data) = &rule.data else { panic!("a map") };
+    let mut thrown = 0;
+    let (_, broken) = &data[0];
+    let value = broken.evaluate(&mut vm, &Empty, &mut Fuel::request(), &mut |_| thrown += 1);
+    assert!(value.is_err() || thrown == 1);
+}
+
+#[test]
+fn a_directory_gives_65536_numbers_and_no_more() {
+    let numbers = |count: usize| Numbers {
+        attributes: (0..count).map(|n| Text::new(format!("old{n}"))).collect(),
+        ..Numbers::default()
+    };
+    let file = SourceFile::new("f", format!("{HEAD}{KEYS}{}", attributes(1)));
+    let last = compile(&file, &numbers(limits::NUMBERS_MAX - 1), &Nothing).expect("a plan");
+    assert_eq!(last.plan.attributes[0].id, u16::MAX);
+    let found = compile(&file, &numbers(limits::NUMBERS_MAX), &Nothing).unwrap_err();
+    assert_eq!(found[0].code, "E0240");
+}
+
 #[test]
 fn no_text_makes_the_reader_panic() {
     let base = format!(
         "{HEAD}{KEYS}{EVENTS}offers:\n  - name: o\n    set:\n      - if: [\"a\", EVENT.b > 1]\n        \
          let: {{x: \"${{1}}\"}}\n        data: {{a: é, b: '${{EVENT.c}}'}} # c\n"
     );
+    let bases = [base.as_str(), include_str!("../../tests/golden/config/valid/everything.yaml")];
     let pieces = [
         "!", "\"", "'", "[", "{", "&", "*", "|", ">", "%", "@", "`", ": ", " #", "é", "\n", "\t",
         "- ",
     ];
-    let places: Vec<usize> = base.char_indices().map(|(at, _)| at).collect();
-    for piece in pieces {
-        for at in places.iter().step_by(3) {
-            let mut text = base.clone();
-            text.insert_str(*at, piece);
-            drop(run(&text));
-            text.truncate(*at);
-            drop(run(&text));
+    for base in bases {
+        let places: Vec<usize> = base.char_indices().map(|(at, _)| at).collect();
+        for (turn, piece) in pieces.into_iter().enumerate() {
+            for at in places.iter().skip(turn % 7).step_by(7) {
+                let mut text = base.to_owned();
+                text.insert_str(*at, piece);
+                drop(run(&text));
+                text.truncate(*at + piece.len());
+                drop(run(&text));
+            }
         }
     }
 }
