@@ -1,1 +1,296 @@
-//! Reactor: plan, store, log; the request told as a story.
+//! Reactor: one configuration, its profiles and its log; the request told as a story.
+//!
+//! An event is identified, computed, appended and installed in one critical section (page 5.2), and
+//! the offers are decided and encoded under the same locks, so that answer and LSN speak of one
+//! state. Replay is the same `compute` over the recorded verdict.
+//!
+//! Invariants: all changes are computed beside the state; the record is appended before anything is
+//! installed; installing is moves that cannot fail; nothing under a lock takes the GIL, logs or does
+//! I/O; the data plane compiles nothing.
+
+pub mod apply;
+pub mod counters;
+pub mod ingest;
+pub mod open;
+mod passage;
+pub mod read;
+pub mod scope;
+pub mod secret;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+pub use open::{Options, RecoveryReport};
+pub use secret::Secret;
+
+use self::apply::Trouble;
+use self::counters::Counters;
+use self::passage::{Passage, Scratch};
+use crate::clock::Clock;
+use crate::config::Numbers;
+use crate::config::plan::{AttributeId, Plan};
+use crate::error::Result;
+use crate::event::{Event, EventShape, Taken};
+use crate::log::{Log, SyncPolicy};
+use crate::profile::identity::Refusal;
+use crate::profile::{AttributeSpec, Rejected, Store};
+use crate::record::SourceLine;
+use crate::value::Text;
+
+/// A published plan with what is derived from it.
+#[derive(Debug)]
+pub struct Published {
+    /// The plan.
+    pub plan: Plan,
+    /// What is taken from bodies for it.
+    pub shape: EventShape,
+    /// Position of each attribute in the plan, by its number.
+    positions: Vec<Option<usize>>,
+}
+
+impl Published {
+    /// Derives from a plan what requests need beside it.
+    pub fn new(plan: Plan) -> Self {
+        let numbers = plan.attributes.iter().map(|attribute| usize::from(attribute.id) + 1);
+        let mut positions = vec![None; numbers.max().unwrap_or(0)];
+        for (position, attribute) in plan.attributes.iter().enumerate() {
+            positions[usize::from(attribute.id)] = Some(position);
+        }
+        Self { shape: EventShape::of(&plan), plan, positions }
+    }
+
+    /// The options of an attribute by its number; `None` for one that the plan no longer has.
+    pub fn spec(&self, id: AttributeId) -> Option<&AttributeSpec> {
+        let position = self.positions.get(usize::from(id)).copied().flatten()?;
+        Some(&self.plan.attributes[position].spec)
+    }
+}
+
+/// The engine: thread-safe, opened by [`Reactor::open`].
+pub struct Reactor {
+    published: ArcSwap<Published>,
+    store: Store,
+    log: Log,
+    clock: Clock,
+    secret: Secret,
+    counters: Counters,
+    /// Numbers of keys and attributes, given once a name.
+    numbers: Mutex<Numbers>,
+    /// For each table and file, the last line dealt with.
+    lines: Mutex<HashMap<FileKey, u64>>,
+    sync: SyncPolicy,
+    commit_timeout: Duration,
+    recovery: RecoveryReport,
+}
+
+/// A file ingested into a table: database, table, SHA-256 of the file.
+type FileKey = (Text, Text, [u8; 32]);
+
+/// One event on its way in.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Database, well-formed.
+    pub database: &'a str,
+    /// Table, well-formed.
+    pub table: &'a str,
+    /// The event's JSON as it came.
+    pub body: &'a [u8],
+    /// Processing time given by the caller, epoch milliseconds.
+    pub now_ms: Option<i64>,
+    /// The line of the file it came from.
+    pub source: Option<SourceLine>,
+    /// The uuid to store the event under when it brings none (rehearsals).
+    pub uuid: Option<[u8; 16]>,
+    /// Whether offers are decided.
+    pub decide: bool,
+    /// The answer's limit in bytes; 0 for none.
+    pub answer_bytes_max: usize,
+}
+
+impl<'a> Request<'a> {
+    /// An event that is answered with offers, without a limit.
+    pub fn new(database: &'a str, table: &'a str, body: &'a [u8]) -> Self {
+        Self {
+            database,
+            table,
+            body,
+            now_ms: None,
+            source: None,
+            uuid: None,
+            decide: true,
+            answer_bytes_max: 0,
+        }
+    }
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its record's LSN; for a repeat the newest one that the answer could have seen.
+    pub lsn: u64,
+    /// Whether its uuid was known: then nothing was stored.
+    pub duplicate: bool,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Reactor {
+    /// Stores an event, updates its profile, and writes the answer into `out`.
+    ///
+    /// `take` takes from the body what the plan reads; it is called again when a publish came
+    /// between. The answer may leave once the log is synced up to [`Reactor::wait_lsn`].
+    ///
+    /// # Errors
+    /// `BadEvent`, `Busy`, `Log`, and `Panic` for a bug of ours.
+    pub fn personalize(
+        &self,
+        request: &Request<'_>,
+        take: &mut dyn FnMut(&Arc<Published>) -> Result<Taken>,
+        out: &mut Vec<u8>,
+    ) -> Result<Receipt> {
+        loop {
+            let published = self.published.load_full();
+            let event = Event::new(take(&published)?, &published.plan, &published.shape)?;
+            let passed = SCRATCH.with_borrow_mut(|scratch| {
+                let passage = Passage::new(self, &published, request, event, scratch, out);
+                let passed = passage.pass();
+                self.count_troubles(&published.plan, &mut scratch.troubles);
+                passed
+            });
+            if let Some(receipt) = passed? {
+                return Ok(receipt);
+            }
+        }
+    }
+
+    /// As [`Reactor::personalize`], from the body's own bytes.
+    ///
+    /// # Errors
+    /// As [`Reactor::personalize`].
+    pub fn personalize_json(&self, request: &Request<'_>, out: &mut Vec<u8>) -> Result<Receipt> {
+        let mut take =
+            |published: &Arc<Published>| Taken::from_json(request.body, &published.shape);
+        self.personalize(request, &mut take, out)
+    }
+
+    /// The LSN that an answer waits for; 0 when it may leave at once (page 5.1).
+    pub fn wait_lsn(&self, receipt: &Receipt) -> u64 {
+        match self.sync {
+            SyncPolicy::Always => receipt.lsn,
+            SyncPolicy::Interval { ms } => match self.log.unsynced_since_ms() {
+                Some(age_ms) if age_ms > 2 * ms => receipt.lsn,
+                _ => 0,
+            },
+        }
+    }
+
+    /// Waits until an answer may leave, for callers that may block.
+    ///
+    /// # Errors
+    /// `NotDurable` when the log is not synced in time, `Log` when it failed.
+    pub fn wait(&self, receipt: &Receipt) -> Result<()> {
+        let lsn = self.wait_lsn(receipt);
+        if lsn == 0 {
+            return Ok(());
+        }
+        Ok(self.log.wait(lsn, self.commit_timeout)?)
+    }
+
+    /// The published plan with its shape.
+    pub fn published(&self) -> Arc<Published> {
+        self.published.load_full()
+    }
+
+    /// The log, for its state: synced LSN, wake-ups, failure.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// Counts since the reactor was opened.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Syncs the log and ends the writer; idempotent.
+    ///
+    /// # Errors
+    /// `Log` when the last sync failed.
+    pub fn close(&self) -> Result<()> {
+        Ok(self.log.close()?)
+    }
+
+    fn remember_line(&self, database: &str, table: &str, source: SourceLine) {
+        let key = (Text::new(database), Text::new(table), source.file);
+        let mut lines = self.lines.lock();
+        let last = lines.entry(key).or_default();
+        *last = source.line.max(*last);
+    }
+
+    /// The last line of a file dealt with for a table; 0 for none.
+    pub fn ingested_line(&self, database: &str, table: &str, file: [u8; 32]) -> u64 {
+        let key = (Text::new(database), Text::new(table), file);
+        self.lines.lock().get(&key).copied().unwrap_or(0)
+    }
+
+    /// Counts what went wrong inside rules, once the locks are free.
+    fn count_troubles(&self, plan: &Plan, troubles: &mut Vec<Trouble>) {
+        for trouble in troubles.drain(..) {
+            match trouble {
+                Trouble::Filter(event, kind) => {
+                    self.counters.errors.add(&plan.events[usize::from(event)], kind.name());
+                }
+                Trouble::Rule(attribute, kind) => {
+                    self.counters.errors.add(&plan.attributes[attribute].name, kind.name());
+                }
+                Trouble::Offer(offer, kind) => {
+                    self.counters.errors.add(&plan.offers[offer].name, kind.name());
+                }
+                Trouble::Identifier(key, reason) => {
+                    let key = plan.keys.iter().find(|known| known.id == key);
+                    if let Some(key) = key {
+                        self.counters.ignored.add(&key.name, refusal_name(reason));
+                    }
+                }
+                Trouble::Value(attribute, rejected) => {
+                    let reason = rejected_name(rejected);
+                    self.counters.rejected.add(&plan.attributes[attribute].name, reason);
+                }
+                Trouble::NoList(attribute) => {
+                    self.counters.rejected.add(&plan.attributes[attribute].name, "each is no list");
+                }
+            }
+        }
+    }
+}
+
+/// Whether a name can be a database or a table (page 1.1).
+pub fn is_table_name(name: &str) -> bool {
+    (3..=128).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'_'))
+}
+
+fn refusal_name(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Absent => "absent",
+        Refusal::NotText => "not text",
+        Refusal::Empty => "empty",
+        Refusal::TooLong => "too long",
+        Refusal::Invalid => "invalid text",
+        Refusal::NoMatch => "no match",
+    }
+}
+
+fn rejected_name(rejected: Rejected) -> &'static str {
+    match rejected {
+        Rejected::NotFinite => "not a finite number",
+        Rejected::TooLarge => "larger than value_bytes_max",
+        Rejected::WrongKind => "wrong kind",
+    }
+}

@@ -30,12 +30,12 @@ class CompileError(P13nError):
 class EvaluationError(P13nError):
     """An expression threw, or its fuel or a limit ran out (3.4)."""
 
-    kind: Literal["TypeError", "RangeError", "SyntaxError", "URIError", "Fuel", "Limit"]
+    kind: Literal["TypeError", "RangeError", "SyntaxError", "URIError", "FuelError", "LimitError"]
     message: str
     span: tuple[int, int]
 
 class BadEvent(P13nError):
-    """An event is not acceptable (1.3); `code` is 3004. `detail` never echoes the event's values."""
+    """An event is not acceptable (1.3), `code` is 3004; `detail` never echoes its values."""
 
     code: int
     detail: str
@@ -72,7 +72,7 @@ class Locked(LogError):
     directory: str
 
 class NotDurable(LogError):
-    """Not durable within `commit_timeout_ms`: the event may be stored; a retry with its uuid is safe."""
+    """Not durable within `commit_timeout_ms`: it may be stored; a retry with its uuid is safe."""
 
 @final
 class Diagnostic:
@@ -208,9 +208,9 @@ class Reactor:
         that is not configured or not exactly one keyword.
         """
     def stats(self) -> dict[str, Any]:
-        """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`, `errors`,
-        `ignored_identifiers`, `unrouted`, `log` (bytes, segments, lsn, synced_lsn, syncs),
-        `recovery` (events, ms, torn_bytes)."""
+        """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
+        `errors`, `ignored_identifiers`, `unrouted`, `log` (bytes, segments, lsn, synced_lsn,
+        syncs), `recovery` (events, ms, torn_bytes)."""
     def state_hash(self) -> str:
         """The canonical hash of the state (5.7), 32 hex digits."""
     def close(self) -> None:
@@ -255,17 +255,31 @@ class Reactor:
     def _ingested_line(self, database: str, table: str, file_hash: bytes) -> int:
         """The last line of this file dealt with for this table; 0 for none."""
 
-def check(paths: list[str]) -> list[Diagnostic]:
+def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.
 
     Raises OSError.
     """
 
-def log_info(directory: str) -> dict[str, Any]:
-    """What a reactor's directory holds, read without its lock: `segments` (list of {file, bytes,
-    first_lsn, last_lsn, batches, records, state}), `records`, `bytes`, `term`, `last_lsn`,
-    `locked`. Raises OSError, Corrupted."""
+def log_info(directory: str | PathLike[str]) -> dict[str, Any]:
+    """What a reactor's directory holds, read without its lock.
 
-def log_events(directory: str) -> list[dict[str, Any]]:
-    """Every event record of a reactor's directory in LSN order: `{"lsn", "uuid", "time_ms",
-    "database", "table", "body"}`. For small logs and tests. Raises OSError, Corrupted."""
+    `segments` (list of {file, bytes, first_lsn, last_lsn, term, batches, state}), `records`,
+    `bytes`, `term`, `last_lsn`, `unfinished_bytes`, `format_version`, `apply_epoch`.
+    Raises OSError, Corrupted.
+    """
+
+def log_events(directory: str | PathLike[str]) -> list[dict[str, Any]]:
+    """Every event record of a reactor's directory in LSN order.
+
+    `{"lsn", "uuid", "time_ms", "database", "table", "body"}`; read without the lock, for small
+    logs and tests. Raises OSError, Corrupted.
+    """
+
+def log_rehearse(directory: str | PathLike[str]) -> str:
+    """The state hash of a fresh in-memory reactor fed a directory's events in LSN order.
+
+    Every event is decided again from its body at its recorded time, so equality with the
+    recovered reactor's `state_hash()` proves replay and live traffic alike. Reads without the
+    lock. Raises OSError, Corrupted, LogError.
+    """

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use regex::Regex;
 
 use crate::expr::{FieldTable, Program, Template};
+pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
 use crate::profile::attribute::AttributeSpec;
+pub use crate::profile::identity::Normalize;
 use crate::value::Text;
 
-/// Index of an entry of `events`.
-pub type EventId = u16;
 /// Index of a table in [`Plan::tables`].
 pub type TableId = u16;
 /// Number of a key, given once a name by the directory that the plan was published in.
@@ -21,7 +21,7 @@ pub type KeyId = u16;
 pub type AttributeId = u16;
 
 /// One published configuration, compiled.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Plan {
     /// Number of the publish, from 1; 0 before it is published.
     pub number: u32,
@@ -63,6 +63,13 @@ pub struct Plan {
     pub tokens: Vec<Token>,
 }
 
+impl Plan {
+    /// The id of a table that is a destination.
+    pub fn table(&self, database: &str, table: &str) -> Option<TableId> {
+        self.routes.get(database)?.get(table).copied()
+    }
+}
+
 /// One identifier kind.
 #[derive(Debug)]
 pub struct Key {
@@ -76,17 +83,6 @@ pub struct Key {
     pub valid_regexp: Option<Regex>,
     /// Values that never identify, compared whole after normalization, besides the defaults.
     pub invalid_texts: Vec<Text>,
-}
-
-/// One step of `normalize`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Normalize {
-    /// Leading and trailing white space goes.
-    Trim,
-    /// Lower case.
-    Lower,
-    /// Upper case.
-    Upper,
 }
 
 /// A monitored table.
@@ -111,15 +107,6 @@ pub struct Attribute {
     pub spec: AttributeSpec,
     /// Names of its windows, as in `AttributeSpec::Counter::windows_ms`.
     pub windows: Vec<Text>,
-}
-
-/// Which events a rule is for.
-#[derive(Clone, Debug)]
-pub enum EventSet {
-    /// Every event of the reactor.
-    Every,
-    /// These, ascending.
-    Of(Vec<EventId>),
 }
 
 /// One entry of an attribute's `set`.
@@ -159,28 +146,6 @@ pub enum Slot {
     Attribute(usize),
     /// Position in [`Plan::attributes`], and in its windows.
     Window(usize, usize),
-}
-
-/// One offer.
-#[derive(Debug)]
-pub struct Offer {
-    /// Wire name.
-    pub name: Text,
-    /// The first matching rule wins.
-    pub rules: Vec<OfferRule>,
-}
-
-/// One entry of an offer's `set`.
-#[derive(Debug)]
-pub struct OfferRule {
-    /// Its events.
-    pub events: EventSet,
-    /// `let`, in order: the i-th sees the locals before it and becomes local i.
-    pub lets: Vec<Program>,
-    /// All must hold.
-    pub conditions: Vec<Program>,
-    /// `data`: always a [`Template::Map`].
-    pub data: Template,
 }
 
 /// One token.

@@ -1,1 +1,118 @@
-//! Offers: which hold for a profile, and the answer they make.
+//! Offers: which of them hold for a profile now.
+//!
+//! `decide` walks the offers in the configuration's order over one event and one profile; of an
+//! offer's rules the first that matches wins. A rule that throws does not match, and the request
+//! goes on (page 3.4). Invariant: deciding changes nothing but its answer, its fuel and its counts.
+
+pub mod answer;
+
+pub use answer::Answer;
+
+use crate::expr::{EvalError, EvalErrorKind, Fuel, Program, Scope, Template, Vm};
+use crate::value::{Text, Value};
+
+/// Index of an entry of `events`.
+pub type EventId = u16;
+
+/// Which events a rule is for.
+#[derive(Clone, Debug)]
+pub enum EventSet {
+    /// Every event of the reactor.
+    Every,
+    /// These, ascending.
+    Of(Vec<EventId>),
+}
+
+impl EventSet {
+    /// Whether the rule is for an event that matched these entries.
+    pub fn matches(&self, matched: &[EventId]) -> bool {
+        match self {
+            Self::Every => true,
+            Self::Of(events) => matched.iter().any(|event| events.binary_search(event).is_ok()),
+        }
+    }
+}
+
+/// One offer.
+#[derive(Debug)]
+pub struct Offer {
+    /// Wire name.
+    pub name: Text,
+    /// The first matching rule wins.
+    pub rules: Vec<OfferRule>,
+}
+
+/// One entry of an offer's `set`.
+#[derive(Debug)]
+pub struct OfferRule {
+    /// Its events.
+    pub events: EventSet,
+    /// `let`, in order: the i-th sees the locals before it and becomes local i.
+    pub lets: Vec<Program>,
+    /// All must hold.
+    pub conditions: Vec<Program>,
+    /// `data`: always a [`Template::Map`].
+    pub data: Template,
+}
+
+/// What a rule reads: a scope whose locals (`let`) are filled while it runs.
+pub trait RuleScope: Scope {
+    /// Adds the next local.
+    fn push_local(&mut self, value: Value);
+    /// Forgets all locals.
+    fn clear_locals(&mut self);
+}
+
+/// Decides all offers for one event and writes those that hold into `answer`.
+///
+/// `on_error` is told the offer's position and the class of each error.
+pub fn decide<S: RuleScope>(
+    offers: &[Offer],
+    matched: &[EventId],
+    scope: &mut S,
+    vm: &mut Vm,
+    answer: &mut Answer<'_>,
+    on_error: &mut dyn FnMut(usize, EvalErrorKind),
+) {
+    let mut fuel = Fuel::request();
+    for (position, offer) in offers.iter().enumerate() {
+        let mut count = |error: EvalError| on_error(position, error.kind);
+        let winner = offer.rules.iter().find(|rule| {
+            rule.events.matches(matched)
+                && holds(rule, scope, vm, &mut fuel).unwrap_or_else(|error| {
+                    count(error);
+                    false
+                })
+        });
+        let Some(rule) = winner else { continue };
+        let data = rule.data.evaluate(vm, scope, &mut fuel, &mut count);
+        match data {
+            Ok(data @ Value::Object(_)) => answer.offer(&offer.name, &data),
+            Ok(_) => answer.offer(&offer.name, &Value::object(Vec::new())),
+            Err(error) => {
+                count(error);
+                answer.offer(&offer.name, &Value::object(Vec::new()));
+            }
+        }
+    }
+}
+
+/// Whether a rule's conditions all hold; leaves its locals in the scope.
+fn holds<S: RuleScope>(
+    rule: &OfferRule,
+    scope: &mut S,
+    vm: &mut Vm,
+    fuel: &mut Fuel,
+) -> Result<bool, EvalError> {
+    scope.clear_locals();
+    for program in &rule.lets {
+        let value = vm.evaluate(program, scope, fuel)?;
+        scope.push_local(value);
+    }
+    for condition in &rule.conditions {
+        if !vm.test(condition, scope, fuel)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

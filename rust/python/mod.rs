@@ -1,1 +1,31 @@
 //! The binding: the only place that names pyo3.
+//!
+//! `p13n._core` is private; `p13n` re-exports its public names and `python/p13n/_core.pyi` is its
+//! contract. Invariant: a method translates, it never decides.
+
+mod convert;
+mod diagnostic;
+mod error;
+mod event;
+mod expression;
+mod log;
+mod reactor;
+mod stats;
+
+use pyo3::prelude::*;
+
+/// The extension module `p13n._core`.
+#[pymodule(gil_used = false)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    error::register(module)?;
+    module.add_class::<diagnostic::PyDiagnostic>()?;
+    module.add_class::<expression::PyExpression>()?;
+    module.add_class::<reactor::PyIngestReport>()?;
+    module.add_class::<reactor::PyReactor>()?;
+    module.add_function(wrap_pyfunction!(diagnostic::check, module)?)?;
+    module.add_function(wrap_pyfunction!(log::log_info, module)?)?;
+    module.add_function(wrap_pyfunction!(log::log_events, module)?)?;
+    module.add_function(wrap_pyfunction!(log::log_rehearse, module)?)?;
+    Ok(())
+}

@@ -1,4 +1,29 @@
 //! Attributes: kinds, options and state (page 4.2).
+//!
+//! One operation at a time is applied to one state, at a moment given from outside; every
+//! operation first drops what has expired, so a sweep at any moment never changes a result.
+//!
+//! Invariants: a rejected operation changes nothing but what had expired anyway; reading drops
+//! nothing and hides what has expired; a state from which all has expired equals no state.
+
+mod counter;
+mod json_form;
+mod list;
+#[cfg(test)]
+mod model_tests;
+mod single;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+pub use counter::Counter;
+pub use list::List;
+pub use single::Single;
+
+pub(super) use json_form::write_text;
+pub(super) use list::{Bounds, ListChange};
+
+use crate::value::{Object, Value};
 
 /// How a single folds the values it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,4 +66,254 @@ pub enum AttributeSpec {
         /// Further windows, milliseconds, in the order of `Attribute::windows`.
         windows_ms: Vec<i64>,
     },
+}
+
+impl AttributeSpec {
+    /// What an attribute of this kind reads as when nothing is known: `undefined`, `[]` or `0`.
+    pub fn nothing(&self) -> Value {
+        match self {
+            Self::Single { .. } => Value::Undefined,
+            Self::List { .. } => Value::Array(Arc::new(Vec::new())),
+            Self::Counter { .. } => Value::Number(0.0),
+        }
+    }
+}
+
+/// The LSN of what was computed and not yet installed; later than every real one.
+pub const LSN_PENDING: u64 = u64::MAX;
+
+/// When something happened: by event time, and of equal times by the order of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp {
+    /// Placed event time, epoch milliseconds.
+    pub time_ms: i64,
+    /// The record's LSN; [`LSN_PENDING`] until installed.
+    pub lsn: u64,
+}
+
+impl Stamp {
+    fn settle(&mut self, lsn: u64) {
+        if self.lsn == LSN_PENDING {
+            self.lsn = lsn;
+        }
+    }
+}
+
+/// When an event is applied.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Processing time, epoch milliseconds.
+    pub now_ms: i64,
+    /// The event's own time as [`place`] gives it, epoch milliseconds, never after `now_ms`.
+    pub time_ms: i64,
+}
+
+impl Moment {
+    /// The moment of an event that says `event_time_s`, received at `now_ms`.
+    pub fn of_event(event_time_s: Option<i64>, now_ms: i64, clock_skew_ms: i64) -> Self {
+        Self { now_ms, time_ms: place(event_time_s, now_ms, clock_skew_ms) }
+    }
+
+    fn stamp(self) -> Stamp {
+        Stamp { time_ms: self.time_ms, lsn: LSN_PENDING }
+    }
+}
+
+/// Where an event stands in time, epoch milliseconds (page 4.2): at reception without a time, within
+/// `clock_skew_ms` of reception, and when it claims to come from the future; else at its own time.
+pub fn place(event_time_s: Option<i64>, now_ms: i64, clock_skew_ms: i64) -> i64 {
+    let own_ms = event_time_s.map_or(now_ms, |seconds| seconds.saturating_mul(1000));
+    if own_ms >= now_ms.saturating_sub(clock_skew_ms) { now_ms } else { own_ms }
+}
+
+/// What an attribute rule does to the state.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// A value: a single's, a list item's (`{value, time}`), a counter's increment.
+    Set(Value),
+    /// A list item written as a map: its fields beside `time`. For a single the same as the object.
+    SetFields(Arc<Object>),
+    /// A counter's increment by 1.
+    Increment,
+    /// List items whose value equals this go, save those younger than the event.
+    Delete(Value),
+    /// All goes, save what is younger than the event.
+    Clear,
+}
+
+/// Why an operation applied nothing. Counted by the caller, named in the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejected {
+    /// A numeric fold or a counter was given, or would come to, something but a finite number.
+    #[error("not a finite number")]
+    NotFinite,
+    /// The value's JSON is over `value_bytes_max`.
+    #[error("the value is larger than value_bytes_max")]
+    TooLarge,
+    /// The attribute's kind has no such operation; a checked configuration never asks for it.
+    #[error("this kind of attribute has no such operation")]
+    WrongKind,
+}
+
+/// The state of one attribute of one profile.
+#[derive(Clone, Debug)]
+pub enum AttributeState {
+    /// One value.
+    Single(Single),
+    /// Items.
+    List(List),
+    /// Amounts.
+    Counter(Counter),
+}
+
+impl AttributeState {
+    /// The state before anything happened.
+    pub fn new(spec: &AttributeSpec) -> Self {
+        match spec {
+            AttributeSpec::Single { .. } => Self::Single(Single::default()),
+            AttributeSpec::List { .. } => Self::List(List::default()),
+            AttributeSpec::Counter { .. } => Self::Counter(Counter::default()),
+        }
+    }
+
+    /// Applies one operation. `undefined` applies nothing. A state of another kind (the
+    /// configuration changed with `reset: true`) starts anew.
+    pub fn apply(
+        &mut self,
+        spec: &AttributeSpec,
+        moment: Moment,
+        operation: Operation,
+        value_bytes_max: usize,
+    ) -> Result<(), Rejected> {
+        if !self.is_of(spec) {
+            *self = Self::new(spec);
+        }
+        match self {
+            Self::Single(single) => single.apply(spec, moment, operation, value_bytes_max),
+            Self::List(list) => list.apply(spec, moment, operation, value_bytes_max),
+            Self::Counter(counter) => counter.apply(spec, moment, operation),
+        }
+    }
+
+    /// Drops what has expired at `now_ms`.
+    pub fn expire(&mut self, spec: &AttributeSpec, now_ms: i64) {
+        match self {
+            Self::Single(single) => single.expire(spec, now_ms),
+            Self::List(list) => list.expire(spec, now_ms),
+            Self::Counter(counter) => counter.expire(now_ms),
+        }
+    }
+
+    /// What `PROFILE.<name>` reads at `now_ms`: a single's value, a list's items (a shared array),
+    /// a counter's own window or total.
+    pub fn read(&self, spec: &AttributeSpec, now_ms: i64) -> Cow<'_, Value> {
+        match self {
+            _ if !self.is_of(spec) => Cow::Owned(spec.nothing()),
+            Self::Single(single) => single.read(spec, now_ms),
+            Self::List(list) => Cow::Owned(list.read(spec, now_ms)),
+            Self::Counter(counter) => Cow::Owned(Value::Number(counter.read(spec, now_ms))),
+        }
+    }
+
+    /// What the counter's window number `window` (as in `windows_ms`) reads at `now_ms`; 0 for
+    /// another kind.
+    pub fn read_window(&self, spec: &AttributeSpec, window: usize, now_ms: i64) -> Value {
+        match (self, spec) {
+            (Self::Counter(counter), AttributeSpec::Counter { windows_ms, .. }) => {
+                Value::Number(windows_ms.get(window).map_or(0.0, |ms| counter.window(*ms, now_ms)))
+            }
+            _ => Value::Number(0.0),
+        }
+    }
+
+    /// Adds an amount that the counter has been asked about ([`Counter::takes`]).
+    pub(super) fn put_amount(&mut self, moment: Moment, amount: f64) {
+        match self {
+            Self::Counter(counter) => counter.put(moment, amount),
+            _ => unreachable!("only a counter was asked whether it takes an amount"),
+        }
+    }
+
+    /// Gives pending stamps the LSN at which they are installed. Cannot fail.
+    pub fn settle(&mut self, lsn: u64) {
+        match self {
+            Self::Single(single) => single.settle(lsn),
+            Self::List(list) => list.settle(lsn),
+            Self::Counter(_) => {}
+        }
+    }
+
+    /// Unites the state of a merged profile into this one, the survivor's (page 4.1).
+    pub fn merge(&mut self, other: &Self, spec: &AttributeSpec, now_ms: i64) {
+        self.expire(spec, now_ms);
+        if !self.is_of(spec) {
+            *self = other.clone();
+            return self.expire(spec, now_ms);
+        }
+        match (self, other) {
+            (Self::Single(mine), Self::Single(other)) => mine.merge(other, spec, now_ms),
+            (Self::List(mine), Self::List(other)) => mine.merge(other, spec, now_ms),
+            (Self::Counter(mine), Self::Counter(other)) => mine.merge(other, spec, now_ms),
+            _ => {}
+        }
+    }
+
+    /// Whether nothing is left: the same as no state.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Single(single) => single.is_empty(),
+            Self::List(list) => list.is_empty(),
+            Self::Counter(counter) => counter.is_empty(),
+        }
+    }
+
+    /// Writes the canonical form of what is left at `now_ms` for the state hash (page 5.7): LSNs
+    /// and caches left out. Nothing is written when nothing is left. Without a `spec` (the
+    /// attribute sleeps) nothing expires.
+    pub fn hash_into(&self, spec: Option<&AttributeSpec>, now_ms: i64, out: &mut Vec<u8>) {
+        let swept = spec.map(|spec| {
+            let mut swept = self.clone();
+            swept.expire(spec, now_ms);
+            swept
+        });
+        let state = swept.as_ref().unwrap_or(self);
+        match state {
+            _ if state.is_empty() => {}
+            Self::Single(single) => single.hash_into(out),
+            Self::List(list) => list.hash_into(out),
+            Self::Counter(counter) => counter.hash_into(out),
+        }
+    }
+
+    fn is_of(&self, spec: &AttributeSpec) -> bool {
+        matches!(
+            (self, spec),
+            (Self::Single(_), AttributeSpec::Single { .. })
+                | (Self::List(_), AttributeSpec::List { .. })
+                | (Self::Counter(_), AttributeSpec::Counter { .. })
+        )
+    }
+}
+
+/// Whether something of `time_ms` has outlived `duration_ms` at `now_ms`.
+fn is_expired(time_ms: i64, duration_ms: i64, now_ms: i64) -> bool {
+    now_ms.saturating_sub(time_ms) > duration_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_stands_at_reception_within_the_skew_and_when_ahead_else_at_its_own_time() {
+        let now_ms = 1_700_000_000_500;
+        let skew_ms = 300_000;
+        assert_eq!(place(None, now_ms, skew_ms), now_ms);
+        assert_eq!(place(Some(1_700_000_000), now_ms, skew_ms), now_ms);
+        assert_eq!(place(Some(1_700_000_100), now_ms, skew_ms), now_ms);
+        assert_eq!(place(Some(1_900_000_000), now_ms, skew_ms), now_ms);
+        assert_eq!(place(Some(1_699_999_701), now_ms, skew_ms), now_ms);
+        assert_eq!(place(Some(1_699_999_700), now_ms, skew_ms), 1_699_999_700_000);
+        assert_eq!(place(Some(0), now_ms, skew_ms), 0);
+    }
 }

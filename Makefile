@@ -1,0 +1,181 @@
+# Everything that the project does to itself. `make help` lists the targets.
+# Stamp files under .make/ remember what is done, so that a warm run repeats nothing.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := default
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+CLEAN := .make/clean-venv
+CLEAN_BIN := $(CURDIR)/$(CLEAN)/bin
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+# One interpreter for every build with the binding: another one would build pyo3 again.
+export PYO3_PYTHON := $(BIN)/python
+
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' 2>/dev/null)
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi' -o -name 'py.typed')
+EXAMPLES := $(wildcard examples/*)
+# Benches in Python are those that say how they are run; the rest are the servers that they start.
+BENCHES := $(shell grep -ls 'python benches/' benches/*.py)
+WHEEL_SOURCES := pyproject.toml README.md LICENSE $(RUST_SOURCES) $(PYTHON_SOURCES) $(EXAMPLES)
+
+# ---------------------------------------------------------------- the everyday targets
+
+.PHONY: default
+default: fmt develop lint test-quick  ## Format, build for development, lint, quick tests
+
+.PHONY: run
+run: .make/release  ## Set up everything, build for release, start `p13n demo`
+	exec $(BIN)/p13n demo $(ARGS)
+
+.PHONY: test
+test: check-fmt clippy test-rust lint-python test-wheel stubtest  ## Set up all, run every check
+	@echo "make test: everything passed"
+
+.PHONY: fmt
+fmt: .make/venv  ## Format Rust and Python sources
+	cargo fmt
+	$(BIN)/ruff check --quiet --fix-only .
+	$(BIN)/ruff format --quiet .
+
+.PHONY: develop
+develop: .make/develop  ## Build the binding for development into .venv
+
+.PHONY: lint
+lint: clippy lint-python  ## All linters and type checks
+
+.PHONY: test-quick
+test-quick: develop  ## Rust unit tests and Python tests on the development build
+	cargo test --quiet --lib
+	$(BIN)/python -m pytest -q -x $(PYTEST_ARGS)
+
+# ---------------------------------------------------------------- the parts of `make test`
+
+.PHONY: check-fmt
+check-fmt: .make/tools .make/venv
+	cargo fmt --check
+	$(BIN)/ruff format --check --quiet .
+
+.PHONY: clippy
+clippy: .make/tools .make/venv  ## Clippy, with and without the binding; warnings are errors
+	cargo clippy --quiet --all-targets -- -D warnings
+	cargo clippy --quiet --all-targets --features python -- -D warnings
+
+.PHONY: test-rust
+test-rust: .make/tools  ## All Rust tests, without the binding
+	cargo test --quiet
+
+.PHONY: lint-python
+lint-python: .make/venv  ## Ruff and mypy --strict
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --strict
+
+.PHONY: wheel
+wheel: .make/wheel  ## Build the wheel into dist/
+
+.PHONY: test-wheel
+test-wheel: .make/clean-tests  ## Python tests against the wheel in a clean environment
+	$(CLEAN_BIN)/python -P -m pytest -q $(PYTEST_ARGS)
+
+.PHONY: stubtest
+stubtest: .make/clean-tests  ## The stubs against the binary
+	cd .make && $(CLEAN_BIN)/python -P -m mypy.stubtest p13n._core
+
+# ---------------------------------------------------------------- longer work
+
+.PHONY: golden
+golden: .make/node  ## Compute the golden expectations again with Node
+	node tests/golden/expr/generate.mjs
+
+.PHONY: crash
+crash: .make/release  ## Kill the service under load, recover, compare (CYCLES=20)
+	$(BIN)/python tests/crash/campaign.py --cycles $(or $(CYCLES),20)
+
+.PHONY: bench
+bench: .make/release  ## All benches, beside their controls; writes benches/results/
+	cargo bench --quiet
+	for bench in $(BENCHES); do $(BIN)/python $$bench; done
+
+.PHONY: docs
+docs: develop  ## Run every example of README and docs/, check their links
+	$(BIN)/python -m pytest -q tests/test_docs.py
+
+.PHONY: map
+map:  ## Write the map of source files into rust/README.md
+	$(PYTHON) tests/source_map.py .
+
+.PHONY: lock
+lock:  ## Resolve the newest allowed versions into requirements-dev.lock
+	rm -rf .make/lock-venv
+	$(PYTHON) -m venv .make/lock-venv
+	.make/lock-venv/bin/python $(PIP_INSTALL) --upgrade 'pip>=25.1'
+	.make/lock-venv/bin/python -c 'import tomllib; \
+	  p = tomllib.load(open("pyproject.toml", "rb")); \
+	  print(*p["project"]["dependencies"], *p["dependency-groups"]["development"], sep="\n")' \
+	  > .make/lock.in
+	.make/lock-venv/bin/python $(PIP_INSTALL) -r .make/lock.in
+	{ sed -n '/^#/p' requirements-dev.lock; .make/lock-venv/bin/python -m pip freeze; } \
+	  > .make/lock.out
+	mv .make/lock.out requirements-dev.lock
+
+.PHONY: clean
+clean:  ## Remove everything that was built
+	rm -rf target dist build .make $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find python -name '*.so' -delete
+	find python tests benches -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+.PHONY: help
+help:  ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) \
+	  | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+# ---------------------------------------------------------------- set-up, remembered in .make/
+
+SAY_NO = { printf 'p13n: %s\n' "$(1)" >&2; exit 1; }
+
+.make/tools:
+	@command -v $(PYTHON) >/dev/null \
+	  || $(call SAY_NO,Python 3.11 or newer is needed (make PYTHON=... names another one))
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || $(call SAY_NO,$(PYTHON) is too old: 3.11 or newer is needed (make PYTHON=...))
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || $(call SAY_NO,$(PYTHON) lacks venv and ensurepip (on Debian: apt-get install python3-venv))
+	@command -v cargo >/dev/null || $(call SAY_NO,cargo is needed (Rust 1.95 or newer))
+	@mkdir -p .make && touch $@
+
+.make/node: .make/tools
+	@command -v node >/dev/null || $(call SAY_NO,node is needed to compute golden expectations)
+	@touch $@
+
+.make/venv: .make/tools requirements-dev.lock
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP_INSTALL) -r requirements-dev.lock
+	@touch $@
+
+# The development and the release build install to the same place: each forgets the other.
+.make/develop: .make/venv $(WHEEL_SOURCES)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet
+	@rm -f .make/release && touch $@
+
+.make/release: .make/venv $(WHEEL_SOURCES)
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --release
+	@rm -f .make/develop && touch $@
+
+.make/wheel: .make/venv $(WHEEL_SOURCES)
+	rm -rf dist
+	$(BIN)/maturin build --quiet --release --out dist
+	@touch $@
+
+# First the wheel and what it asks for, alone: it must run before any tool for tests is there.
+.make/clean-tests: .make/wheel
+	rm -rf $(CLEAN)
+	$(PYTHON) -m venv $(CLEAN)
+	$(CLEAN_BIN)/python $(PIP_INSTALL) --constraint requirements-dev.lock dist/*.whl
+	cd .make && $(CLEAN_BIN)/p13n --help >/dev/null
+	$(CLEAN_BIN)/python $(PIP_INSTALL) --constraint requirements-dev.lock pytest pytest-timeout mypy
+	@touch $@

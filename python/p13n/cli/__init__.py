@@ -1,0 +1,60 @@
+"""The command line: `p13n` and `python -m p13n`; one module a command.
+
+Every failure is one sentence on standard error and an exit code of `p13n.exit_codes`; results go to
+standard output. Modules of commands import what is heavy only when they run.
+"""
+
+from typing import Annotated
+
+import typer
+
+from p13n.cli import check, demo, eval, ingest, key, log, profile, serve
+
+app = typer.Typer(
+    name="p13n",
+    help=(
+        "A reactor for real-time personalization: events in, profiles updated, offers out.\n\n"
+        "Start with `p13n demo`: it serves two examples with real events and prints curl lines "
+        "that work when pasted."
+    ),
+    epilog=(
+        "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 configuration or keys, "
+        "4 port taken, 5 data directory not usable, 6 data directory in use, 7 log damaged, "
+        "8 log failed while serving."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from p13n import __version__
+
+        print(f"p13n {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+
+
+app.command("serve")(serve.serve)
+app.command("demo")(demo.demo)
+app.command("check")(check.check)
+app.command("eval")(eval.evaluate)
+app.command("ingest")(ingest.ingest)
+app.command("profile")(profile.profile)
+app.add_typer(key.app, name="key")
+app.add_typer(log.app, name="log")
+
+
+def main() -> None:
+    """The entry point of the script `p13n`."""
+    app()

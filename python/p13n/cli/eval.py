@@ -1,0 +1,76 @@
+"""`p13n eval`: one expression over a profile and an event."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p13n.cli.failures import fail, in_one_sentence
+from p13n.exit_codes import ExitCode
+
+
+def evaluate(
+    expression: Annotated[str, typer.Argument(metavar="EXPR", help="The expression.")],
+    profile: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="What `PROFILE` is.")
+    ] = None,
+    event: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="What `EVENT` is.")
+    ] = None,
+) -> None:
+    """Evaluate an expression as a configuration would and print its value as JSON.
+
+    `undefined` is printed as `undefined`. An expression that does not compile or throws exits 1
+    and shows where.
+
+    Examples:
+
+    \b
+      p13n eval '1 + 2'
+      p13n eval 'PROFILE.views > 3' --profile '{"views": 5}'
+      p13n eval 'EVENT.product_list.map(p => p.toUpperCase())' --event @event.json
+    """
+    from p13n import CompileError, EvaluationError, Expression
+
+    try:
+        compiled = Expression(expression)
+        value = compiled.evaluate_json(_json(profile, "--profile"), _json(event, "--event"))
+    except CompileError as error:
+        help_line = f"\nhelp: {error.help}" if error.help else ""
+        fail(f"{error.code}: {error.message}\n{_caret(expression, error.span)}{help_line}")
+    except EvaluationError as error:
+        fail(f"{error.kind}: {error.message}\n{_caret(expression, error.span)}")
+    print("undefined" if value is None else value.decode())
+
+
+def _json(argument: str | None, flag: str) -> bytes | None:
+    """The argument's JSON object, read from a file when it starts with `@`."""
+    if argument is None:
+        return None
+    import orjson
+
+    with in_one_sentence():
+        text = Path(argument[1:]).read_bytes() if argument.startswith("@") else argument.encode()
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        fail(
+            f"{flag} is not valid JSON (line {error.lineno}, column {error.colno}).",
+            ExitCode.USAGE,
+        )
+    if not isinstance(value, dict):
+        fail(f"{flag} must be a JSON object.", ExitCode.USAGE)
+    return text
+
+
+def _caret(source: str, span: tuple[int, int]) -> str:
+    """The line of the source that holds the span's start, with the span underlined."""
+    encoded = source.encode()
+    start, end = span
+    line_start = encoded.rfind(b"\n", 0, start) + 1
+    line_end = encoded.find(b"\n", start)
+    line_end = len(encoded) if line_end < 0 else line_end
+    before = encoded[line_start:start].decode(errors="replace")
+    under = encoded[start : min(end, line_end)].decode(errors="replace")
+    line = encoded[line_start:line_end].decode(errors="replace")
+    return f"  {line}\n  {' ' * len(before)}{'^' * max(1, len(under))}"

@@ -1,0 +1,80 @@
+"""`p13n log`: the log of a data directory, read without its lock."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from p13n.cli.failures import fail, in_one_sentence
+from p13n.exit_codes import ExitCode
+
+_REACTOR = re.compile("[0-9]+-[0-9]+")
+
+app = typer.Typer(
+    help="Look at the log, which is where events are kept. Works beside a running server.",
+    no_args_is_help=True,
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `info` a subcommand while it is the only one."""
+
+
+@app.command("info")
+def show(
+    data_dir: Annotated[Path, typer.Option(envvar="P13N_DATA_DIR", help="The data directory.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Show what each reactor's log holds: segments, records, bytes, last LSN.
+
+    Examples:
+
+    \b
+      p13n log info --data-dir data
+      p13n log info --data-dir data --json
+    """
+    import orjson
+
+    from p13n import log_info
+
+    directories = _reactor_directories(data_dir)
+    with in_one_sentence():
+        found = {directory.name: log_info(str(directory)) for directory in directories}
+    if json:
+        print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+        return
+    for name, state in found.items():
+        _print_log(name, state)
+
+
+def _reactor_directories(data_dir: Path) -> list[Path]:
+    """The directories `{account}-{instance}` of a data directory."""
+    if not data_dir.is_dir():
+        fail(f"There is no data directory {data_dir}.", ExitCode.DIRECTORY)
+    found = sorted(
+        path for path in data_dir.iterdir() if path.is_dir() and _REACTOR.fullmatch(path.name)
+    )
+    if not found:
+        fail(f"{data_dir} holds no reactor yet.", ExitCode.DIRECTORY)
+    return found
+
+
+def _print_log(name: str, state: dict[str, Any]) -> None:
+    print(
+        f"reactor {name}: {state['records']} records, {state['bytes']} bytes, "
+        f"term {state['term']}, last LSN {state['last_lsn']}, format {state['format_version']}, "
+        f"apply epoch {state['apply_epoch']}"
+    )
+    for segment in state["segments"]:
+        print(
+            f"  {Path(segment['file']).name}  {segment['state']:<8} {segment['bytes']:>12} bytes  "
+            f"{segment['batches']:>7} batches  term {segment['term']}  "
+            f"LSN {segment['first_lsn']} to {segment['last_lsn']}"
+        )
+    if state["unfinished_bytes"]:
+        print(
+            f"  {state['unfinished_bytes']} bytes at the end are not a whole batch: being written, "
+            "or cut off at the next start"
+        )

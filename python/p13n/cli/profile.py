@@ -1,0 +1,45 @@
+"""`p13n profile`: what is known about one customer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from p13n.cli.failures import fail, in_one_sentence
+from p13n.exit_codes import ExitCode
+
+
+def profile(
+    configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration.")],
+    identifier: Annotated[str, typer.Argument(metavar="KEY=VALUE", help="Whom to look up.")],
+    data_dir: Annotated[
+        Path, typer.Option(envvar="P13N_DATA_DIR", help="The data directory; no server may use it.")
+    ],
+) -> None:
+    """Print the profile of one identifier as JSON; exits 1 when there is none.
+
+    The log is read and replayed first, so a large directory takes its time.
+
+    Examples:
+
+    \b
+      p13n profile retail.yaml customer_id=17850 --data-dir data
+      p13n profile shop.yaml email=a@example.com --data-dir data
+    """
+    import orjson
+
+    from p13n import Reactor
+
+    key, equals, value = identifier.partition("=")
+    if not equals or not key or not value:
+        fail("Name the customer as `key=value`, e.g. `email=a@example.com`.", ExitCode.USAGE)
+    if not data_dir.is_dir():
+        fail(f"There is no data directory {data_dir}.", ExitCode.DIRECTORY)
+    with in_one_sentence(), Reactor.open(configuration, data_dir=data_dir) as reactor:
+        try:
+            found = reactor.profile(**{key: value})
+        except ValueError as error:
+            fail(str(error), ExitCode.USAGE)
+    if found is None:
+        fail("No profile has this identifier.")
+    print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())

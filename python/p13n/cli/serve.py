@@ -1,0 +1,142 @@
+"""`p13n serve`: the service in the foreground."""
+
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from p13n.cli.failures import fail
+from p13n.exit_codes import ExitCode
+from p13n.settings import Clock, Settings, Sync
+
+PORT_MAX = 65535
+
+
+def serve(
+    configurations: Annotated[
+        list[Path], typer.Argument(metavar="CONFIG...", help="One YAML file for each reactor.")
+    ],
+    data_dir: Annotated[
+        Path,
+        typer.Option(
+            envvar="P13N_DATA_DIR", help="Where keys, logs and profiles live; made when missing."
+        ),
+    ],
+    host: Annotated[
+        str, typer.Option(envvar="P13N_HOST", help="Address of the data plane.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_PORT",
+            min=0,
+            max=PORT_MAX,
+            help="Port of the data plane; 0 picks a free one.",
+        ),
+    ] = 8080,
+    admin_host: Annotated[
+        str, typer.Option(envvar="P13N_ADMIN_HOST", help="Address of the admin plane.")
+    ] = "127.0.0.1",
+    admin_port: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_ADMIN_PORT",
+            min=0,
+            max=PORT_MAX,
+            help="Port of the admin plane; 0 picks a free one.",
+        ),
+    ] = 8081,
+    sync: Annotated[
+        str,
+        typer.Option(
+            envvar="P13N_SYNC",
+            metavar="always|interval",
+            help="`always`: an answer leaves when its event is on disk. `interval`: the disk "
+            "follows within the interval.",
+        ),
+    ] = "always",
+    sync_interval_ms: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_SYNC_INTERVAL_MS", min=1, help="The interval of `--sync interval`."
+        ),
+    ] = 100,
+    clock: Annotated[
+        str,
+        typer.Option(
+            envvar="P13N_CLOCK",
+            metavar="server|event",
+            help="`event` takes the processing time from the events: for backfill and tests.",
+        ),
+    ] = "server",
+    answer_bytes_max: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_ANSWER_BYTES_MAX",
+            min=13,
+            help="A longer answer is cut at the last whole offer that fits.",
+        ),
+    ] = 10_000,
+    queue_bytes_max: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_QUEUE_BYTES_MAX",
+            min=2_000_000,
+            help="What may wait for the disk; when full, events are answered 429.",
+        ),
+    ] = 67_108_864,
+    dedup_max: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_DEDUP_MAX", min=1, help="Clients' uuids remembered in each generation."
+        ),
+    ] = 1_000_000,
+    workers: Annotated[
+        int, typer.Option(envvar="P13N_WORKERS", min=1, help="Processes; one in this version.")
+    ] = 1,
+) -> None:
+    """Serve reactors over HTTP until SIGTERM or Ctrl-C.
+
+    Once events are served, one line on standard output says where: `data=http://... admin=...`.
+    SIGTERM answers what is in flight, syncs the log and exits 0.
+
+    Examples:
+
+    \b
+      p13n serve retail.yaml --data-dir data
+      p13n serve shop.yaml news.yaml --data-dir data --port 0 --sync interval
+      P13N_PORT=9000 p13n serve retail.yaml --data-dir data
+    """
+    if workers > 1:
+        fail(
+            "More than one worker is not built in this version: run with `--workers 1`.",
+            ExitCode.USAGE,
+        )
+    if sync == "never":
+        fail(
+            "`--sync never` is not built in this version: choose `always` or `interval`.",
+            ExitCode.USAGE,
+        )
+    if sync not in ("always", "interval"):
+        fail("`--sync` is `always` or `interval`.", ExitCode.USAGE)
+    if clock not in ("server", "event"):
+        fail("`--clock` is `server` or `event`.", ExitCode.USAGE)
+    from p13n.server.run import serve as run
+
+    code = run(
+        Settings(
+            configurations=tuple(configurations),
+            data_dir=data_dir,
+            host=host,
+            port=port,
+            admin_host=admin_host,
+            admin_port=admin_port,
+            sync=cast(Sync, sync),
+            sync_interval_ms=sync_interval_ms,
+            clock=cast(Clock, clock),
+            answer_bytes_max=answer_bytes_max,
+            queue_bytes_max=queue_bytes_max,
+            dedup_max=dedup_max,
+        )
+    )
+    raise typer.Exit(code)

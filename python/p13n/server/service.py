@@ -1,0 +1,174 @@
+"""The service's life: recover, serve, watch, drain; and why it stops.
+
+Recovery runs in a thread while the probes already answer. Two things are watched off the hot path:
+the key file, which other processes change, and the health of the logs.
+
+Invariants: the first reason to stop wins; reactors are closed (final sync) after the last request
+has been answered, and exactly once.
+"""
+
+import asyncio
+import contextlib
+import functools
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+
+from p13n import Locked, LogError, P13nError, Reactor
+from p13n.exit_codes import ExitCode
+from p13n.keys import KeyFileError, KeyRing
+from p13n.server import limits
+from p13n.server.auth import Gate, Phase, Served
+from p13n.server.commits import Commits
+from p13n.settings import Settings
+from p13n.system_error import sentence_of
+
+
+class StartFailure(Exception):
+    """The server cannot start: `str(error)` is the sentence for standard error."""
+
+    def __init__(self, code: ExitCode, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+class Service:
+    """The reactors of one process and the reason why it stops."""
+
+    def __init__(self, settings: Settings, keys: KeyRing) -> None:
+        self.settings = settings
+        self.gate = Gate(keys)
+        self.recovered = asyncio.Event()
+        self.stopping = asyncio.Event()
+        self.exit_code = ExitCode.OK
+        self._reactors: list[Reactor] = []
+        self._recovery: asyncio.Task[None] | None = None
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        """Starts recovery and the watch; at the end closes the reactors, which syncs their logs."""
+        self._recovery = asyncio.create_task(self._recover())
+        watch = asyncio.create_task(self._watch())
+        yield
+        watch.cancel()
+        for served in self.gate.served:
+            served.commits.close()
+        await asyncio.to_thread(self._close)
+
+    def stop(self, code: ExitCode, sentence: str | None = None) -> None:
+        """Asks the process to end; the first reason wins."""
+        self.gate.drain()
+        if self.stopping.is_set():
+            return
+        if sentence is not None:
+            say(sentence)
+        self.exit_code = code
+        self.stopping.set()
+
+    def recovering(self) -> bool:
+        """Whether a thread is still at work on recovery."""
+        return self._recovery is not None and not self._recovery.done()
+
+    def readiness(self) -> dict[str, Any]:
+        """What `/readyz` says: `ready`, why not, sync and clock mode, the reactors."""
+        reasons: list[str] = []
+        if self.gate.phase is not Phase.READY:
+            reasons.append(self.gate.phase.value)
+        reasons += [f"the log of {_id(one)} has failed" for one in self.gate.served if one.failed]
+        return {
+            "ready": not reasons,
+            "reasons": reasons,
+            "sync": self.settings.sync,
+            "clock": self.settings.clock,
+            "reactors": [
+                {"reactor": _id(one), "configuration": one.config_header.decode()}
+                for one in self.gate.served
+            ],
+        }
+
+    async def _recover(self) -> None:
+        try:
+            await asyncio.to_thread(self._open)
+        except StartFailure as failure:
+            self.stop(failure.code, str(failure))
+            return
+        timeout_s = limits.COMMIT_TIMEOUT_MS / 1000
+        served = [
+            Served(reactor, Commits(reactor, timeout_s, functools.partial(self._failed, number)))
+            for number, reactor in enumerate(self._reactors)
+        ]
+        if not self.stopping.is_set():
+            self.gate.serve(served)
+            self.recovered.set()
+
+    def _open(self) -> None:
+        """Opens all reactors, in a thread of its own. Raises StartFailure."""
+        for path in self.settings.configurations:
+            try:
+                reactor = Reactor.open(
+                    path,
+                    data_dir=self.settings.data_dir,
+                    sync=self.settings.sync,
+                    sync_interval_ms=self.settings.sync_interval_ms,
+                    clock=self.settings.clock,
+                    commit_timeout_ms=limits.COMMIT_TIMEOUT_MS,
+                    queue_bytes_max=self.settings.queue_bytes_max,
+                    dedup_max=self.settings.dedup_max,
+                )
+            except (P13nError, OSError) as error:
+                raise self._start_failure(path, error) from error
+            self._reactors.append(reactor)
+
+    def _start_failure(self, path: Path, error: P13nError | OSError) -> StartFailure:
+        """The exit code and the sentence of an error while opening `path`."""
+        match error:
+            case Locked():
+                ours = {f"{reactor.account}-{reactor.instance}" for reactor in self._reactors}
+                if ours & set(Path(error.directory).parts):
+                    sentence = f"{path} has the account and instance of an earlier configuration."
+                    return StartFailure(ExitCode.CONFIGURATION, sentence)
+                return StartFailure(ExitCode.LOCKED, f"Another process is using {error.directory}.")
+            case LogError():
+                return StartFailure(ExitCode.LOG_DAMAGED, f"The log cannot be opened: {error}")
+            case P13nError():
+                return StartFailure(ExitCode.CONFIGURATION, str(error))
+            case _:
+                return StartFailure(
+                    ExitCode.DIRECTORY, f"Cannot open {path}: {sentence_of(error)}."
+                )
+
+    def _failed(self, number: int, why: str) -> None:
+        served = self.gate.served[number]
+        self.gate.fail(served)
+        self.stop(ExitCode.LOG_FAILED, f"The log of reactor {_id(served)} has failed: {why}")
+
+    async def _watch(self) -> None:
+        """Notices changes of the key file and failures that no sync announced, within a second."""
+        complained = False
+        while True:
+            await asyncio.sleep(limits.KEYS_POLL_S)
+            try:
+                await self.gate.refresh_keys()
+                complained = False
+            except (KeyFileError, OSError) as error:
+                if not complained:
+                    say(f"The API keys stay as they were: {error}")
+                complained = True
+            for served in self.gate.served:
+                served.commits.check()
+
+    def _close(self) -> None:
+        for reactor in self._reactors:
+            reactor.close()
+
+
+def say(sentence: str) -> None:
+    """One line on standard error, where faults and notices go."""
+    print(sentence, file=sys.stderr, flush=True)
+
+
+def _id(served: Served) -> str:
+    return f"{served.account.decode()}/{served.instance.decode()}"

@@ -1,0 +1,32 @@
+"""What a server runs with: one frozen value, made once from flags and environment.
+
+The command line declares each flag with its `P13N_*` variable and default; nothing reads the
+environment later.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Sync = Literal["always", "interval"]
+Clock = Literal["server", "event"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Settings of `p13n serve` (6.1)."""
+
+    configurations: tuple[Path, ...]
+    """One configuration file a reactor."""
+    data_dir: Path
+    host: str
+    port: int
+    """0 picks a free port."""
+    admin_host: str
+    admin_port: int
+    sync: Sync
+    sync_interval_ms: int
+    clock: Clock
+    answer_bytes_max: int
+    queue_bytes_max: int
+    dedup_max: int

@@ -1,0 +1,371 @@
+//! Compile: from a file to the plan that runs, or to all that is wrong with it.
+//!
+//! Numbers of keys and attributes are given once a name by the data directory: known names keep
+//! theirs, new ones get the next, so that no publish rewrites a profile (page 4.4).
+//! Invariant: of equal text and equal numbers comes an equal plan, on every machine.
+
+use std::collections::HashMap;
+
+use regex::RegexBuilder;
+use sha2::{Digest, Sha256};
+
+use super::check;
+use super::diagnostic::Diagnostic;
+use super::expressions::{Expressions, Slots};
+use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
+use super::load;
+use super::model::{self, AttributeKind, Configuration};
+use super::plan::{
+    Action, Attribute, AttributeRule, EventId, EventSet, Key, Offer, OfferRule, Plan, Slot, Table,
+};
+use super::secret::{self, Environment, Secrets};
+use super::source::{Problems, SourceFile, Spanned, too_large};
+use super::yaml;
+use crate::expr::{FieldTable, Program, Template};
+use crate::profile::attribute::AttributeSpec;
+use crate::value::Text;
+
+/// Numbers given once a name by a data directory: a name's position is its number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    /// Names of keys.
+    pub keys: Vec<Text>,
+    /// Names of attributes.
+    pub attributes: Vec<Text>,
+    /// `EVENT.<field>` names by field index, as recorded with the plan; `None`: not yet recorded.
+    pub fields: Option<Vec<Text>>,
+}
+
+/// What came of a file without errors.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The plan; its `number` is 0 until it is published.
+    pub plan: Plan,
+    /// Warnings, in the file's order.
+    pub warnings: Vec<Diagnostic>,
+    /// The numbers given, with those of new names, and the plan's field names.
+    pub numbers: Numbers,
+}
+
+/// Compiles a configuration file for a publish.
+///
+/// # Errors
+/// All diagnostics, errors and warnings, in the file's order, when there is an error.
+pub fn compile(
+    file: &SourceFile,
+    numbers: &Numbers,
+    secrets: &dyn Secrets,
+) -> Result<Compiled, Vec<Diagnostic>> {
+    if file.text.len() > FILE_BYTES_MAX {
+        return Err(vec![too_large(&file.name, file.text.len())]);
+    }
+    // A publish makes its own field table; only a replay reads a recorded one.
+    let numbers = Numbers { fields: None, ..numbers.clone() };
+    let mut problems = Problems::new(&file.name, file.body());
+    let built = build(numbers, Some(secrets), &mut problems);
+    let has_errors = problems.has_errors();
+    let found = problems.into_sorted();
+    match built {
+        Some((plan, numbers)) if !has_errors => Ok(Compiled { plan, warnings: found, numbers }),
+        _ => Err(found),
+    }
+}
+
+/// Compiles a recorded text for replay: digests instead of secrets, no environment, no checks; an
+/// expression that is no longer accepted becomes one that throws. The plan has the numbers and
+/// field indices of `numbers`.
+///
+/// # Errors
+/// Diagnostics, when the text is not even YAML.
+pub fn compile_recorded(text: &str, numbers: &Numbers) -> Result<Plan, Vec<Diagnostic>> {
+    let mut problems = Problems::new("recorded configuration", text);
+    match build(numbers.clone(), None, &mut problems) {
+        Some((plan, _)) => Ok(plan),
+        None => Err(problems.into_sorted()),
+    }
+}
+
+/// All diagnostics of a file, as `p13n check` prints them. Secrets are looked up as on a start.
+pub fn diagnose(file: &SourceFile) -> Vec<Diagnostic> {
+    match compile(file, &Numbers::default(), &Environment::beside(&file.name)) {
+        Ok(compiled) => compiled.warnings,
+        Err(found) => found,
+    }
+}
+
+fn build(
+    numbers: Numbers,
+    secrets: Option<&dyn Secrets>,
+    problems: &mut Problems<'_>,
+) -> Option<(Plan, Numbers)> {
+    let root = yaml::read(problems)?;
+    let configuration = load::configuration(&root, problems);
+    check::check(&configuration, problems);
+    Some(Builder { configuration: &configuration, numbers, secrets }.plan(problems))
+}
+
+/// Builds the plan part by part.
+struct Builder<'a> {
+    configuration: &'a Configuration,
+    numbers: Numbers,
+    secrets: Option<&'a dyn Secrets>,
+}
+
+impl Builder<'_> {
+    fn plan(mut self, problems: &mut Problems<'_>) -> (Plan, Numbers) {
+        let configuration = self.configuration;
+        let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
+        let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
+        let keys = self.keys(problems);
+        let attributes = self.attributes(problems);
+        let slots = slots(&keys, &attributes);
+        let names = Slots::new(slots.iter().map(|(name, _)| name.clone()));
+        let mut fields = FieldTable::default();
+        for name in self.numbers.fields.iter().flatten() {
+            fields.intern(name);
+        }
+        let key_fields = keys.iter().map(|key| fields.intern(&key.name)).collect();
+        let recorded = self.secrets.is_none();
+        let mut expressions = Expressions::new(fields, &names, problems, recorded);
+        let (tables, routes) = self.tables(&mut expressions);
+        let rules = self.rules(&mut expressions);
+        let offers = self.offers(&mut expressions);
+        let fields = expressions.fields;
+        self.numbers.fields = Some(fields.names().to_vec());
+        let plan = Plan {
+            number: 0,
+            hash: Sha256::digest(recorded_text.as_bytes()).into(),
+            recorded_text,
+            name: configuration.name.clone(),
+            account: configuration.account,
+            instance: configuration.instance,
+            clock_skew_ms: configuration.clock_skew_ms,
+            value_bytes_max: configuration.value_bytes_max,
+            keys,
+            fields,
+            key_fields,
+            routes,
+            tables,
+            events: configuration.events.iter().map(|event| event.name.value.clone()).collect(),
+            attributes,
+            rules,
+            slots,
+            offers,
+            tokens,
+        };
+        (plan, self.numbers)
+    }
+
+    fn keys(&mut self, problems: &mut Problems<'_>) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for key in &self.configuration.keys {
+            keys.push(Key {
+                id: number(&mut self.numbers.keys, &key.name, problems),
+                name: key.name.value.clone(),
+                normalize: key.normalize.clone(),
+                valid_regexp: key.valid_regexp.as_ref().and_then(|text| regexp(text, problems)),
+                invalid_texts: key.invalid_texts.clone(),
+            });
+        }
+        keys
+    }
+
+    fn attributes(&mut self, problems: &mut Problems<'_>) -> Vec<Attribute> {
+        let mut attributes = Vec::new();
+        for attribute in &self.configuration.attributes {
+            let (spec, windows) = spec(&attribute.kind);
+            attributes.push(Attribute {
+                id: number(&mut self.numbers.attributes, &attribute.name, problems),
+                name: attribute.name.value.clone(),
+                spec,
+                windows,
+            });
+        }
+        attributes
+    }
+
+    /// Destinations, then tables that only `events` names, in file order.
+    fn tables(
+        &self,
+        expressions: &mut Expressions<'_, '_>,
+    ) -> (Vec<Table>, HashMap<Text, HashMap<Text, u16>>) {
+        let mut tables: Vec<Table> = Vec::new();
+        let mut routes: HashMap<Text, HashMap<Text, u16>> = HashMap::new();
+        let mut table_of = |place: &model::Place, tables: &mut Vec<Table>| -> usize {
+            let next = tables.len() as u16;
+            let database = routes.entry(place.database.clone()).or_default();
+            let id = *database.entry(place.table.value.clone()).or_insert(next);
+            if id == next {
+                tables.push(Table {
+                    database: place.database.clone(),
+                    table: place.table.value.clone(),
+                    events: Vec::new(),
+                });
+            }
+            usize::from(id)
+        };
+        for place in &self.configuration.destinations {
+            table_of(place, &mut tables);
+        }
+        for (id, event) in self.configuration.events.iter().enumerate() {
+            let filter = expressions.filter(&event.conditions);
+            if let Some(place) = &event.place {
+                let table = table_of(place, &mut tables);
+                tables[table].events.push((id as EventId, filter));
+            }
+        }
+        (tables, routes)
+    }
+
+    fn event_set(&self, names: Option<&Vec<Spanned<Text>>>) -> EventSet {
+        let Some(names) = names else { return EventSet::Every };
+        let events = &self.configuration.events;
+        let id = |name: &Spanned<Text>| {
+            events.iter().position(|event| event.name.value == name.value).map(|id| id as EventId)
+        };
+        let mut ids: Vec<EventId> = names.iter().filter_map(id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        EventSet::Of(ids)
+    }
+
+    fn rules(&self, expressions: &mut Expressions<'_, '_>) -> Vec<AttributeRule> {
+        let mut rules = Vec::new();
+        for (attribute, entry) in self.configuration.attributes.iter().enumerate() {
+            for rule in &entry.rules {
+                let locals: &[Text] = match rule.each {
+                    Some(_) => &[Text::new_static("ITEM")],
+                    None => &[],
+                };
+                let each = rule.each.as_ref().map(|each| expressions.exact(each, "`each`", &[]));
+                let conditions = expressions.conditions(&rule.conditions, locals);
+                let action = action(&rule.action, locals, expressions);
+                // A part that did not compile is noted: there will be no plan with this rule.
+                let (Some(action), Some(each)) = (action, each.map_or(Some(None), |e| e.map(Some)))
+                else {
+                    continue;
+                };
+                let events = self.event_set(rule.events.as_ref());
+                rules.push(AttributeRule { attribute, events, conditions, each, action });
+            }
+        }
+        rules
+    }
+
+    fn offers(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Offer> {
+        let mut offers = Vec::new();
+        for offer in &self.configuration.offers {
+            let mut rules = Vec::new();
+            for rule in &offer.rules {
+                rules.extend(self.offer_rule(rule, expressions));
+            }
+            offers.push(Offer { name: offer.name.value.clone(), rules });
+        }
+        offers
+    }
+
+    fn offer_rule(
+        &self,
+        rule: &model::OfferRule,
+        expressions: &mut Expressions<'_, '_>,
+    ) -> Option<OfferRule> {
+        let mut locals: Vec<Text> = Vec::new();
+        let mut lets: Vec<Option<Program>> = Vec::new();
+        for (name, node) in &rule.lets {
+            let what = format!("`{}` under `let`", name.value);
+            lets.push(expressions.exact(node, &what, &locals));
+            locals.push(name.value.clone());
+        }
+        let conditions = expressions.conditions(&rule.conditions, &locals);
+        let data = match &rule.data {
+            Some(data) => expressions.template(data, &locals)?,
+            None => Template::Map(Vec::new()),
+        };
+        let lets = lets.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(OfferRule { events: self.event_set(rule.events.as_ref()), lets, conditions, data })
+    }
+}
+
+fn action(
+    action: &model::Action,
+    locals: &[Text],
+    expressions: &mut Expressions<'_, '_>,
+) -> Option<Action> {
+    match action {
+        model::Action::Set(node) => expressions.template(node, locals).map(Action::Set),
+        model::Action::Delete(node) => expressions.template(node, locals).map(Action::Delete),
+        model::Action::Increment => Some(Action::Increment),
+        model::Action::Clear => Some(Action::Clear),
+    }
+}
+
+/// The number of a name: the one it has, or the next.
+fn number(names: &mut Vec<Text>, name: &Spanned<Text>, problems: &mut Problems<'_>) -> u16 {
+    if let Some(known) = names.iter().position(|known| *known == name.value) {
+        return known as u16;
+    }
+    if names.len() >= NUMBERS_MAX {
+        let sentence = format!(
+            "This data directory has given numbers to {NUMBERS_MAX} names over time; \
+             there is none left for `{}`.",
+            name.value
+        );
+        problems.error_with_help("E0240", name.span.clone(), sentence, "reuse an older name");
+        return 0;
+    }
+    names.push(name.value.clone());
+    (names.len() - 1) as u16
+}
+
+fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
+    match kind {
+        AttributeKind::Single { aggregation, duration_ms } => {
+            let (aggregation, duration_ms) = (*aggregation, *duration_ms);
+            (AttributeSpec::Single { aggregation, duration_ms }, Vec::new())
+        }
+        AttributeKind::List { max_items, duration_ms, distinct } => {
+            let (max_items, duration_ms, distinct) = (*max_items, *duration_ms, *distinct);
+            (AttributeSpec::List { max_items, duration_ms, distinct }, Vec::new())
+        }
+        AttributeKind::Counter { duration_ms, windows } => {
+            let windows_ms = windows.iter().map(|(_, duration_ms)| *duration_ms).collect();
+            let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
+            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms }, names)
+        }
+    }
+}
+
+/// Keys, then each attribute with its windows.
+fn slots(keys: &[Key], attributes: &[Attribute]) -> Vec<(Text, Slot)> {
+    let mut slots: Vec<(Text, Slot)> = Vec::new();
+    slots.extend(keys.iter().enumerate().map(|(at, key)| (key.name.clone(), Slot::Key(at))));
+    for (at, attribute) in attributes.iter().enumerate() {
+        slots.push((attribute.name.clone(), Slot::Attribute(at)));
+        let windows = attribute.windows.iter().enumerate();
+        slots.extend(windows.map(|(window, name)| (name.clone(), Slot::Window(at, window))));
+    }
+    slots
+}
+
+fn regexp(text: &Spanned<Text>, problems: &mut Problems<'_>) -> Option<regex::Regex> {
+    match RegexBuilder::new(&text.value).size_limit(REGEX_BYTES_MAX).build() {
+        Ok(regexp) => Some(regexp),
+        Err(error) => {
+            let words = error.to_string();
+            let last = words.lines().last().unwrap_or_default();
+            let reason = last.strip_prefix("error: ").unwrap_or(last);
+            let sentence = format!("This regular expression does not compile: {reason}.");
+            let span = text.span.clone();
+            match ["look-around", "backreference"].iter().any(|word| reason.contains(word)) {
+                true => problems.error_with_help(
+                    "E0220",
+                    span,
+                    sentence,
+                    "matching runs in linear time, which leaves these two out",
+                ),
+                false => problems.error("E0220", span, sentence),
+            }
+            None
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! Expressions: from scalars of the file to programs and templates, and their errors back to the
+//! file's lines.
+//!
+//! A plain scalar of `data` and `value` is typed by JSON's grammar; all else is text with `${...}`.
+//! On replay an expression that no longer compiles becomes one that always throws, so that what
+//! was published loads for ever (page 2, "Versions").
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use saphyr_parser::ScalarStyle;
+
+use super::diagnostic::Severity;
+use super::pitfall;
+use super::quantity::is_json_number;
+use super::scan;
+use super::source::{Problems, Span};
+use super::yaml::{Content, Node, Scalar, place};
+use crate::expr::{
+    self, CompileError, FieldTable, Names, ProfileNames, ProfileSlots, Program, Template,
+};
+use crate::value::{Text, Value};
+
+/// What every rule of an expression that no longer compiles runs on replay: it throws.
+const NO_LONGER_ACCEPTED: &str = "undefined.no_longer_accepted";
+/// The expression engine's code for what is no expression at all.
+const SYNTAX: &str = "E0301";
+/// What an event's filter says of `PROFILE`.
+const FILTER_SEES_EVENT: &str =
+    "The `if` of an event sees EVENT only: the profile is not known before the event is.";
+
+/// The names that a configuration gives to `PROFILE.<name>`.
+#[derive(Debug, Default)]
+pub struct Slots {
+    names: Vec<Text>,
+    by_name: HashMap<Text, u32>,
+}
+
+impl Slots {
+    /// Slots in the order given; of equal names the first keeps the name.
+    pub fn new(names: impl IntoIterator<Item = Text>) -> Self {
+        let mut slots = Self::default();
+        for name in names {
+            let slot = slots.names.len() as u32;
+            slots.by_name.entry(name.clone()).or_insert(slot);
+            slots.names.push(name);
+        }
+        slots
+    }
+}
+
+impl ProfileSlots for Slots {
+    fn slot(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.names.iter().map(Text::as_str).collect()
+    }
+}
+
+/// Compiles the expressions of one file.
+pub struct Expressions<'a, 'p> {
+    /// `EVENT.<field>` names seen so far.
+    pub fields: FieldTable,
+    slots: &'a Slots,
+    problems: &'a mut Problems<'p>,
+    recorded: bool,
+}
+
+impl<'a, 'p> Expressions<'a, 'p> {
+    /// A compiler for one file; `recorded`: for replay, where nothing is refused.
+    pub fn new(
+        fields: FieldTable,
+        slots: &'a Slots,
+        problems: &'a mut Problems<'p>,
+        recorded: bool,
+    ) -> Self {
+        Self { fields, slots, problems, recorded }
+    }
+
+    /// The filter of an event, which sees EVENT only. Several conditions become one.
+    pub fn filter(&mut self, nodes: &[Node]) -> Option<Program> {
+        let mut programs: Vec<Program> = Vec::new();
+        for node in nodes {
+            programs.extend(self.condition_in(node, &[], true));
+        }
+        if programs.len() < 2 {
+            return programs.pop();
+        }
+        // Each compiled by itself, so that its errors have their own places; line breaks keep a
+        // comment at the end of one from swallowing the bracket.
+        let texts = nodes.iter().filter_map(Node::scalar).map(|scalar| scalar.text.as_str());
+        let bracketed: Vec<String> = texts.map(|text| format!("({text}\n)")).collect();
+        expr::compile(&bracketed.join(" && "), &mut self.names(&[], true)).ok()
+    }
+
+    /// Conditions of a rule: all must hold.
+    pub fn conditions(&mut self, nodes: &[Node], locals: &[Text]) -> Vec<Program> {
+        let compiled = nodes.iter().map(|node| self.condition_in(node, locals, false));
+        compiled.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+
+    fn condition_in(&mut self, node: &Node, locals: &[Text], filter: bool) -> Option<Program> {
+        let scalar = node.scalar()?;
+        if scalar.damaged {
+            return self.throwing();
+        }
+        if let Some(inner) = wrapped(&scalar.text) {
+            let start = place(self.problems.text(), &node.span, scalar.style, &scalar.text, 0);
+            if expr::compile(&scalar.text, &mut self.names(locals, filter)).is_err() {
+                self.problems.error_with_help(
+                    "E0221",
+                    start..node.span.end,
+                    "`if` takes a bare expression, without `${...}` around it.",
+                    format!("write `if: {}`", pitfall::as_scalar(inner)),
+                );
+                return None;
+            }
+        }
+        match expr::compile(&scalar.text, &mut self.names(locals, filter)) {
+            Ok(program) => Some(program),
+            Err(error) => {
+                let compiles = |text: &str, expressions: &mut Self| {
+                    expr::compile(text, &mut expressions.names(locals, filter)).is_ok()
+                };
+                self.refuse(node, scalar, error, compiles);
+                self.throwing()
+            }
+        }
+    }
+
+    /// A field that must be exactly one `${...}` (`each`, entries of `let`).
+    pub fn exact(&mut self, node: &Node, what: &str, locals: &[Text]) -> Option<Program> {
+        match self.text(node, node.scalar()?, locals)? {
+            Template::Expression(program) => Some(program),
+            _ => {
+                let text = node.scalar().map_or("", |scalar| scalar.text.as_str());
+                let help = match text.contains("${") {
+                    true => "for text around values write \"${`Hello ${EVENT.name}`}\"".to_owned(),
+                    false => format!("write \"${{{text}}}\""),
+                };
+                self.problems.error_with_help(
+                    "E0221",
+                    node.span.clone(),
+                    format!("{what} must be exactly one `${{...}}`."),
+                    help,
+                );
+                self.throwing()
+            }
+        }
+    }
+
+    /// `data`, `value`, `delete`: scalars, lists and maps with `${...}` inside.
+    pub fn template(&mut self, node: &Node, locals: &[Text]) -> Option<Template> {
+        match &node.content {
+            Content::Scalar(scalar) => self.scalar(node, scalar, locals),
+            Content::List(items) => {
+                let items: Vec<_> = items.iter().map(|item| self.template(item, locals)).collect();
+                let items = items.into_iter().collect::<Option<Vec<_>>>()?;
+                Some(match all_literal(&items) {
+                    true => Template::Literal(Value::Array(Arc::new(
+                        items.into_iter().map(literal).collect(),
+                    ))),
+                    false => Template::List(items),
+                })
+            }
+            Content::Map(entries) => {
+                let mut named = Vec::new();
+                for entry in entries {
+                    let template = self.template(&entry.value, locals);
+                    named.push(template.map(|template| (Text::new(&entry.name.value), template)));
+                }
+                named.into_iter().collect::<Option<Vec<_>>>().map(Template::Map)
+            }
+        }
+    }
+
+    fn scalar(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
+        if scalar.damaged {
+            return self.throwing().map(Template::Expression);
+        }
+        if scalar.style != ScalarStyle::Plain {
+            self.warn_of_bare_expression(node, scalar);
+            return self.text(node, scalar, locals);
+        }
+        match scalar.text.as_str() {
+            "null" => Some(Template::Literal(Value::Null)),
+            "true" => Some(Template::Literal(Value::Bool(true))),
+            "false" => Some(Template::Literal(Value::Bool(false))),
+            text if is_json_number(text) => self.number(node, text),
+            text => {
+                self.warn_of_surprises(node, scalar, text);
+                self.text(node, scalar, locals)
+            }
+        }
+    }
+
+    fn number(&mut self, node: &Node, text: &str) -> Option<Template> {
+        match text.parse::<f64>() {
+            // `-0` reads as `0`, as in an event.
+            Ok(number) if number.is_finite() => {
+                Some(Template::Literal(Value::Number(number + 0.0)))
+            }
+            _ => {
+                self.problems.error_with_help(
+                    "E0222",
+                    node.span.clone(),
+                    "No double holds this number.",
+                    "quote it to make it text",
+                );
+                None
+            }
+        }
+    }
+
+    fn warn_of_surprises(&mut self, node: &Node, scalar: &Scalar, text: &str) {
+        match text {
+            "" => self.problems.warning(
+                "W0105",
+                node.span.start.saturating_sub(1)..node.span.start,
+                "Nothing stands here: it is read as empty text.",
+                Some("write `\"\"` for empty text, or `null`".to_owned()),
+            ),
+            "~" => self.problems.warning(
+                "W0101",
+                node.span.clone(),
+                "`~` is read as text here.",
+                Some("write `null` for null, or quote it".to_owned()),
+            ),
+            _ => {
+                let meant = match text.to_ascii_lowercase().as_str() {
+                    "yes" | "on" => "true",
+                    "no" | "off" => "false",
+                    _ => return self.warn_of_bare_expression(node, scalar),
+                };
+                self.problems.warning(
+                    "W0101",
+                    node.span.clone(),
+                    format!("`{text}` is read as text here."),
+                    Some(format!("write `{meant}` for the boolean, or quote it")),
+                );
+            }
+        }
+    }
+
+    fn warn_of_bare_expression(&mut self, node: &Node, scalar: &Scalar) {
+        let text = scalar.text.trim();
+        let bare = text.starts_with("EVENT.") || text.starts_with("PROFILE.");
+        if bare && !text.contains("${") {
+            self.problems.warning(
+                "W0102",
+                node.span.clone(),
+                "This is text, not an expression.",
+                Some(format!("write `{}`", pitfall::as_scalar(&format!("${{{text}}}")))),
+            );
+        }
+    }
+
+    /// Text with `${...}`. The line break that ends a block does not make text of `${...}`.
+    fn text(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
+        if scalar.damaged {
+            return self.throwing().map(Template::Expression);
+        }
+        let block = matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded);
+        if block {
+            let trimmed = scalar.text.trim_end();
+            let template = Template::scalar(trimmed, &mut self.names(locals, false));
+            if let Ok(template @ Template::Expression(_)) = template {
+                return Some(template);
+            }
+        }
+        match Template::scalar(&scalar.text, &mut self.names(locals, false)) {
+            Ok(template) => Some(template),
+            Err(error) => {
+                let compiles = |text: &str, expressions: &mut Self| {
+                    Template::scalar(text, &mut expressions.names(locals, false)).is_ok()
+                };
+                self.refuse(node, scalar, error, compiles);
+                self.throwing().map(Template::Expression)
+            }
+        }
+    }
+
+    /// Notes an expression's error at its place in the file.
+    fn refuse(
+        &mut self,
+        node: &Node,
+        scalar: &Scalar,
+        error: CompileError,
+        compiles: impl Fn(&str, &mut Self) -> bool,
+    ) {
+        let file = self.problems.text();
+        if let Some(whole) = pitfall::cut_by_comment(file, node, scalar) {
+            let torn = error.code == SYNTAX && !scan::is_balanced(&scalar.text);
+            if torn || compiles(&file[whole.clone()], self) {
+                let found = pitfall::comment(file, whole);
+                let help = found.help(file, &[]);
+                return self.problems.error_with_help(found.code, found.span, found.message, help);
+            }
+        }
+        let span = self.place_of(node, scalar, &error.span);
+        let CompileError { code, message, help, .. } = error;
+        self.problems.note(Severity::Error, code, span, sentence(&message), help);
+    }
+
+    /// Where a span of the scalar's text stands in the file.
+    fn place_of(&self, node: &Node, scalar: &Scalar, span: &Span) -> Span {
+        let file = self.problems.text();
+        let at = |offset| {
+            let at = place(file, &node.span, scalar.style, &scalar.text, offset);
+            file.floor_char_boundary(at)
+        };
+        let start = at(scalar.text.floor_char_boundary(span.start));
+        if span.end <= span.start {
+            return start..start;
+        }
+        // The end is where the last character ends, not where the next one starts: an escape, a
+        // fold or indentation may stand between the two.
+        let last = scalar.text.floor_char_boundary(span.end - 1);
+        let last = at(last).max(start);
+        let width = match &file[last..] {
+            rest if scalar.style == ScalarStyle::DoubleQuoted && rest.starts_with('\\') => {
+                at(scalar.text.ceil_char_boundary(span.end)).saturating_sub(last)
+            }
+            rest => rest.chars().next().map_or(1, char::len_utf8),
+        };
+        start..last + width
+    }
+
+    fn names<'n>(&'n mut self, locals: &'n [Text], filter: bool) -> Names<'n> {
+        let profile = match filter {
+            true => ProfileNames::Absent(FILTER_SEES_EVENT),
+            false => ProfileNames::Slots(self.slots),
+        };
+        Names { profile, fields: &mut self.fields, locals }
+    }
+
+    /// On replay, a program that throws; else nothing, since the error is noted.
+    fn throwing(&mut self) -> Option<Program> {
+        if !self.recorded {
+            return None;
+        }
+        expr::compile(NO_LONGER_ACCEPTED, &mut self.names(&[], true)).ok()
+    }
+}
+
+/// The engine's words as a sentence among the other diagnostics.
+fn sentence(message: &str) -> String {
+    let mut sentence = String::new();
+    let mut characters = message.chars();
+    sentence.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+    sentence.push_str(characters.as_str());
+    if !sentence.ends_with(['.', '?', '!']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// The inside of a text that is `${...}` as a whole.
+fn wrapped(text: &str) -> Option<&str> {
+    text.trim().strip_prefix("${")?.strip_suffix('}').map(str::trim)
+}
+
+fn all_literal(items: &[Template]) -> bool {
+    items.iter().all(|item| matches!(item, Template::Literal(_)))
+}
+
+fn literal(item: Template) -> Value {
+    match item {
+        Template::Literal(value) => value,
+        _ => Value::Undefined,
+    }
+}

@@ -1,0 +1,187 @@
+//! Model: what the YAML says, in the configuration's own terms, with places for diagnostics.
+//!
+//! Nothing is resolved here: events are names, expressions are text, tokens may stand in the
+//! environment. A field that was wrong is absent, and its problem is already noted.
+
+use super::plan::Normalize;
+use super::source::Spanned;
+use super::yaml::Node;
+use crate::profile::attribute::Aggregation;
+use crate::value::Text;
+
+/// One configuration file.
+#[derive(Debug, Default)]
+pub struct Configuration {
+    /// `account`.
+    pub account: u64,
+    /// `instance`.
+    pub instance: u64,
+    /// `name`.
+    pub name: Text,
+    /// `clock_skew`, milliseconds.
+    pub clock_skew_ms: i64,
+    /// `value_bytes_max`.
+    pub value_bytes_max: usize,
+    /// `keys`, strongest first.
+    pub keys: Vec<Key>,
+    /// `destinations`.
+    pub destinations: Vec<Place>,
+    /// `events`.
+    pub events: Vec<Event>,
+    /// `attributes`.
+    pub attributes: Vec<Attribute>,
+    /// `offers`.
+    pub offers: Vec<Offer>,
+    /// `tokens`.
+    pub tokens: Vec<Token>,
+}
+
+/// One entry of `keys`.
+#[derive(Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// Its steps, as listed.
+    pub normalize: Vec<Normalize>,
+    /// `valid_regexp`.
+    pub valid_regexp: Option<Spanned<Text>>,
+    /// `invalid_texts`.
+    pub invalid_texts: Vec<Text>,
+}
+
+/// A table with its database, the default filled in.
+#[derive(Debug)]
+pub struct Place {
+    /// Database.
+    pub database: Text,
+    /// Table, and where it stands.
+    pub table: Spanned<Text>,
+}
+
+/// One entry of `events`.
+#[derive(Debug)]
+pub struct Event {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// Its table; `None` when it was malformed.
+    pub place: Option<Place>,
+    /// `if`, one or many: all must hold.
+    pub conditions: Vec<Node>,
+}
+
+/// One entry of `attributes`.
+#[derive(Debug)]
+pub struct Attribute {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// Its type and options.
+    pub kind: AttributeKind,
+    /// `set`.
+    pub rules: Vec<AttributeRule>,
+}
+
+/// Type and options of an attribute.
+#[derive(Debug)]
+pub enum AttributeKind {
+    /// `single`.
+    Single {
+        /// `aggregation`.
+        aggregation: Aggregation,
+        /// `duration`, milliseconds.
+        duration_ms: Option<i64>,
+    },
+    /// `list`.
+    List {
+        /// `max_items`.
+        max_items: usize,
+        /// `duration`, milliseconds.
+        duration_ms: i64,
+        /// `distinct`.
+        distinct: bool,
+    },
+    /// `counter`.
+    Counter {
+        /// `duration`, milliseconds; `None`: `total`.
+        duration_ms: Option<i64>,
+        /// `windows`: names and milliseconds.
+        windows: Vec<(Spanned<Text>, i64)>,
+    },
+}
+
+/// One entry of an attribute's `set`.
+#[derive(Debug)]
+pub struct AttributeRule {
+    /// Its events; `None`: every event of the reactor.
+    pub events: Option<Vec<Spanned<Text>>>,
+    /// `if`, one or many.
+    pub conditions: Vec<Node>,
+    /// `each`.
+    pub each: Option<Node>,
+    /// What it does.
+    pub action: Action,
+}
+
+/// What an attribute rule does.
+#[derive(Debug)]
+pub enum Action {
+    /// `value`.
+    Set(Node),
+    /// A counter's rule without `value`.
+    Increment,
+    /// `delete`.
+    Delete(Node),
+    /// `clear: true`.
+    Clear,
+}
+
+/// One entry of `offers`.
+#[derive(Debug)]
+pub struct Offer {
+    /// Its wire name.
+    pub name: Spanned<Text>,
+    /// `set`.
+    pub rules: Vec<OfferRule>,
+}
+
+/// One entry of an offer's `set`.
+#[derive(Debug)]
+pub struct OfferRule {
+    /// Where the rule starts.
+    pub at: usize,
+    /// Its events; `None`: every event of the reactor.
+    pub events: Option<Vec<Spanned<Text>>>,
+    /// `let`, in order.
+    pub lets: Vec<(Spanned<Text>, Node)>,
+    /// `if`, one or many.
+    pub conditions: Vec<Node>,
+    /// Whether there is an `if`, sound or not.
+    pub conditional: bool,
+    /// `data`: a map.
+    pub data: Option<Node>,
+}
+
+/// One entry of `tokens`.
+#[derive(Debug)]
+pub struct Token {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// Where its value comes from.
+    pub secret: Secret,
+    /// From the name of its value's field to the end of the value: what the record replaces.
+    pub field: super::source::Span,
+    /// The value as it stands.
+    pub value_span: super::source::Span,
+}
+
+/// Where a token's value comes from.
+#[derive(Debug)]
+pub enum Secret {
+    /// `value: TEXT`.
+    Value(Text),
+    /// `value: env:NAME`.
+    Variable(Text),
+    /// `value: file:PATH`.
+    File(Text),
+    /// `value_sha256: HEX`.
+    Digest([u8; 32]),
+}

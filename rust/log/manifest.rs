@@ -1,0 +1,207 @@
+//! The manifest: which segments are the log, and what is certain about each.
+//!
+//! A directory listing would take a half-made or a resurrected file for data; the manifest is one small
+//! file, replaced atomically. Invariants: an entry's segment was synced with its header before the
+//! manifest named it; when a segment is named, every record before its first LSN is synced; a closed
+//! segment's length and last LSN are final; numbers and terms only rise.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::frame::{u32_at, u64_at};
+use super::limits::{FORMAT_VERSION, SEGMENTS_MAX};
+use super::storage::{Disk, read_full, write_all};
+
+/// Name of the manifest in the log's directory.
+pub const MANIFEST_FILE: &str = "manifest";
+
+const TEMPORARY_FILE: &str = "manifest.tmp";
+const MAGIC: [u8; 8] = *b"p13n-mfs";
+const HEAD_BYTES: usize = 48;
+const ENTRY_BYTES: usize = 40;
+const CRC_BYTES: usize = 4;
+
+/// One segment of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The segment's number, which names its file.
+    pub number: u64,
+    /// Counter of its first record.
+    pub first_lsn: u64,
+    /// Counter of its last record (`first_lsn - 1` when it holds none); known once it is closed.
+    pub last_lsn: u64,
+    /// Length in bytes; known once it is closed.
+    pub bytes: u64,
+    /// Term of its records.
+    pub term: u32,
+    /// Whether it has been closed. Only the last entry may be open.
+    pub closed: bool,
+}
+
+/// The set of live files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Apply epoch of the release that started the log last.
+    pub apply_epoch: u32,
+    /// Term of the last start; 0 before the first.
+    pub term: u32,
+    /// Number of the next segment.
+    pub next_number: u64,
+    /// The directory's secret seed, drawn once.
+    pub seed: u64,
+    /// The segments in LSN order.
+    pub entries: Vec<Entry>,
+}
+
+impl Manifest {
+    /// The manifest of a directory that has never been started.
+    #[must_use]
+    pub fn new(apply_epoch: u32, seed: u64) -> Self {
+        Self { apply_epoch, term: 0, next_number: 1, seed, entries: Vec::new() }
+    }
+
+    /// The file's bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        assert!(self.entries.len() <= SEGMENTS_MAX, "a manifest lists too many segments");
+        let mut bytes =
+            Vec::with_capacity(HEAD_BYTES + self.entries.len() * ENTRY_BYTES + CRC_BYTES);
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes.extend_from_slice(&self.apply_epoch.to_le_bytes());
+        bytes.extend_from_slice(&self.term.to_le_bytes());
+        bytes.extend_from_slice(&(self.entries.len() as u32).to_le_bytes());
+        bytes.extend_from_slice(&self.next_number.to_le_bytes());
+        bytes.extend_from_slice(&self.seed.to_le_bytes());
+        bytes.extend_from_slice(&[0; 8]);
+        for entry in &self.entries {
+            bytes.extend_from_slice(&entry.number.to_le_bytes());
+            bytes.extend_from_slice(&entry.first_lsn.to_le_bytes());
+            bytes.extend_from_slice(&entry.last_lsn.to_le_bytes());
+            bytes.extend_from_slice(&entry.bytes.to_le_bytes());
+            bytes.extend_from_slice(&entry.term.to_le_bytes());
+            bytes.extend_from_slice(&u32::from(entry.closed).to_le_bytes());
+        }
+        let crc = crc32fast::hash(&bytes);
+        bytes.extend_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Reads the file's bytes; the inner error says what is wrong with them.
+    fn decode(bytes: &[u8], file: &Path) -> Result<Result<Self, &'static str>, Error> {
+        if bytes.len() < HEAD_BYTES + CRC_BYTES || bytes[0..8] != MAGIC {
+            return Ok(Err("this is no manifest of a log"));
+        }
+        let body = &bytes[..bytes.len() - CRC_BYTES];
+        if crc32fast::hash(body) != u32_at(bytes, body.len()) {
+            return Ok(Err("the manifest does not match its checksum"));
+        }
+        let found = u32_at(bytes, 8);
+        if found > FORMAT_VERSION {
+            let file = file.to_path_buf();
+            return Err(Error::NewerFormat { file, found, known: FORMAT_VERSION });
+        }
+        let entries: Vec<Entry> = body[HEAD_BYTES..]
+            .chunks_exact(ENTRY_BYTES)
+            .map(|entry| Entry {
+                number: u64_at(entry, 0),
+                first_lsn: u64_at(entry, 8),
+                last_lsn: u64_at(entry, 16),
+                bytes: u64_at(entry, 24),
+                term: u32_at(entry, 32),
+                closed: u32_at(entry, 36) != 0,
+            })
+            .collect();
+        let manifest = Self {
+            apply_epoch: u32_at(bytes, 12),
+            term: u32_at(bytes, 16),
+            next_number: u64_at(bytes, 24),
+            seed: u64_at(bytes, 32),
+            entries,
+        };
+        let whole = HEAD_BYTES + manifest.entries.len() * ENTRY_BYTES == body.len();
+        if !whole || manifest.entries.len() != u32_at(bytes, 20) as usize || !manifest.is_ordered()
+        {
+            return Ok(Err("the manifest contradicts itself"));
+        }
+        Ok(Ok(manifest))
+    }
+
+    fn is_ordered(&self) -> bool {
+        let pairs = self.entries.windows(2);
+        let follows = pairs.into_iter().all(|pair| {
+            pair[0].closed
+                && pair[0].number < pair[1].number
+                && pair[0].last_lsn.checked_add(1) == Some(pair[1].first_lsn)
+        });
+        let sane = self.entries.iter().all(|entry| {
+            entry.number < self.next_number && entry.term <= self.term && entry.first_lsn > 0
+        });
+        follows && sane
+    }
+
+    /// Names the segment that has just been created as the open one, and counts its number.
+    pub fn begin(&mut self, first_lsn: u64) {
+        let (number, term) = (self.next_number, self.term);
+        let last_lsn = first_lsn - 1;
+        self.entries.push(Entry { number, first_lsn, last_lsn, bytes: 0, term, closed: false });
+        self.next_number += 1;
+    }
+
+    /// Closes the last segment at `bytes`. One without a record is left out instead: `true`.
+    pub fn close_last(&mut self, next_lsn: u64, bytes: u64) -> bool {
+        let Some(entry) = self.entries.last_mut() else { return false };
+        if next_lsn == entry.first_lsn {
+            self.entries.pop();
+            return true;
+        }
+        entry.last_lsn = next_lsn - 1;
+        entry.bytes = bytes;
+        entry.closed = true;
+        false
+    }
+
+    /// Reads a directory's manifest; `None` when there is none.
+    ///
+    /// # Errors
+    /// `Corrupted`, `NewerFormat`, or what the disk refused.
+    pub fn read(disk: &dyn Disk, directory: &Path) -> Result<Option<Self>, Error> {
+        let path = directory.join(MANIFEST_FILE);
+        let refuse = |error| Error::io("read", &path, error);
+        let file = match disk.open(&path, false) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(refuse(error)),
+        };
+        let length = file.length().map_err(refuse)?;
+        if length > (HEAD_BYTES + SEGMENTS_MAX * ENTRY_BYTES + CRC_BYTES) as u64 {
+            return Err(corrupted(path, "the manifest is too long"));
+        }
+        let mut bytes = vec![0; length as usize];
+        let filled = read_full(&*file, &mut bytes, 0).map_err(refuse)?;
+        match Self::decode(&bytes[..filled], &path)? {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(what) => Err(corrupted(path, what)),
+        }
+    }
+
+    /// Replaces the directory's manifest durably: written beside, synced, renamed, directory synced.
+    ///
+    /// # Errors
+    /// What the disk refused; then either the old or the new manifest stands.
+    pub fn replace(&self, disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
+        let temporary = directory.join(TEMPORARY_FILE);
+        let path = directory.join(MANIFEST_FILE);
+        let refuse = |action, error| Error::io(action, &path, error);
+        let file = disk.create(&temporary).map_err(|error| refuse("create", error))?;
+        write_all(&*file, &self.encode(), 0).map_err(|error| refuse("write", error))?;
+        file.sync().map_err(|error| refuse("sync", error))?;
+        disk.rename(&temporary, &path).map_err(|error| refuse("replace", error))?;
+        disk.sync_directory(directory).map_err(|error| Error::io("sync", directory, error))
+    }
+}
+
+fn corrupted(file: PathBuf, what: &'static str) -> Error {
+    Error::Corrupted { file, offset: 0, first_lsn: 1, last_lsn: 1, what }
+}

@@ -1,0 +1,192 @@
+//! The reader: a log seen from outside, without the lock, also while a writer runs.
+//!
+//! `p13n log info` and its kin must not disturb a running server. A reader changes nothing and judges as
+//! recovery would, but an unfinished end is only reported: a writer may be about to finish it.
+//! Invariant: what it yields has been written, not necessarily synced; `synced_lsn` is what batches prove.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{Error, ReplayError};
+use super::frame::next_record;
+use super::limits::FORMAT_VERSION;
+use super::manifest::{Entry, MANIFEST_FILE, Manifest};
+use super::scan::{SegmentEnd, scan_segment};
+use super::storage::Disk;
+use super::{Lsn, Record};
+
+/// What a log's directory holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Newest format version of the files.
+    pub format_version: u32,
+    /// Apply epoch of the last start.
+    pub apply_epoch: u32,
+    /// Term of the last start.
+    pub term: u32,
+    /// The segments in LSN order.
+    pub segments: Vec<SegmentSummary>,
+    /// Batches in all segments.
+    pub batches: u64,
+    /// Records in all segments.
+    pub records: u64,
+    /// Bytes of all segments.
+    pub bytes: u64,
+    /// Counter of the first record that is kept; 0 in an empty log.
+    pub first_lsn: u64,
+    /// Counter of the last record; 0 in an empty log.
+    pub last_lsn: u64,
+    /// Highest counter that the files prove to be synced.
+    pub synced_lsn: u64,
+    /// Bytes at the end that are no whole batch: being written, or torn.
+    pub unfinished_bytes: u64,
+}
+
+/// What one segment holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentSummary {
+    /// Its file.
+    pub file: PathBuf,
+    /// Its number.
+    pub number: u64,
+    /// Term of its records.
+    pub term: u32,
+    /// Counter of its first record, present or to come.
+    pub first_lsn: u64,
+    /// Counter of its last record; `first_lsn - 1` when it holds none.
+    pub last_lsn: u64,
+    /// Batches in it, markers included.
+    pub batches: u64,
+    /// Bytes up to the end of its last batch.
+    pub bytes: u64,
+    /// Whether it is closed for good.
+    pub closed: bool,
+}
+
+/// Read-only access to a directory.
+pub struct Reader {
+    directory: PathBuf,
+    disk: Arc<dyn Disk>,
+    manifest: Manifest,
+}
+
+impl Reader {
+    /// Reads the directory's manifest. The reader sees the segments named in it and what is written to
+    /// them until they are read.
+    ///
+    /// # Errors
+    /// `Io` when there is no log, `Corrupted`, `NewerFormat`, or what the disk refused.
+    pub fn open(directory: &Path, disk: Arc<dyn Disk>) -> Result<Self, Error> {
+        let Some(manifest) = Manifest::read(&*disk, directory)? else {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            return Err(Error::io("read", &directory.join(MANIFEST_FILE), missing));
+        };
+        Ok(Self { directory: directory.to_path_buf(), disk, manifest })
+    }
+
+    /// Goes through the whole log and counts what is in it.
+    ///
+    /// # Errors
+    /// `Corrupted` for damage to synced records, `NewerFormat`, or what the disk refused.
+    pub fn summary(&self) -> Result<Summary, Error> {
+        let mut summary = Summary {
+            format_version: FORMAT_VERSION,
+            apply_epoch: self.manifest.apply_epoch,
+            term: self.manifest.term,
+            ..Summary::default()
+        };
+        for entry in &self.manifest.entries {
+            if let Some(end) = self.scan(entry, |_, _| Ok::<(), Error>(()))? {
+                summary.add(entry, end);
+            }
+        }
+        Ok(summary)
+    }
+
+    /// Yields every record in LSN order.
+    ///
+    /// # Errors
+    /// `Log` as for `summary`, `Apply` with what `visit` answered.
+    pub fn records<E>(
+        &self,
+        mut visit: impl FnMut(Record<'_>) -> Result<(), E>,
+    ) -> Result<(), ReplayError<E>> {
+        for entry in &self.manifest.entries {
+            self.scan::<ReplayError<E>>(entry, |first, payload| {
+                let mut left = payload;
+                let mut counter = first;
+                while let Some((kind, payload)) = next_record(&mut left) {
+                    let lsn = Lsn { partition: 0, term: entry.term, counter };
+                    visit(Record { lsn, kind, payload })
+                        .map_err(|error| ReplayError::Apply { lsn: counter, error })?;
+                    counter += 1;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Scans one segment; `None` when it went away because a later start found it without a record.
+    fn scan<E>(
+        &self,
+        entry: &Entry,
+        mut visit: impl FnMut(u64, &[u8]) -> Result<(), E>,
+    ) -> Result<Option<SegmentEnd>, E>
+    where
+        E: From<Error>,
+    {
+        let mut stopped = None;
+        let scanned =
+            scan_segment(&*self.disk, &self.directory, entry, u32::MAX, &mut |header, payload| {
+                match visit(header.first_lsn, payload) {
+                    Ok(()) => true,
+                    Err(error) => {
+                        stopped = Some(error);
+                        false
+                    }
+                }
+            });
+        if let Some(error) = stopped {
+            return Err(error);
+        }
+        match scanned {
+            Ok(end) => Ok(Some(end)),
+            Err(_) if !entry.closed && self.is_gone(entry)? => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn is_gone(&self, entry: &Entry) -> Result<bool, Error> {
+        let now = Manifest::read(&*self.disk, &self.directory)?;
+        Ok(now.is_some_and(|now| now.entries.iter().all(|other| other.number != entry.number)))
+    }
+}
+
+impl Summary {
+    fn add(&mut self, entry: &Entry, end: SegmentEnd) {
+        let last_lsn = end.next_lsn - 1;
+        let records = end.next_lsn - entry.first_lsn;
+        if self.records == 0 && records > 0 {
+            self.first_lsn = entry.first_lsn;
+        }
+        self.batches += end.batches;
+        self.records += records;
+        self.bytes += end.bytes;
+        self.last_lsn = last_lsn;
+        // A closed segment was synced before its successor was named.
+        let proven = if entry.closed { last_lsn } else { end.synced_lsn };
+        self.synced_lsn = self.synced_lsn.max(proven);
+        self.unfinished_bytes = end.torn_bytes;
+        self.segments.push(SegmentSummary {
+            file: end.path,
+            number: entry.number,
+            term: entry.term,
+            first_lsn: entry.first_lsn,
+            last_lsn,
+            batches: end.batches,
+            bytes: end.bytes,
+            closed: entry.closed,
+        });
+    }
+}

@@ -1,0 +1,304 @@
+//! List: items in the order of their time, the newest last.
+//!
+//! The items are one shared array of ready item objects, so that reading the whole list is one
+//! counted reference; their marks stand beside it, so that looking for a repeat seldom touches an
+//! item.
+//! Invariants: items and marks are of one length and ascend by stamp (equal stamps: by arrival);
+//! `time` is the last field of every item.
+
+use std::sync::Arc;
+
+use super::json_form::{Entry, equal, equal_entries, exceeds, hash_entries, write_canonical};
+use super::{AttributeSpec, LSN_PENDING, Moment, Operation, Rejected, Stamp, is_expired};
+use crate::value::{Object, Text, Value};
+
+const VALUE: Text = Text::new_static("value");
+const TIME: Text = Text::new_static("time");
+
+/// The state of a list.
+#[derive(Clone, Debug, Default)]
+pub struct List {
+    items: Arc<Vec<Value>>,
+    marks: Vec<Mark>,
+}
+
+/// What a list knows of an item without touching it.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    stamp: Stamp,
+    /// Hash of the value's JSON form in a `distinct` list, else 0: not known.
+    hash: u64,
+}
+
+impl Mark {
+    fn may_equal(&self, other: &Self) -> bool {
+        self.hash == other.hash || self.hash == 0 || other.hash == 0
+    }
+}
+
+/// The options of a list.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::profile) struct Bounds {
+    max_items: usize,
+    duration_ms: i64,
+    distinct: bool,
+}
+
+impl Bounds {
+    pub(in crate::profile) fn of(spec: &AttributeSpec) -> Result<Self, Rejected> {
+        match *spec {
+            AttributeSpec::List { max_items, duration_ms, distinct } => {
+                Ok(Self { max_items, duration_ms, distinct })
+            }
+            _ => Err(Rejected::WrongKind),
+        }
+    }
+}
+
+/// A checked change of a list.
+#[derive(Clone, Debug)]
+pub(in crate::profile) enum ListChange {
+    /// A ready item.
+    Push(Value),
+    /// Items of this value go.
+    Delete(Value),
+    /// All items go.
+    Clear,
+}
+
+impl List {
+    pub(super) fn apply(
+        &mut self,
+        spec: &AttributeSpec,
+        moment: Moment,
+        operation: Operation,
+        value_bytes_max: usize,
+    ) -> Result<(), Rejected> {
+        let bounds = Bounds::of(spec)?;
+        if let Some(change) = Self::prepare(moment, operation, value_bytes_max)? {
+            self.change(bounds, moment, LSN_PENDING, change);
+        }
+        Ok(())
+    }
+
+    /// Checks an operation and makes its item; `None`: it applies nothing.
+    pub(in crate::profile) fn prepare(
+        moment: Moment,
+        operation: Operation,
+        value_bytes_max: usize,
+    ) -> Result<Option<ListChange>, Rejected> {
+        let item = match operation {
+            Operation::Set(Value::Undefined) => return Ok(None),
+            Operation::Set(value) if exceeds(&value, value_bytes_max) => {
+                return Err(Rejected::TooLarge);
+            }
+            Operation::Set(value) => {
+                finish_item([(VALUE, value)], Vec::with_capacity(2), moment.time_ms)
+            }
+            Operation::SetFields(object) => {
+                if exceeds(&Value::Object(object.clone()), value_bytes_max) {
+                    return Err(Rejected::TooLarge);
+                }
+                let fields = Vec::with_capacity(object.entries().len() + 1);
+                finish_item(object.entries().iter().cloned(), fields, moment.time_ms)
+            }
+            Operation::Delete(value) => return Ok(Some(ListChange::Delete(value))),
+            Operation::Clear => return Ok(Some(ListChange::Clear)),
+            Operation::Increment => return Err(Rejected::WrongKind),
+        };
+        Ok(Some(ListChange::Push(item)))
+    }
+
+    /// Drops what has expired, then carries out a checked change.
+    pub(in crate::profile) fn change(
+        &mut self,
+        bounds: Bounds,
+        moment: Moment,
+        lsn: u64,
+        change: ListChange,
+    ) {
+        self.sweep(bounds, moment.now_ms);
+        match change {
+            ListChange::Push(item) => self.push(bounds, moment, lsn, item),
+            ListChange::Delete(value) => {
+                self.keep(|item, time_ms| time_ms > moment.time_ms || !is_value(item, &value));
+            }
+            ListChange::Clear => self.keep(|_, time_ms| time_ms > moment.time_ms),
+        }
+    }
+
+    fn sweep(&mut self, bounds: Bounds, now_ms: i64) {
+        self.drop_oldest(self.expired(bounds, now_ms));
+        self.drop_oldest(self.marks.len().saturating_sub(bounds.max_items));
+    }
+
+    /// Puts an item where its time says, with `distinct` and `max_items`.
+    fn push(&mut self, bounds: Bounds, moment: Moment, lsn: u64, item: Value) {
+        if is_expired(moment.time_ms, bounds.duration_ms, moment.now_ms) {
+            return;
+        }
+        let stamp = Stamp { time_ms: moment.time_ms, lsn };
+        let hash = if bounds.distinct { hash_entries(fields(&item)) | 1 } else { 0 };
+        let mark = Mark { stamp, hash };
+        let mut at = match self.marks.last() {
+            Some(newest) if newest.stamp > stamp => {
+                self.marks.partition_point(|held| held.stamp <= stamp)
+            }
+            _ => self.marks.len(),
+        };
+        if bounds.distinct
+            && let Some(held) = self.position_of(mark, &item)
+        {
+            if held >= at {
+                return;
+            }
+            self.remove(held);
+            at -= 1;
+        }
+        if self.marks.len() >= bounds.max_items {
+            if at == 0 {
+                return;
+            }
+            // Room is made first, so that a full list never grows its allocation.
+            self.drop_oldest(1);
+            at -= 1;
+        }
+        self.marks.insert(at, mark);
+        Arc::make_mut(&mut self.items).insert(at, item);
+    }
+
+    fn position_of(&self, mark: Mark, item: &Value) -> Option<usize> {
+        let mut marks = self.marks.iter().enumerate();
+        marks
+            .find(|(at, held)| held.may_equal(&mark) && is_repeat(&self.items[*at], item))
+            .map(|(at, _)| at)
+    }
+
+    fn remove(&mut self, at: usize) {
+        self.marks.remove(at);
+        Arc::make_mut(&mut self.items).remove(at);
+    }
+
+    fn drop_oldest(&mut self, count: usize) {
+        match count {
+            0 => {}
+            1 => self.remove(0),
+            count => {
+                self.marks.drain(..count);
+                Arc::make_mut(&mut self.items).drain(..count);
+            }
+        }
+    }
+
+    fn keep(&mut self, mut kept: impl FnMut(&Value, i64) -> bool) {
+        let both = self.items.iter().zip(&self.marks);
+        let keeps: Vec<bool> = both.map(|(item, mark)| kept(item, mark.stamp.time_ms)).collect();
+        if keeps.iter().all(|keep| *keep) {
+            return;
+        }
+        let mut flags = keeps.iter();
+        self.marks.retain(|_| flags.next().is_some_and(|keep| *keep));
+        let mut flags = keeps.iter();
+        Arc::make_mut(&mut self.items).retain(|_| flags.next().is_some_and(|keep| *keep));
+    }
+
+    pub(super) fn expire(&mut self, spec: &AttributeSpec, now_ms: i64) {
+        if let Ok(bounds) = Bounds::of(spec) {
+            self.drop_oldest(self.expired(bounds, now_ms));
+        }
+    }
+
+    /// How many items, counted from the oldest, have expired.
+    fn expired(&self, bounds: Bounds, now_ms: i64) -> usize {
+        match self.marks.first() {
+            Some(oldest) if is_expired(oldest.stamp.time_ms, bounds.duration_ms, now_ms) => self
+                .marks
+                .partition_point(|held| is_expired(held.stamp.time_ms, bounds.duration_ms, now_ms)),
+            _ => 0,
+        }
+    }
+
+    pub(super) fn read(&self, spec: &AttributeSpec, now_ms: i64) -> Value {
+        match Bounds::of(spec).map_or(0, |bounds| self.expired(bounds, now_ms)) {
+            0 => Value::Array(self.items.clone()),
+            expired => Value::Array(Arc::new(self.items[expired..].to_vec())),
+        }
+    }
+
+    pub(in crate::profile) fn settle(&mut self, lsn: u64) {
+        self.marks.iter_mut().for_each(|mark| mark.stamp.settle(lsn));
+    }
+
+    pub(super) fn merge(&mut self, other: &Self, spec: &AttributeSpec, now_ms: i64) {
+        let Ok(bounds) = Bounds::of(spec) else { return };
+        let mut united: Vec<(Mark, &Value)> = Vec::new();
+        // The sort is stable: of items that are still equal the survivor's counts as the newer.
+        united.extend(other.marks.iter().copied().zip(other.items.iter()));
+        united.extend(self.marks.iter().copied().zip(self.items.iter()));
+        united.sort_by_key(|(mark, _)| mark.stamp);
+        united.retain(|(mark, _)| !is_expired(mark.stamp.time_ms, bounds.duration_ms, now_ms));
+        if bounds.distinct {
+            let mut newest_first: Vec<(Mark, &Value)> = Vec::with_capacity(united.len());
+            for (mark, item) in united.into_iter().rev() {
+                let repeats = |(newer, held): &(Mark, &Value)| {
+                    newer.may_equal(&mark) && is_repeat(held, item)
+                };
+                if !newest_first.iter().any(repeats) {
+                    newest_first.push((mark, item));
+                }
+            }
+            newest_first.reverse();
+            united = newest_first;
+        }
+        let over = united.len().saturating_sub(bounds.max_items);
+        let (marks, items) =
+            united[over..].iter().map(|(mark, item)| (*mark, (*item).clone())).unzip();
+        *self = Self { items: Arc::new(items), marks };
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    pub(super) fn hash_into(&self, out: &mut Vec<u8>) {
+        out.push(b'L');
+        for (item, mark) in self.items.iter().zip(&self.marks) {
+            out.extend_from_slice(&mark.stamp.time_ms.to_le_bytes());
+            write_canonical(item, out);
+        }
+        out.push(b'.');
+    }
+}
+
+/// The item object: the fields, then `time`.
+fn finish_item(
+    entries: impl IntoIterator<Item = Entry>,
+    mut fields: Vec<Entry>,
+    time_ms: i64,
+) -> Value {
+    fields.extend(entries);
+    fields.push((TIME, Value::Number(time_ms as f64)));
+    Value::Object(Arc::new(Object::from_entries(fields)))
+}
+
+/// The item's fields without `time`.
+fn fields(item: &Value) -> &[Entry] {
+    match item {
+        Value::Object(object) => object.entries().split_last().map_or(&[], |(_, fields)| fields),
+        _ => &[],
+    }
+}
+
+/// Whether both items hold the same value, whenever it came.
+fn is_repeat(left: &Value, right: &Value) -> bool {
+    equal_entries(fields(left), fields(right))
+}
+
+/// Whether the item's value is `value`. An item whose only field is `value` has that value.
+fn is_value(item: &Value, value: &Value) -> bool {
+    match (fields(item), value) {
+        ([(name, held)], value) if name == "value" && equal(held, value) => true,
+        (fields, Value::Object(object)) => equal_entries(fields, object.entries()),
+        _ => false,
+    }
+}

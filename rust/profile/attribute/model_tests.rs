@@ -1,0 +1,421 @@
+//! Attributes against plain models that keep every event and compute from scratch.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const DAY_MS: i64 = 86_400_000;
+
+/// One event: how far time moves, how late it is, and what it does.
+#[derive(Clone, Debug)]
+struct Step {
+    pause_ms: i64,
+    late_ms: i64,
+    operation: Plain,
+    side: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Plain {
+    Set(i32),
+    Delete(i32),
+    Clear,
+}
+
+impl Plain {
+    fn operation(self, spec: &AttributeSpec) -> Operation {
+        match (self, spec) {
+            (Self::Set(number), AttributeSpec::List { .. }) => {
+                Operation::Set(Value::String(number.to_string().into()))
+            }
+            (Self::Set(number), _) => Operation::Set(Value::Number(f64::from(number))),
+            (Self::Delete(number), AttributeSpec::List { .. }) => {
+                Operation::Delete(Value::String(number.to_string().into()))
+            }
+            (Self::Delete(number), _) => Operation::Set(Value::Number(f64::from(-number))),
+            (Self::Clear, _) => Operation::Clear,
+        }
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let pause_ms = prop_oneof![Just(0), 0..DAY_MS / 8, 0..3 * DAY_MS];
+    let late_ms = prop_oneof![3 => Just(0), 2 => 0..4 * DAY_MS, 1 => Just(DAY_MS)];
+    let operation = prop_oneof![
+        12 => (0..6i32).prop_map(Plain::Set),
+        2 => (0..6i32).prop_map(Plain::Delete),
+        1 => Just(Plain::Clear),
+    ];
+    (pause_ms, late_ms, operation, any::<bool>()).prop_map(
+        |(pause_ms, late_ms, operation, side)| Step { pause_ms, late_ms, operation, side },
+    )
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 0..60)
+}
+
+fn sets_only(steps: Vec<Step>) -> Vec<Step> {
+    steps.into_iter().filter(|step| matches!(step.operation, Plain::Set(_))).collect()
+}
+
+/// The steps with their moments and LSNs, from an arbitrary start.
+fn timed(steps: &[Step]) -> Vec<(Moment, u64, &Step)> {
+    let mut now_ms = 1_700_000_000_123;
+    let mut timed = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        now_ms += step.pause_ms;
+        timed.push((Moment { now_ms, time_ms: now_ms - step.late_ms }, index as u64 + 1, step));
+    }
+    timed
+}
+
+fn apply(state: &mut AttributeState, spec: &AttributeSpec, timed: (Moment, u64, &Step)) {
+    let (moment, lsn, step) = timed;
+    state.apply(spec, moment, step.operation.operation(spec), 2048).expect("small numbers apply");
+    state.settle(lsn);
+}
+
+fn form(state: &AttributeState, spec: &AttributeSpec, now_ms: i64) -> Vec<u8> {
+    let mut form = Vec::new();
+    state.hash_into(Some(spec), now_ms, &mut form);
+    form
+}
+
+fn single(aggregation: Aggregation, duration_ms: Option<i64>) -> AttributeSpec {
+    AttributeSpec::Single { aggregation, duration_ms }
+}
+
+fn list(max_items: usize, duration_ms: i64, distinct: bool) -> AttributeSpec {
+    AttributeSpec::List { max_items, duration_ms, distinct }
+}
+
+const AGGREGATIONS: [Aggregation; 5] =
+    [Aggregation::Last, Aggregation::First, Aggregation::Sum, Aggregation::Min, Aggregation::Max];
+
+fn all_specs() -> Vec<AttributeSpec> {
+    let mut specs = Vec::new();
+    for aggregation in AGGREGATIONS {
+        specs.push(single(aggregation, None));
+        specs.push(single(aggregation, Some(2 * DAY_MS)));
+    }
+    for distinct in [false, true] {
+        specs.push(list(4, 3 * DAY_MS, distinct));
+        specs.push(list(100, 10 * DAY_MS, distinct));
+    }
+    let windows_ms = vec![DAY_MS, 7 * DAY_MS + 7];
+    specs.push(AttributeSpec::Counter {
+        duration_ms: Some(3 * DAY_MS),
+        windows_ms: windows_ms.clone(),
+    });
+    specs.push(AttributeSpec::Counter { duration_ms: None, windows_ms });
+    specs
+}
+
+/// (value, time) of each item read.
+fn items(value: &Value) -> Vec<(String, i64)> {
+    let Value::Array(items) = value else { panic!("a list reads as an array") };
+    items
+        .iter()
+        .map(|item| match item {
+            Value::Object(object) => match (object.get("value"), object.get("time")) {
+                (Some(Value::String(text)), Some(Value::Number(time_ms))) => {
+                    (text.to_string(), *time_ms as i64)
+                }
+                other => panic!("an item has a value and a time: {other:?}"),
+            },
+            other => panic!("an item is an object: {other:?}"),
+        })
+        .collect()
+}
+
+fn naive_list(
+    model: &mut Vec<(i64, u64, String)>,
+    timed: (Moment, u64, &Step),
+    (max_items, duration_ms, distinct): (usize, i64, bool),
+) {
+    let (moment, lsn, step) = timed;
+    model.retain(|(time_ms, _, _)| moment.now_ms - time_ms <= duration_ms);
+    match step.operation {
+        Plain::Set(number) => {
+            if moment.now_ms - moment.time_ms <= duration_ms {
+                model.push((moment.time_ms, lsn, number.to_string()));
+            }
+        }
+        Plain::Delete(number) => model.retain(|(time_ms, _, value)| {
+            *time_ms > moment.time_ms || *value != number.to_string()
+        }),
+        Plain::Clear => model.retain(|(time_ms, _, _)| *time_ms > moment.time_ms),
+    }
+    model.sort();
+    if distinct {
+        let all = model.clone();
+        let mut at = 0;
+        model.retain(|(_, _, value)| {
+            at += 1;
+            !all[at..].iter().any(|(_, _, later)| later == value)
+        });
+    }
+    let over = model.len().saturating_sub(max_items);
+    model.drain(..over);
+}
+
+proptest! {
+    #[test]
+    fn a_list_equals_a_plain_vector_sorted_by_time(
+        steps in steps(), max_items in 1..8usize, distinct: bool,
+    ) {
+        let spec = list(max_items, 3 * DAY_MS, distinct);
+        let mut state = AttributeState::new(&spec);
+        let mut model = Vec::new();
+        for timed in timed(&steps) {
+            apply(&mut state, &spec, timed);
+            naive_list(&mut model, timed, (max_items, 3 * DAY_MS, distinct));
+            let expected: Vec<(String, i64)> =
+                model.iter().map(|(time_ms, _, value)| (value.clone(), *time_ms)).collect();
+            prop_assert_eq!(items(&state.read(&spec, timed.0.now_ms)), expected);
+        }
+    }
+
+    #[test]
+    fn a_counters_windows_are_sums_of_their_last_sixty_buckets(steps in steps()) {
+        let windows_ms = [3 * DAY_MS, DAY_MS, 7 * DAY_MS + 7, 1000];
+        let spec = AttributeSpec::Counter {
+            duration_ms: Some(windows_ms[0]),
+            windows_ms: windows_ms[1..].to_vec(),
+        };
+        let total = AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new() };
+        let steps = sets_only(steps);
+        let (mut state, mut life) = (AttributeState::new(&spec), AttributeState::new(&total));
+        let mut events: Vec<(i64, f64)> = Vec::new();
+        for timed in timed(&steps) {
+            apply(&mut state, &spec, timed);
+            apply(&mut life, &total, timed);
+            let Plain::Set(number) = timed.2.operation else { unreachable!() };
+            events.push((timed.0.time_ms, f64::from(number)));
+            let now_ms = timed.0.now_ms + 500;
+            let sum = |window_ms: i64| -> f64 {
+                let bucket = |time_ms: i64| (i128::from(time_ms) * 60).div_euclid(window_ms.into());
+                let held = |(time_ms, _): &&(i64, f64)| bucket(*time_ms) > bucket(now_ms) - 60;
+                events.iter().filter(held).map(|(_, amount)| amount).sum::<f64>() + 0.0
+            };
+            let number = |value: &Value| match value {
+                Value::Number(number) => *number,
+                other => panic!("a counter reads as a number: {other:?}"),
+            };
+            prop_assert_eq!(number(&state.read(&spec, now_ms)), sum(windows_ms[0]));
+            for (index, window_ms) in windows_ms[1..].iter().enumerate() {
+                let read = state.read_window(&spec, index, now_ms);
+                prop_assert_eq!(number(&read), sum(*window_ms));
+            }
+            let all = events.iter().map(|(_, amount)| amount).sum::<f64>() + 0.0;
+            prop_assert_eq!(number(&life.read(&total, now_ms)), all);
+        }
+    }
+
+    #[test]
+    fn a_single_for_life_folds_as_its_aggregation_says(steps in steps()) {
+        let steps = sets_only(steps);
+        for aggregation in AGGREGATIONS {
+            let spec = single(aggregation, None);
+            let mut state = AttributeState::new(&spec);
+            let mut events: Vec<(i64, u64, f64)> = Vec::new();
+            for timed in timed(&steps) {
+                apply(&mut state, &spec, timed);
+                let Plain::Set(number) = timed.2.operation else { unreachable!() };
+                events.push((timed.0.time_ms, timed.1, f64::from(number)));
+                let numbers = || events.iter().map(|(_, _, number)| *number);
+                let by_time = |event: &&(i64, u64, f64)| (event.0, event.1);
+                let expected = match aggregation {
+                    Aggregation::Last => events.iter().max_by_key(by_time).map(|event| event.2),
+                    Aggregation::First => events.iter().min_by_key(by_time).map(|event| event.2),
+                    Aggregation::Sum => Some(numbers().sum()),
+                    Aggregation::Min => numbers().reduce(f64::min),
+                    Aggregation::Max => numbers().reduce(f64::max),
+                };
+                let read = state.read(&spec, timed.0.now_ms).into_owned();
+                let Value::Number(read) = read else { panic!("a number: {read:?}") };
+                prop_assert_eq!(Some(read), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn sweeping_at_any_moment_equals_never_sweeping(
+        steps in steps(), sweeps in prop::collection::vec(any::<bool>(), 60), rest_ms in 0..5 * DAY_MS,
+    ) {
+        for spec in all_specs() {
+            let (mut swept, mut kept) = (AttributeState::new(&spec), AttributeState::new(&spec));
+            for (timed, sweep) in timed(&steps).into_iter().zip(&sweeps) {
+                if *sweep {
+                    swept.expire(&spec, timed.0.now_ms - timed.2.pause_ms / 2);
+                }
+                apply(&mut swept, &spec, timed);
+                apply(&mut kept, &spec, timed);
+                for now_ms in [timed.0.now_ms, timed.0.now_ms + rest_ms] {
+                    prop_assert_eq!(form(&swept, &spec, now_ms), form(&kept, &spec, now_ms));
+                    let (mut left, mut right) = (Vec::new(), Vec::new());
+                    json_form::write_canonical(&swept.read(&spec, now_ms), &mut left);
+                    json_form::write_canonical(&kept.read(&spec, now_ms), &mut right);
+                    prop_assert_eq!(left, right);
+                }
+                let mut late = kept.clone();
+                late.expire(&spec, timed.0.now_ms + rest_ms);
+                let (read, hidden) = (
+                    late.read(&spec, timed.0.now_ms + rest_ms).into_owned(),
+                    kept.read(&spec, timed.0.now_ms + rest_ms).into_owned(),
+                );
+                prop_assert!(json_form::equal(&read, &hidden), "{read:?} {hidden:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn two_states_merged_equal_one_state_that_saw_all_events(steps in steps()) {
+        let steps = sets_only(steps);
+        let mergeable = all_specs().into_iter().filter(|spec| match spec {
+            AttributeSpec::Single { aggregation, duration_ms } => {
+                duration_ms.is_none() || *aggregation == Aggregation::Last
+            }
+            _ => true,
+        });
+        for spec in mergeable {
+            let mut whole = AttributeState::new(&spec);
+            let mut sides = [AttributeState::new(&spec), AttributeState::new(&spec)];
+            let mut now_ms = 0;
+            for timed in timed(&steps) {
+                apply(&mut whole, &spec, timed);
+                apply(&mut sides[usize::from(timed.2.side)], &spec, timed);
+                now_ms = timed.0.now_ms;
+            }
+            let [mut left, mut right] = sides.clone();
+            left.merge(&sides[1], &spec, now_ms);
+            right.merge(&sides[0], &spec, now_ms);
+            prop_assert_eq!(form(&left, &spec, now_ms), form(&whole, &spec, now_ms));
+            prop_assert_eq!(form(&right, &spec, now_ms), form(&whole, &spec, now_ms));
+        }
+    }
+}
+
+const MOMENT: Moment = Moment { now_ms: 1_700_000_000_000, time_ms: 1_700_000_000_000 };
+
+fn set(state: &mut AttributeState, spec: &AttributeSpec, value: Value) -> Result<(), Rejected> {
+    state.apply(spec, MOMENT, Operation::Set(value), 10)
+}
+
+#[test]
+fn numeric_folds_refuse_what_is_not_or_would_not_be_a_finite_number() {
+    let counter = AttributeSpec::Counter { duration_ms: None, windows_ms: vec![DAY_MS] };
+    for spec in [single(Aggregation::Sum, None), counter] {
+        let mut state = AttributeState::new(&spec);
+        let large = Value::Number(1e308);
+        assert_eq!(state.apply(&spec, MOMENT, Operation::Set(large.clone()), 2048), Ok(()));
+        let again = state.apply(&spec, MOMENT, Operation::Set(large), 2048);
+        assert_eq!(again, Err(Rejected::NotFinite));
+        for value in [Value::Number(f64::NAN), Value::String("1".into()), Value::Bool(true)] {
+            assert_eq!(set(&mut state, &spec, value), Err(Rejected::NotFinite));
+        }
+        assert!(json_form::equal(&state.read(&spec, MOMENT.now_ms), &Value::Number(1e308)));
+    }
+}
+
+#[test]
+fn a_value_over_the_limit_leaves_the_old_one() {
+    let spec = single(Aggregation::Last, None);
+    let mut state = AttributeState::new(&spec);
+    assert_eq!(set(&mut state, &spec, Value::String("12345678".into())), Ok(()));
+    let long = set(&mut state, &spec, Value::String("123456789".into()));
+    assert_eq!(long, Err(Rejected::TooLarge));
+    let kept = Value::String("12345678".into());
+    assert!(json_form::equal(&state.read(&spec, MOMENT.now_ms), &kept));
+    let spec = list(5, DAY_MS, false);
+    let mut state = AttributeState::new(&spec);
+    let long = set(&mut state, &spec, Value::String("123456789".into()));
+    assert_eq!(long, Err(Rejected::TooLarge));
+    assert!(state.is_empty());
+}
+
+#[test]
+fn null_clears_a_single_unless_it_is_older_than_the_value() {
+    for aggregation in AGGREGATIONS {
+        let spec = single(aggregation, None);
+        let mut state = AttributeState::new(&spec);
+        set(&mut state, &spec, Value::Number(5.0)).unwrap();
+        let earlier = Moment { time_ms: MOMENT.time_ms - 1, ..MOMENT };
+        state.apply(&spec, earlier, Operation::Set(Value::Null), 10).unwrap();
+        assert!(!state.is_empty());
+        set(&mut state, &spec, Value::Undefined).unwrap();
+        assert!(!state.is_empty());
+        set(&mut state, &spec, Value::Null).unwrap();
+        assert!(state.is_empty());
+    }
+}
+
+#[test]
+fn clearing_a_counter_leaves_what_is_younger_than_the_event() {
+    let spec = AttributeSpec::Counter { duration_ms: Some(60_000), windows_ms: Vec::new() };
+    let mut state = AttributeState::new(&spec);
+    for seconds in 0..5 {
+        let time_ms = MOMENT.now_ms - seconds * 1000;
+        let moment = Moment { now_ms: MOMENT.now_ms, time_ms };
+        state.apply(&spec, moment, Operation::Increment, 10).unwrap();
+    }
+    let clear = Moment { now_ms: MOMENT.now_ms, time_ms: MOMENT.now_ms - 2000 };
+    state.apply(&spec, clear, Operation::Clear, 10).unwrap();
+    assert!(json_form::equal(&state.read(&spec, MOMENT.now_ms), &Value::Number(2.0)));
+}
+
+#[test]
+fn a_new_window_starts_from_the_buckets_there() {
+    let old = AttributeSpec::Counter { duration_ms: Some(7 * DAY_MS), windows_ms: Vec::new() };
+    let new =
+        AttributeSpec::Counter { duration_ms: Some(7 * DAY_MS), windows_ms: vec![2 * DAY_MS] };
+    let mut state = AttributeState::new(&old);
+    for days in 0..5 {
+        let moment = Moment { time_ms: MOMENT.now_ms - days * DAY_MS, ..MOMENT };
+        state.apply(&old, moment, Operation::Increment, 10).unwrap();
+    }
+    let window = |state: &AttributeState| state.read_window(&new, 0, MOMENT.now_ms);
+    assert!(json_form::equal(&window(&state), &Value::Number(2.0)));
+    state.apply(&new, MOMENT, Operation::Increment, 10).unwrap();
+    assert!(json_form::equal(&window(&state), &Value::Number(3.0)));
+    assert!(json_form::equal(&state.read(&new, MOMENT.now_ms), &Value::Number(6.0)));
+}
+
+#[test]
+fn items_written_as_maps_are_compared_by_their_fields_without_the_time() {
+    let spec = list(5, DAY_MS, true);
+    let mut state = AttributeState::new(&spec);
+    let fields = |sku: &str| {
+        let entries = vec![("sku".into(), Value::String(sku.into()))];
+        Arc::new(Object::from_entries(entries))
+    };
+    for sku in ["a", "b", "a"] {
+        state.apply(&spec, MOMENT, Operation::SetFields(fields(sku)), 2048).unwrap();
+    }
+    let skus = |state: &AttributeState| -> Vec<String> {
+        let Value::Array(items) = state.read(&spec, MOMENT.now_ms).into_owned() else { panic!() };
+        let sku = |item: &Value| match item {
+            Value::Object(object) => match object.get("sku") {
+                Some(Value::String(sku)) => sku.to_string(),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        items.iter().map(sku).collect()
+    };
+    assert_eq!(skus(&state), ["b", "a"]);
+    let delete = Operation::Delete(Value::Object(fields("b")));
+    state.apply(&spec, MOMENT, delete, 2048).unwrap();
+    assert_eq!(skus(&state), ["a"]);
+}
+
+#[test]
+fn reading_an_unexpired_list_shares_its_items() {
+    let spec = list(5, DAY_MS, false);
+    let mut state = AttributeState::new(&spec);
+    set(&mut state, &spec, Value::Number(1.0)).unwrap();
+    let reads = [state.read(&spec, MOMENT.now_ms), state.read(&spec, MOMENT.now_ms)];
+    let [Value::Array(left), Value::Array(right)] = reads.map(Cow::into_owned) else { panic!() };
+    assert!(Arc::ptr_eq(&left, &right));
+}

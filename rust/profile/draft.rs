@@ -1,0 +1,308 @@
+//! Draft: one event's changes beside the state, and the change that they become.
+//!
+//! A single's next state is made beside the one that is there. Lists and counters are long and mostly
+//! grow by an item or an amount, so such changes are checked at once and carried out at install, in
+//! place.
+//! Invariants: reading sees the event's own changes so far; a draft that is dropped leaves no
+//! trace; whatever can be refused was refused before the draft is finished.
+
+use std::borrow::Cow;
+
+use smallvec::{SmallVec, smallvec};
+
+use super::attribute::{Bounds, LSN_PENDING, List, ListChange};
+use super::lock::Locked;
+use super::{
+    AttributeSpec, AttributeState, Identifier, Moment, Operation, Outcome, Profile, Rejected, Rid,
+};
+use crate::value::{Text, Value};
+
+/// One event's changes so far.
+pub struct Draft<'l> {
+    outcome: Outcome,
+    identifiers: &'l [Identifier],
+    moment: Moment,
+    base: Base<'l>,
+    touched: SmallVec<[(u16, Touched); 6]>,
+}
+
+/// What the changes are on top of.
+enum Base<'l> {
+    /// Nobody yet.
+    Nothing,
+    /// A profile in the store.
+    Held(&'l Profile),
+    /// The union of the profiles that meet, made beside the state.
+    United(Box<Profile>),
+}
+
+impl Base<'_> {
+    fn profile(&self) -> Option<&Profile> {
+        match self {
+            Self::Nothing => None,
+            Self::Held(profile) => Some(profile),
+            Self::United(profile) => Some(profile),
+        }
+    }
+}
+
+/// An attribute that the event changes.
+pub(super) enum Touched {
+    /// Its state from now on.
+    State(AttributeState),
+    /// Changes of the list that is there.
+    List { bounds: Bounds, moment: Moment, changes: SmallVec<[ListChange; 1]> },
+    /// An amount for the counter that is there, which takes it.
+    Amount { moment: Moment, amount: f64 },
+}
+
+impl Touched {
+    /// The state after the change; `before` is the state without it.
+    fn applied(&self, before: Option<&AttributeState>) -> Cow<'_, AttributeState> {
+        match self {
+            Self::State(state) => Cow::Borrowed(state),
+            Self::List { bounds, moment, changes } => {
+                let mut list = match before {
+                    Some(AttributeState::List(list)) => list.clone(),
+                    _ => List::default(),
+                };
+                for change in changes.clone() {
+                    list.change(*bounds, *moment, LSN_PENDING, change);
+                }
+                Cow::Owned(AttributeState::List(list))
+            }
+            Self::Amount { moment, amount } => {
+                let mut state = before.cloned().expect("an amount is for a counter that is there");
+                state.put_amount(*moment, *amount);
+                Cow::Owned(state)
+            }
+        }
+    }
+
+    /// Puts the change into the profile, where it takes the record's LSN.
+    pub(super) fn move_into(self, profile: &mut Profile, id: u16, lsn: u64) {
+        match self {
+            Self::State(mut state) => {
+                state.settle(lsn);
+                profile.put_attribute(id, state);
+            }
+            Self::List { bounds, moment, changes } => {
+                let state = profile.list_mut(id);
+                for change in changes {
+                    state.change(bounds, moment, lsn, change);
+                }
+            }
+            Self::Amount { moment, amount } => {
+                let state = profile.attribute_mut(id);
+                state.expect("an amount is for a counter that is there").put_amount(moment, amount);
+            }
+        }
+    }
+}
+
+/// A finished draft: what [`Locked::install`] moves in.
+pub struct Change {
+    pub(super) outcome: Outcome,
+    pub(super) now_ms: i64,
+    pub(super) moved: Move,
+}
+
+/// What is moved where. A known profile's update is by far the most frequent and is not boxed.
+#[allow(clippy::large_enum_variant)]
+pub(super) enum Move {
+    /// Nobody's event.
+    Nothing,
+    /// Attributes of a profile that is there.
+    Update { rid: Rid, touched: SmallVec<[(u16, Touched); 6]> },
+    /// A new or united profile, and the identifiers that it had to let go.
+    Put { profile: Box<Profile>, let_go: SmallVec<[Identifier; 1]> },
+}
+
+impl Change {
+    /// Whose event it is, for the record's verdict.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+}
+
+impl<'l> Draft<'l> {
+    pub(super) fn new<'s>(
+        locked: &'l Locked<'_>,
+        outcome: Outcome,
+        identifiers: &'l [Identifier],
+        moment: Moment,
+        spec: impl Fn(u16) -> Option<&'s AttributeSpec>,
+    ) -> Self {
+        let held =
+            |rid| locked.profile(rid).expect("an identifier leads to a profile that is there");
+        let base = match &outcome {
+            Outcome::Nobody | Outcome::New(_) => Base::Nothing,
+            Outcome::Known(rid) | Outcome::Extended(rid) => Base::Held(held(*rid)),
+            Outcome::Merged { survivor, merged } => {
+                let mut united = Box::new(held(*survivor).clone());
+                for rid in merged {
+                    united.unite(held(*rid), &spec, moment.now_ms);
+                }
+                Base::United(united)
+            }
+        };
+        Self { outcome, identifiers, moment, base, touched: SmallVec::new() }
+    }
+
+    /// The profile that the event ends in; `None`: nobody's.
+    pub fn rid(&self) -> Option<Rid> {
+        self.outcome.rid()
+    }
+
+    /// Whose event it is.
+    pub fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// The event's moment.
+    pub fn moment(&self) -> Moment {
+        self.moment
+    }
+
+    /// The profile as it was before this event's attribute rules: for a merge the united one.
+    pub fn before(&self) -> Option<&Profile> {
+        self.base.profile()
+    }
+
+    /// What `PROFILE.<key>` reads: the event's own value, else the newest known.
+    pub fn key_value(&self, key: u16) -> Option<&Text> {
+        let own = self.identifiers.iter().find(|identifier| identifier.key == key);
+        own.map(|identifier| &identifier.value)
+            .or_else(|| self.before().and_then(|profile| profile.newest_value(key)))
+    }
+
+    /// What `PROFILE.<attribute>` reads, earlier rules of this event included.
+    pub fn read(&self, id: u16, spec: &AttributeSpec) -> Cow<'_, Value> {
+        let now_ms = self.moment.now_ms;
+        let before = self.before().and_then(|profile| profile.attribute(id));
+        match (self.touched_at(id), before) {
+            (Some(at), before) => match self.touched[at].1.applied(before) {
+                Cow::Borrowed(state) => state.read(spec, now_ms),
+                Cow::Owned(state) => Cow::Owned(state.read(spec, now_ms).into_owned()),
+            },
+            (None, Some(state)) => state.read(spec, now_ms),
+            (None, None) => Cow::Owned(spec.nothing()),
+        }
+    }
+
+    /// What the counter's window number `window` reads, earlier rules of this event included.
+    pub fn read_window(&self, id: u16, spec: &AttributeSpec, window: usize) -> Value {
+        let before = self.before().and_then(|profile| profile.attribute(id));
+        let now_ms = self.moment.now_ms;
+        match (self.touched_at(id), before) {
+            (Some(at), before) => {
+                self.touched[at].1.applied(before).read_window(spec, window, now_ms)
+            }
+            (None, Some(state)) => state.read_window(spec, window, now_ms),
+            (None, None) => Value::Number(0.0),
+        }
+    }
+
+    /// Applies one rule's operation. A rejection leaves the old value.
+    pub fn apply(
+        &mut self,
+        id: u16,
+        spec: &AttributeSpec,
+        operation: Operation,
+        value_bytes_max: usize,
+    ) -> Result<(), Rejected> {
+        if let AttributeSpec::List { .. } = spec {
+            return self.apply_to_list(id, spec, operation, value_bytes_max);
+        }
+        let before = self.base.profile().and_then(|profile| profile.attribute(id));
+        let Some(at) = self.touched_at(id) else {
+            let touched = match (before, added(&operation)) {
+                (Some(AttributeState::Counter(counter)), Some(amount))
+                    if counter.takes(spec, self.moment, amount) =>
+                {
+                    Touched::Amount { moment: self.moment, amount }
+                }
+                (Some(AttributeState::Single(single)), _)
+                    if matches!(spec, AttributeSpec::Single { .. }) =>
+                {
+                    let next = single.next(spec, self.moment, operation, value_bytes_max)?;
+                    let Some(next) = next else { return Ok(()) };
+                    Touched::State(AttributeState::Single(next))
+                }
+                _ => {
+                    let mut state = before.cloned().unwrap_or_else(|| AttributeState::new(spec));
+                    state.apply(spec, self.moment, operation, value_bytes_max)?;
+                    Touched::State(state)
+                }
+            };
+            self.touched.push((id, touched));
+            return Ok(());
+        };
+        let mut state = self.touched[at].1.applied(before).into_owned();
+        state.apply(spec, self.moment, operation, value_bytes_max)?;
+        self.touched[at].1 = Touched::State(state);
+        Ok(())
+    }
+
+    fn apply_to_list(
+        &mut self,
+        id: u16,
+        spec: &AttributeSpec,
+        operation: Operation,
+        value_bytes_max: usize,
+    ) -> Result<(), Rejected> {
+        let bounds = Bounds::of(spec)?;
+        let Some(change) = List::prepare(self.moment, operation, value_bytes_max)? else {
+            return Ok(());
+        };
+        match self.touched_at(id).map(|at| &mut self.touched[at].1) {
+            Some(Touched::List { changes, .. }) => changes.push(change),
+            Some(_) => return Err(Rejected::WrongKind),
+            None => {
+                let changes = smallvec![change];
+                let touched = Touched::List { bounds, moment: self.moment, changes };
+                self.touched.push((id, touched));
+            }
+        }
+        Ok(())
+    }
+
+    fn touched_at(&self, id: u16) -> Option<usize> {
+        self.touched.iter().position(|(touched, _)| *touched == id)
+    }
+
+    /// Ends the draft. New and united profiles are built here, so that installing only moves.
+    pub fn finish(self) -> Change {
+        let Self { outcome, identifiers, moment, base, touched } = self;
+        let now_ms = moment.now_ms;
+        let moved = match (outcome.rid(), base) {
+            (None, _) => Move::Nothing,
+            (Some(rid), Base::Held(_)) => Move::Update { rid, touched },
+            (Some(rid), base) => {
+                let mut profile = match base {
+                    Base::United(profile) => profile,
+                    _ => Box::new(Profile::new(rid, now_ms)),
+                };
+                for identifier in identifiers {
+                    profile.see(identifier, now_ms);
+                }
+                for (id, touched) in touched {
+                    touched.move_into(&mut profile, id, LSN_PENDING);
+                }
+                profile.updated_ms = now_ms;
+                let let_go = profile.let_go();
+                Move::Put { profile, let_go }
+            }
+        };
+        Change { outcome, now_ms, moved }
+    }
+}
+
+/// What the operation adds to a counter.
+fn added(operation: &Operation) -> Option<f64> {
+    match operation {
+        Operation::Increment => Some(1.0),
+        Operation::Set(Value::Number(amount)) => Some(*amount),
+        _ => None,
+    }
+}

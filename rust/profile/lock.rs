@@ -1,0 +1,327 @@
+//! Locked: the part of the store that one event can touch, under its locks (page 5.2).
+//!
+//! Locks are taken in the store's order. When profiles meet, or one is full of identifiers, the
+//! identifier shards of all their identifiers are needed too: everything behind the uuid is let go,
+//! the larger set is taken ascending, and everything is looked up again, until nothing changed.
+//! Invariants: what is looked up stays true as long as this lives; room for one more entry is made
+//! in every table before anything is appended, and installing moves and never decides.
+
+use parking_lot::MutexGuard;
+use smallvec::SmallVec;
+
+use super::dedup::Generations;
+use super::draft::{Change, Draft, Move, Touched};
+use super::identity::{self, Outcome};
+use super::store::{Entry, IdentifierShard, ProfileShard, Store, find_profile, find_rid};
+use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Profile, Rid};
+
+/// A recorded outcome names profiles that the state does not hold: log and state are not of one
+/// history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the recorded identity outcome does not fit the profiles that are there")]
+pub struct Diverged;
+
+/// A half installed change cannot be taken back and its record is in the log, so a panic while
+/// installing ends the process; replay then starts from the log (page 5.2).
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
+/// Everything that one event can touch, locked and looked up.
+pub struct Locked<'a> {
+    store: &'a Store,
+    uuid: Option<u128>,
+    identifiers: &'a [Identifier],
+    hashes: SmallVec<[u64; 4]>,
+    newcomer: Rid,
+    held: SmallVec<[Option<Rid>; 4]>,
+    profiles: SmallVec<[(usize, MutexGuard<'a, ProfileShard>); 2]>,
+    index: SmallVec<[(usize, MutexGuard<'a, IdentifierShard>); 4]>,
+    dedup: Option<MutexGuard<'a, Generations>>,
+}
+
+/// Shard numbers, ascending, each once.
+type Shards = SmallVec<[usize; 4]>;
+
+impl<'a> Locked<'a> {
+    pub(super) fn new(
+        store: &'a Store,
+        uuid: Option<u128>,
+        identifiers: &'a [Identifier],
+        newcomer: Rid,
+    ) -> Self {
+        let hashes = identifiers.iter().map(|identifier| store.hash_identifier(identifier));
+        let mut locked = Self {
+            store,
+            uuid,
+            identifiers,
+            hashes: hashes.collect(),
+            newcomer,
+            held: SmallVec::new(),
+            profiles: SmallVec::new(),
+            index: SmallVec::new(),
+            dedup: uuid.map(|uuid| store.dedup[store.dedup_shard(uuid)].0.lock()),
+        };
+        let mut further = Shards::new();
+        loop {
+            locked.lock_identifiers(further);
+            locked.lock_profiles();
+            match locked.missing_shards() {
+                None => break,
+                Some(needed) => further = needed,
+            }
+            locked.profiles.clear();
+            locked.index.clear();
+        }
+        locked.reserve();
+        locked
+    }
+
+    fn lock_identifiers(&mut self, further: Shards) {
+        let mut shards = further;
+        shards.extend(self.hashes.iter().map(|hash| self.store.shard(*hash)));
+        shards.sort_unstable();
+        shards.dedup();
+        let store = self.store;
+        self.index.extend(shards.iter().map(|shard| (*shard, store.identifiers[*shard].0.lock())));
+        self.held.clear();
+        for (identifier, hash) in self.identifiers.iter().zip(&self.hashes) {
+            self.held.push(find_rid(self.index_shard(*hash), *hash, identifier));
+        }
+    }
+
+    fn lock_profiles(&mut self) {
+        let mut shards: Shards =
+            self.held.iter().flatten().map(|rid| self.store.shard(rid.mixed())).collect();
+        if shards.is_empty() && !self.identifiers.is_empty() {
+            shards.push(self.store.shard(self.newcomer.mixed()));
+        }
+        shards.sort_unstable();
+        shards.dedup();
+        let store = self.store;
+        self.profiles.extend(shards.iter().map(|shard| (*shard, store.profiles[*shard].0.lock())));
+    }
+
+    /// The identifier shards of all identifiers of the profiles concerned, when identifiers beside
+    /// the event's own can be re-pointed or let go and not all those shards are locked.
+    fn missing_shards(&self) -> Option<Shards> {
+        let first = self.held.iter().flatten().next()?;
+        let several = self.held.iter().flatten().any(|rid| rid != first);
+        let unknown = self.held.iter().filter(|held| held.is_none()).count();
+        if !several && (unknown == 0 || self.fits(*first, unknown)) {
+            return None;
+        }
+        let mut needed = Shards::new();
+        for profile in self.held.iter().flatten().filter_map(|rid| self.profile(*rid)) {
+            needed.extend(
+                profile
+                    .identifiers
+                    .iter()
+                    .map(|seen| self.store.shard(self.store.hash_identifier(&seen.identifier))),
+            );
+        }
+        let locked = |shard: &usize| self.index.binary_search_by_key(shard, |(at, _)| *at).is_ok();
+        (!needed.iter().all(locked)).then_some(needed)
+    }
+
+    fn fits(&self, rid: Rid, unknown: usize) -> bool {
+        self.profile(rid)
+            .is_some_and(|profile| profile.identifiers.len() + unknown <= IDENTIFIERS_MAX)
+    }
+
+    fn reserve(&mut self) {
+        if let Some(dedup) = &mut self.dedup {
+            dedup.reserve();
+        }
+        if self.held.iter().all(Option::is_some) {
+            return;
+        }
+        let store = self.store;
+        let unknown = self.identifiers.len();
+        for (_, index) in &mut self.index {
+            index.reserve(unknown, |entry| store.hash_identifier(&entry.identifier));
+        }
+        for (_, shard) in &mut self.profiles {
+            shard.reserve(1, |profile| profile.rid.mixed());
+        }
+    }
+
+    /// What the index holds for each identifier, in their order.
+    pub fn held(&self) -> &[Option<Rid>] {
+        &self.held
+    }
+
+    /// Whether the client's uuid was stored of late: the event is a repeat and only reads.
+    pub fn is_repeat(&self, now_ms: i64) -> bool {
+        match (&self.dedup, self.uuid) {
+            (Some(dedup), Some(uuid)) => dedup.contains(uuid, now_ms),
+            _ => false,
+        }
+    }
+
+    /// Whose event it is, at processing time `now_ms`. Changes nothing; replay does not ask.
+    pub fn decide(&self, now_ms: i64) -> Outcome {
+        let mut newcomer = self.newcomer.at(now_ms);
+        // A uuid that was forgotten and came again at the same time must not replace a profile.
+        while self.held.iter().all(Option::is_none) && self.profile(newcomer).is_some() {
+            newcomer = newcomer.at(newcomer.time_ms() + 1);
+        }
+        identity::decide(&self.held, newcomer)
+    }
+
+    /// The profile `rid`, when it is among those locked.
+    pub fn profile(&self, rid: Rid) -> Option<&Profile> {
+        let at = self.store.shard(rid.mixed());
+        let (_, shard) = self.profiles.iter().find(|(shard, _)| *shard == at)?;
+        find_profile(shard, rid)
+    }
+
+    /// The profile of the strongest known identifier: what a repeat is answered from.
+    pub fn strongest_profile(&self) -> Option<&Profile> {
+        self.held.iter().flatten().next().and_then(|rid| self.profile(*rid))
+    }
+
+    /// Begins the event's changes, beside the state. `spec` gives attributes' options by id, for the
+    /// union of merged profiles; an attribute without any sleeps: it stays as it is.
+    pub fn draft<'l, 's>(
+        &'l self,
+        outcome: Outcome,
+        moment: Moment,
+        spec: impl Fn(u16) -> Option<&'s AttributeSpec>,
+    ) -> Result<Draft<'l>, Diverged> {
+        let fits = match &outcome {
+            Outcome::Nobody => self.identifiers.is_empty(),
+            Outcome::New(rid) => {
+                self.held.iter().all(Option::is_none)
+                    && !self.identifiers.is_empty()
+                    && rid.mixed() == self.newcomer.mixed()
+                    && self.profile(*rid).is_none()
+            }
+            recorded => *recorded == identity::decide(&self.held, self.newcomer),
+        };
+        if fits {
+            Ok(Draft::new(self, outcome, self.identifiers, moment, spec))
+        } else {
+            Err(Diverged)
+        }
+    }
+
+    /// Moves a change in at the LSN of its record and remembers the uuid. Cannot fail; afterwards
+    /// [`Locked::profile`] and [`Locked::held`] show the new state.
+    pub fn install(&mut self, change: Change, lsn: u64) {
+        let _half_installed = AbortOnPanic;
+        let Change { outcome, now_ms, moved } = change;
+        match moved {
+            Move::Nothing => {}
+            Move::Update { rid, touched } => self.update(rid, touched, now_ms, lsn),
+            Move::Put { profile, let_go } => {
+                if let Outcome::Merged { merged, .. } = &outcome {
+                    merged.iter().for_each(|rid| self.remove_profile(*rid));
+                }
+                for identifier in &let_go {
+                    self.unpoint(identifier);
+                }
+                self.put(profile, lsn);
+            }
+        }
+        if let Some(rid) = outcome.rid() {
+            self.held.iter_mut().for_each(|held| *held = Some(rid));
+        }
+        if let (Some(dedup), Some(uuid)) = (&mut self.dedup, self.uuid) {
+            dedup.remember(uuid, now_ms);
+        }
+    }
+
+    fn update(&mut self, rid: Rid, touched: SmallVec<[(u16, Touched); 6]>, now_ms: i64, lsn: u64) {
+        let identifiers = self.identifiers;
+        for (at, identifier) in identifiers.iter().enumerate() {
+            if self.held[at].is_none() {
+                self.point(identifier, self.hashes[at], rid);
+            }
+        }
+        let profile = self.profile_mut(rid).expect("the profile of a change is locked");
+        for identifier in identifiers {
+            profile.see(identifier, now_ms);
+        }
+        for (id, touched) in touched {
+            touched.move_into(profile, id, lsn);
+        }
+        profile.updated_ms = now_ms;
+        for identifier in profile.let_go() {
+            self.unpoint(&identifier);
+        }
+    }
+
+    fn put(&mut self, mut profile: Box<Profile>, lsn: u64) {
+        for (_, state) in &mut profile.attributes {
+            state.settle(lsn);
+        }
+        let rid = profile.rid;
+        for seen in &profile.identifiers {
+            self.point(&seen.identifier, self.store.hash_identifier(&seen.identifier), rid);
+        }
+        let hash = rid.mixed();
+        let shard = self.profile_shard_mut(rid).expect("the shard of a new profile is locked");
+        match shard.find_mut(hash, |held| held.rid == rid) {
+            Some(held) => *held = profile,
+            None => {
+                shard.insert_unique(hash, profile, |profile| profile.rid.mixed());
+            }
+        }
+    }
+
+    fn point(&mut self, identifier: &Identifier, hash: u64, rid: Rid) {
+        let store = self.store;
+        let index = self.index_shard_mut(hash);
+        match index.find_mut(hash, |entry| entry.identifier == *identifier) {
+            Some(entry) => entry.rid = rid,
+            None => {
+                let entry = Entry { identifier: identifier.clone(), rid };
+                index.insert_unique(hash, entry, |entry| store.hash_identifier(&entry.identifier));
+            }
+        }
+    }
+
+    fn unpoint(&mut self, identifier: &Identifier) {
+        let hash = self.store.hash_identifier(identifier);
+        let index = self.index_shard_mut(hash);
+        if let Ok(entry) = index.find_entry(hash, |entry| entry.identifier == *identifier) {
+            entry.remove();
+        }
+    }
+
+    fn remove_profile(&mut self, rid: Rid) {
+        let shard = self.profile_shard_mut(rid).expect("the shard of a merged profile is locked");
+        if let Ok(entry) = shard.find_entry(rid.mixed(), |profile| profile.rid == rid) {
+            entry.remove();
+        }
+    }
+
+    fn profile_mut(&mut self, rid: Rid) -> Option<&mut Profile> {
+        let shard = self.profile_shard_mut(rid)?;
+        shard.find_mut(rid.mixed(), |profile| profile.rid == rid).map(|profile| &mut **profile)
+    }
+
+    fn profile_shard_mut(&mut self, rid: Rid) -> Option<&mut ProfileShard> {
+        let at = self.store.shard(rid.mixed());
+        self.profiles.iter_mut().find(|(shard, _)| *shard == at).map(|(_, shard)| &mut **shard)
+    }
+
+    fn index_shard(&self, hash: u64) -> &IdentifierShard {
+        let at = self.store.shard(hash);
+        let found = self.index.binary_search_by_key(&at, |(shard, _)| *shard);
+        &self.index[found.expect("the shard of an identifier is locked")].1
+    }
+
+    fn index_shard_mut(&mut self, hash: u64) -> &mut IdentifierShard {
+        let at = self.store.shard(hash);
+        let found = self.index.binary_search_by_key(&at, |(shard, _)| *shard);
+        &mut self.index[found.expect("the shard of an identifier is locked")].1
+    }
+}

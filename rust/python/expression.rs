@@ -1,0 +1,143 @@
+//! Expression: one compiled expression, for Python (page 3.7).
+
+use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::convert::{from_python, to_python};
+use super::error::{compile_error, evaluation_error};
+use crate::error::Error;
+use crate::expr::{self, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm};
+use crate::value::{Text, Value, json};
+
+/// One compiled expression; outside a configuration `PROFILE` is an ordinary object.
+#[pyclass(name = "Expression", module = "p13n._core", frozen)]
+pub struct PyExpression {
+    source: String,
+    program: Program,
+    fields: FieldTable,
+}
+
+#[pymethods]
+impl PyExpression {
+    #[new]
+    fn new(py: Python<'_>, source: String) -> PyResult<Self> {
+        let mut fields = FieldTable::default();
+        let mut names =
+            Names { profile: ProfileNames::Object, fields: &mut fields, locals: &[] };
+        let program =
+            expr::compile(&source, &mut names).map_err(|error| compile_error(py, &error))?;
+        Ok(Self { source, program, fields })
+    }
+
+    #[getter]
+    fn source(&self) -> &str {
+        &self.source
+    }
+
+    #[pyo3(signature = (profile=None, event=None, *, now_ms=None))]
+    fn evaluate<'py>(
+        &self,
+        py: Python<'py>,
+        profile: Option<&Bound<'py, PyDict>>,
+        event: Option<&Bound<'py, PyDict>>,
+        now_ms: Option<i64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let object = |given: Option<&Bound<'py, PyDict>>| match given {
+            Some(dict) => from_python(dict.as_any()),
+            None => Ok(Value::Object(Default::default())),
+        };
+        to_python(py, &self.run(py, object(profile)?, object(event)?, now_ms)?)
+    }
+
+    #[pyo3(signature = (profile=None, event=None, *, now_ms=None))]
+    fn evaluate_json<'py>(
+        &self,
+        py: Python<'py>,
+        profile: Option<&[u8]>,
+        event: Option<&[u8]>,
+        now_ms: Option<i64>,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let object = |given: Option<&[u8]>| match given {
+            Some(text) => {
+                json::parse_json(text).map_err(|error| Error::bad_event(error.to_string()))
+            }
+            None => Ok(Value::Object(Default::default())),
+        };
+        let value = self.run(py, object(profile)?, object(event)?, now_ms)?;
+        if matches!(value, Value::Undefined) {
+            return Ok(None);
+        }
+        let mut out = Vec::new();
+        json::write_json(&value, &mut out);
+        Ok(Some(PyBytes::new(py, &out)))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Expression({:?})", self.source)
+    }
+}
+
+impl PyExpression {
+    fn run(
+        &self,
+        py: Python<'_>,
+        profile: Value,
+        event: Value,
+        now_ms: Option<i64>,
+    ) -> PyResult<Value> {
+        let fields = self.fields.names().iter().map(|name| match &event {
+            Value::Object(object) => object.get(name).cloned().unwrap_or_default(),
+            _ => Value::Undefined,
+        });
+        let fields = fields.collect();
+        let scope = Given { profile, fields, event, now_ms: now_ms.unwrap_or_else(wall_ms) };
+        Vm::default()
+            .evaluate(&self.program, &scope, &mut Fuel::request())
+            .map_err(|error| evaluation_error(py, &error))
+    }
+}
+
+/// What the caller gave.
+struct Given {
+    profile: Value,
+    fields: Vec<Value>,
+    event: Value,
+    now_ms: i64,
+}
+
+impl Scope for Given {
+    fn profile(&self, _slot: u32) -> Cow<'_, Value> {
+        unreachable!("outside a configuration PROFILE has no slots")
+    }
+
+    fn profile_object(&self) -> &Value {
+        &self.profile
+    }
+
+    fn field(&self, index: u32) -> &Value {
+        &self.fields[index as usize]
+    }
+
+    fn event(&self) -> &Value {
+        &self.event
+    }
+
+    fn local(&self, _index: u32) -> &Value {
+        unreachable!("outside a rule there are no locals")
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn rid(&self) -> Option<Text> {
+        None
+    }
+}
+
+fn wall_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}

@@ -1,0 +1,453 @@
+//! Reactor: the binding of the engine. A method translates and never decides.
+//!
+//! The server's hot call keeps the GIL (it lasts microseconds and waits for nothing); embedded calls
+//! let it go. Nothing under a lock of ours takes it.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyDict, PyList};
+
+use super::convert::{from_python, to_python};
+use super::diagnostic::PyDiagnostic;
+use super::error::os_error;
+use super::event::FieldNames;
+use crate::clock::ClockMode;
+use crate::config::SourceFile;
+use crate::error::{Error, ErrorKind};
+use crate::log::SyncPolicy;
+use crate::reactor::ingest::{FileLines, IngestReport};
+use crate::reactor::read::ProfileReading;
+use crate::reactor::{Options, Published, Reactor, Receipt, Request, is_table_name};
+use crate::value::Value;
+
+/// Events that bulk calls take over from Python at a time.
+const CHUNK_EVENTS: usize = 4_096;
+
+thread_local! {
+    static ANSWER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// One configuration, its profiles and its log. Thread-safe; a context manager.
+#[pyclass(name = "Reactor", module = "p13n._core", frozen)]
+pub struct PyReactor {
+    core: Reactor,
+    names: FieldNames,
+    in_memory: bool,
+    warnings: Vec<crate::config::diagnostic::Diagnostic>,
+}
+
+/// What became of many events.
+#[pyclass(name = "IngestReport", module = "p13n._core", frozen, get_all)]
+pub struct PyIngestReport {
+    stored: u64,
+    duplicate: u64,
+    refused: Vec<(u64, String)>,
+}
+
+#[pymethods]
+impl PyIngestReport {
+    fn __repr__(&self) -> String {
+        let Self { stored, duplicate, refused } = self;
+        format!("IngestReport(stored={stored}, duplicate={duplicate}, refused={})", refused.len())
+    }
+}
+
+#[pymethods]
+impl PyReactor {
+    #[staticmethod]
+    #[pyo3(signature = (path, *, data_dir=None, sync="always", sync_interval_ms=100,
+        clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        data_dir: Option<PathBuf>,
+        sync: &str,
+        sync_interval_ms: u64,
+        clock: &str,
+        commit_timeout_ms: u64,
+        queue_bytes_max: usize,
+        dedup_max: usize,
+    ) -> PyResult<Self> {
+        let source = SourceFile::read(&path)
+            .map_err(|error| os_error(&path.display().to_string(), &error))?
+            .map_err(|diagnostic| Error::from(ErrorKind::Config(vec![*diagnostic])))?;
+        let options = options(
+            data_dir,
+            sync,
+            sync_interval_ms,
+            clock,
+            commit_timeout_ms,
+            queue_bytes_max,
+            dedup_max,
+        )?;
+        Self::start(py, source, options)
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (yaml, *, data_dir=None, sync="always", sync_interval_ms=100,
+        clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
+    fn from_text(
+        py: Python<'_>,
+        yaml: &str,
+        data_dir: Option<PathBuf>,
+        sync: &str,
+        sync_interval_ms: u64,
+        clock: &str,
+        commit_timeout_ms: u64,
+        queue_bytes_max: usize,
+        dedup_max: usize,
+    ) -> PyResult<Self> {
+        let options = options(
+            data_dir,
+            sync,
+            sync_interval_ms,
+            clock,
+            commit_timeout_ms,
+            queue_bytes_max,
+            dedup_max,
+        )?;
+        Self::start(py, SourceFile::new("<text>", yaml), options)
+    }
+
+    #[getter]
+    fn name(&self) -> String {
+        self.core.published().plan.name.to_string()
+    }
+
+    #[getter]
+    fn account(&self) -> u64 {
+        self.core.published().plan.account
+    }
+
+    #[getter]
+    fn instance(&self) -> u64 {
+        self.core.published().plan.instance
+    }
+
+    #[getter]
+    fn configuration_number(&self) -> u32 {
+        self.core.published().plan.number
+    }
+
+    #[getter]
+    fn configuration_hash(&self) -> String {
+        hex(&self.core.published().plan.hash)
+    }
+
+    #[getter]
+    fn warnings(&self) -> Vec<PyDiagnostic> {
+        self.warnings.iter().cloned().map(PyDiagnostic::from).collect()
+    }
+
+    #[pyo3(signature = (database, table, event, *, now_ms=None))]
+    fn personalize<'py>(
+        &self,
+        py: Python<'py>,
+        database: &str,
+        table: &str,
+        event: &Bound<'py, PyDict>,
+        now_ms: Option<i64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let body = dumps(event.as_any())?;
+        let answer = self.answer(py, database, table, body.as_bytes(), now_ms)?;
+        loads(py)?.call1((PyBytes::new(py, &answer),))
+    }
+
+    #[pyo3(signature = (database, table, body, *, now_ms=None))]
+    fn personalize_json<'py>(
+        &self,
+        py: Python<'py>,
+        database: &str,
+        table: &str,
+        body: &[u8],
+        now_ms: Option<i64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.answer(py, database, table, body, now_ms)?))
+    }
+
+    #[pyo3(signature = (database, table, events, *, now_ms=None))]
+    fn ingest_many(
+        &self,
+        py: Python<'_>,
+        database: &str,
+        table: &str,
+        events: &Bound<'_, PyAny>,
+        now_ms: Option<i64>,
+    ) -> PyResult<PyIngestReport> {
+        check_names(database, table)?;
+        let mut whole = PyIngestReport { stored: 0, duplicate: 0, refused: Vec::new() };
+        let mut bodies = Vec::with_capacity(CHUNK_EVENTS);
+        let mut first = 0;
+        for event in events.try_iter()? {
+            bodies.push(body_of(&event?)?);
+            if bodies.len() == CHUNK_EVENTS {
+                let report =
+                    py.detach(|| self.core.ingest(database, table, &bodies, now_ms, None, false))?;
+                whole.add(first, report);
+                first += bodies.len() as u64;
+                bodies.clear();
+            }
+        }
+        let report =
+            py.detach(|| self.core.ingest(database, table, &bodies, now_ms, None, false))?;
+        whole.add(first, report);
+        Ok(whole)
+    }
+
+    #[pyo3(signature = (**key))]
+    fn profile<'py>(
+        &self,
+        py: Python<'py>,
+        key: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let (name, value): (String, String) = match key {
+            Some(key) if key.len() == 1 => {
+                key.items().get_item(0)?.extract().map_err(|_: PyErr| one_key())?
+            }
+            _ => return Err(one_key()),
+        };
+        let reading = py.detach(|| self.core.profile(&name, &value))?;
+        reading.map(|reading| profile_dict(py, &reading)).transpose()
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        super::stats::stats(py, &self.core)
+    }
+
+    fn state_hash(&self, py: Python<'_>) -> String {
+        format!("{:032x}", py.detach(|| self.core.state_hash()))
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(py.detach(|| self.core.close())?)
+    }
+
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.close(py)
+    }
+
+    fn __repr__(&self) -> String {
+        let plan = &self.core.published().plan;
+        format!("<Reactor {} {}-{}>", plan.name, plan.account, plan.instance)
+    }
+
+    fn _personalize<'py>(
+        &self,
+        py: Python<'py>,
+        database: &str,
+        table: &str,
+        event: &Bound<'py, PyDict>,
+        body: &[u8],
+        answer_bytes_max: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, u64, u64)> {
+        let request = Request { answer_bytes_max, ..Request::new(database, table, body) };
+        ANSWER.with_borrow_mut(|out| {
+            let mut take =
+                |published: &Arc<Published>| self.names.take(published, event, body);
+            let receipt = self.core.personalize(&request, &mut take, out)?;
+            Ok((PyBytes::new(py, out), receipt.lsn, self.core.wait_lsn(&receipt)))
+        })
+    }
+
+    fn _tokens<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
+        let published = self.core.published();
+        let tokens = published.plan.tokens.iter();
+        tokens.map(|token| (token.name.to_string(), PyBytes::new(py, &token.digest))).collect()
+    }
+
+    fn _routes(&self) -> Vec<(String, String)> {
+        let published = self.core.published();
+        let tables = published.plan.tables.iter();
+        tables.map(|table| (table.database.to_string(), table.table.to_string())).collect()
+    }
+
+    fn _synced_fd(&self) -> i32 {
+        if self.in_memory { -1 } else { self.core.log().wake_fd() }
+    }
+
+    fn _synced_lsn(&self) -> u64 {
+        self.core.log().synced()
+    }
+
+    fn _failure(&self) -> Option<String> {
+        self.core.log().failure().map(|failure| failure.to_string())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call of the command line")]
+    fn _ingest_lines(
+        &self,
+        py: Python<'_>,
+        database: &str,
+        table: &str,
+        lines: Vec<Vec<u8>>,
+        file_hash: [u8; 32],
+        first_line: u64,
+        stop_on_error: bool,
+    ) -> PyResult<PyIngestReport> {
+        check_names(database, table)?;
+        let file = Some(FileLines { file: file_hash, first_line });
+        let report =
+            py.detach(|| self.core.ingest(database, table, &lines, None, file, stop_on_error))?;
+        let mut whole = PyIngestReport { stored: 0, duplicate: 0, refused: Vec::new() };
+        whole.add(first_line, report);
+        Ok(whole)
+    }
+
+    fn _ingested_line(&self, database: &str, table: &str, file_hash: [u8; 32]) -> u64 {
+        self.core.ingested_line(database, table, file_hash)
+    }
+}
+
+impl PyReactor {
+    fn start(py: Python<'_>, source: SourceFile, options: Options) -> PyResult<Self> {
+        let in_memory = options.data_dir.is_none();
+        let (core, warnings) = py.detach(|| Reactor::open(&source, &options))?;
+        Ok(Self { core, names: FieldNames::default(), in_memory, warnings })
+    }
+
+    fn answer(
+        &self,
+        py: Python<'_>,
+        database: &str,
+        table: &str,
+        body: &[u8],
+        now_ms: Option<i64>,
+    ) -> PyResult<Vec<u8>> {
+        check_names(database, table)?;
+        let request = Request { now_ms, ..Request::new(database, table, body) };
+        let answered = py.detach(|| {
+            let mut out = Vec::new();
+            let receipt: Receipt = self.core.personalize_json(&request, &mut out)?;
+            self.core.wait(&receipt)?;
+            Ok::<_, Error>(out)
+        });
+        Ok(answered?)
+    }
+}
+
+impl PyIngestReport {
+    fn add(&mut self, first: u64, report: IngestReport) {
+        self.stored += report.stored;
+        self.duplicate += report.duplicate;
+        let refused = report.refused.iter();
+        self.refused.extend(refused.map(|(at, error)| (first + *at as u64, error.to_string())));
+    }
+}
+
+fn options(
+    data_dir: Option<PathBuf>,
+    sync: &str,
+    sync_interval_ms: u64,
+    clock: &str,
+    commit_timeout_ms: u64,
+    queue_bytes_max: usize,
+    dedup_max: usize,
+) -> PyResult<Options> {
+    let sync = match sync {
+        "always" => SyncPolicy::Always,
+        "interval" => SyncPolicy::Interval { ms: sync_interval_ms },
+        "never" => return Err(PyValueError::new_err("sync \"never\" is not built yet")),
+        _ => return Err(PyValueError::new_err("sync is \"always\" or \"interval\"")),
+    };
+    let clock = match clock {
+        "server" => ClockMode::Server,
+        "event" => ClockMode::Event,
+        _ => return Err(PyValueError::new_err("clock is \"server\" or \"event\"")),
+    };
+    Ok(Options {
+        data_dir,
+        sync,
+        clock,
+        commit_timeout: Duration::from_millis(commit_timeout_ms),
+        queue_bytes_max,
+        dedup_max,
+        ..Options::default()
+    })
+}
+
+fn check_names(database: &str, table: &str) -> PyResult<()> {
+    for (what, name) in [("database", database), ("table", table)] {
+        if !is_table_name(name) {
+            let message = format!("a {what} is 3 to 128 characters out of 0-9, a-z and _");
+            return Err(Error::from(ErrorKind::UnknownTable(message)).into());
+        }
+    }
+    Ok(())
+}
+
+fn one_key() -> PyErr {
+    PyValueError::new_err("profile() takes one key with a text value, such as email=\"a@b.example\"")
+}
+
+/// An event's JSON: bytes as they are, a dict as orjson writes it.
+fn body_of(event: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    match event.cast::<PyBytes>() {
+        Ok(body) => Ok(body.as_bytes().to_vec()),
+        Err(_) => Ok(dumps(event)?.as_bytes().to_vec()),
+    }
+}
+
+/// `orjson.dumps` of a dict, once it is known to hold nothing that orjson would change on the way.
+fn dumps<'py>(event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = event.py();
+    if !event.is_instance_of::<PyDict>() {
+        return Err(PyTypeError::new_err("an event is a dict, or its JSON as bytes"));
+    }
+    let value = from_python(event).map_err(|error| Error::bad_event(error.value(py).to_string()))?;
+    if !is_finite(&value) {
+        return Err(Error::bad_event("NaN and infinities have no JSON form").into());
+    }
+    let dumps = DUMPS.import(py, "orjson", "dumps")?;
+    Ok(dumps.call1((event,))?.cast_into()?)
+}
+
+fn loads<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {
+    static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    LOADS.import(py, "orjson", "loads")
+}
+
+fn is_finite(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_finite(),
+        Value::Array(items) => items.iter().all(is_finite),
+        Value::Object(object) => object.entries().iter().all(|(_, value)| is_finite(value)),
+        _ => true,
+    }
+}
+
+fn profile_dict<'py>(py: Python<'py>, reading: &ProfileReading) -> PyResult<Bound<'py, PyDict>> {
+    let identifiers = PyDict::new(py);
+    for (name, values) in &reading.identifiers {
+        let values = PyList::new(py, values.iter().map(|value| value.as_str()))?;
+        identifiers.set_item(name.as_str(), values)?;
+    }
+    let attributes = PyDict::new(py);
+    for (name, value) in &reading.attributes {
+        attributes.set_item(name.as_str(), to_python(py, value)?)?;
+    }
+    let profile = PyDict::new(py);
+    profile.set_item("rid", reading.rid.to_string())?;
+    profile.set_item("identifiers", identifiers)?;
+    profile.set_item("attributes", attributes)?;
+    profile.set_item("segments", PyList::empty(py))?;
+    profile.set_item("updated", reading.updated_ms)?;
+    Ok(profile)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

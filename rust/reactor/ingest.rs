@@ -1,0 +1,101 @@
+//! Ingest: many events at once, for bulk loads; no offers are decided.
+//!
+//! Where a request would be told `Busy`, bulk waits for the writer. The call returns once all it
+//! stored is durable.
+
+use std::time::Duration;
+
+use super::{Reactor, Receipt, Request};
+use crate::error::{Error, ErrorKind, Result};
+use crate::record::SourceLine;
+
+/// How long bulk waits for the writer to make room, and for the last record to be durable.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What became of many events; positions count from 0 in the order given.
+#[derive(Debug, Default)]
+pub struct IngestReport {
+    /// Events stored.
+    pub stored: u64,
+    /// Repeats, and lines dealt with in an earlier run.
+    pub duplicate: u64,
+    /// Events refused: position and why.
+    pub refused: Vec<(usize, Error)>,
+    /// LSN of the last record.
+    pub lsn: u64,
+}
+
+/// Where lines come from.
+#[derive(Clone, Copy, Debug)]
+pub struct FileLines {
+    /// SHA-256 of the file.
+    pub file: [u8; 32],
+    /// Line of the first body, from 1.
+    pub first_line: u64,
+}
+
+impl Reactor {
+    /// Stores bodies one after the other. A refused one is reported; with `stop_on_error` it ends
+    /// the call. Lines of a file that were dealt with before are skipped.
+    ///
+    /// # Errors
+    /// `Log` and `NotDurable`; what was stored before stays.
+    pub fn ingest<B: AsRef<[u8]>>(
+        &self,
+        database: &str,
+        table: &str,
+        bodies: &[B],
+        now_ms: Option<i64>,
+        lines: Option<FileLines>,
+        stop_on_error: bool,
+    ) -> Result<IngestReport> {
+        let mut report = IngestReport::default();
+        let mut answer = Vec::new();
+        let dealt_with =
+            lines.map_or(0, |lines| self.ingested_line(database, table, lines.file));
+        for (position, body) in bodies.iter().enumerate() {
+            let source = lines.map(|lines| SourceLine {
+                file: lines.file,
+                line: lines.first_line + position as u64,
+            });
+            if source.is_some_and(|source| source.line <= dealt_with) {
+                report.duplicate += 1;
+                continue;
+            }
+            let request = Request {
+                now_ms,
+                source,
+                decide: false,
+                ..Request::new(database, table, body.as_ref())
+            };
+            match self.store_patiently(&request, &mut answer) {
+                Ok(receipt) => {
+                    report.lsn = receipt.lsn;
+                    let count =
+                        if receipt.duplicate { &mut report.duplicate } else { &mut report.stored };
+                    *count += 1;
+                }
+                Err(error) if matches!(error.kind(), ErrorKind::BadEvent(_)) => {
+                    report.refused.push((position, error));
+                    if stop_on_error {
+                        break;
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.log.wait(report.lsn, PATIENCE)?;
+        Ok(report)
+    }
+
+    fn store_patiently(&self, request: &Request<'_>, answer: &mut Vec<u8>) -> Result<Receipt> {
+        loop {
+            match self.personalize_json(request, answer) {
+                Err(error) if matches!(error.kind(), ErrorKind::Busy) => {
+                    self.log.wait(self.log.appended(), PATIENCE)?;
+                }
+                other => return other,
+            }
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! Open: a reactor from its directory and its configuration; recovery and publish.
+//!
+//! Recovery replays the log in LSN order through the same `apply` as live traffic, obeying every
+//! verdict: it parses no JSON, reads no clock, draws no random number and decides nothing. Then the
+//! configuration is published when it differs from the last one published. A reactor without a
+//! directory keeps all in memory.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use super::apply::{self, Bench, Facts, Trouble};
+use super::counters::Counters;
+use super::{Published, Reactor, Request, Secret};
+use crate::clock::{Clock, ClockMode};
+use crate::config::diagnostic::{Diagnostic, Severity};
+use crate::config::plan::Plan;
+use crate::config::{self, Environment, Numbers, SourceFile};
+use crate::error::{Error, ErrorKind, Result};
+use crate::expr::{Fuel, Vm};
+use crate::log::storage::{Disk, RealDisk};
+use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
+use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid, Store, store};
+use crate::record::{
+    APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
+};
+
+/// Folder of the log inside a reactor's directory.
+pub const LOG_FOLDER: &str = "log";
+
+/// How a reactor is opened.
+#[derive(Clone)]
+pub struct Options {
+    /// Parent of the reactor's own directory `{account}-{instance}`; `None`: all in memory.
+    pub data_dir: Option<PathBuf>,
+    /// When an answer may leave.
+    pub sync: SyncPolicy,
+    /// Where processing time comes from.
+    pub clock: ClockMode,
+    /// How long an answer waits for its record to be durable.
+    pub commit_timeout: Duration,
+    /// Bound of the log's queue, bytes.
+    pub queue_bytes_max: usize,
+    /// Client uuids remembered in each of two generations.
+    pub dedup_max: usize,
+    /// Shards of each table of the store.
+    pub shards: usize,
+    /// The disk that the log is on.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            data_dir: None,
+            sync: SyncPolicy::Always,
+            clock: ClockMode::Server,
+            commit_timeout: Duration::from_secs(1),
+            queue_bytes_max: log::limits::QUEUE_BYTES_MAX,
+            dedup_max: 1_000_000,
+            shards: store::SHARDS,
+            disk: Arc::new(RealDisk),
+        }
+    }
+}
+
+/// What recovery found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecoveryReport {
+    /// Events replayed.
+    pub events: u64,
+    /// How long it took, milliseconds.
+    pub ms: u64,
+    /// Bytes of a torn, never answered tail that were cut and kept beside.
+    pub torn_bytes: u64,
+}
+
+/// The directory of the reactor that a plan is for.
+pub fn directory_of(data_dir: &Path, account: u64, instance: u64) -> PathBuf {
+    data_dir.join(format!("{account}-{instance}"))
+}
+
+impl Reactor {
+    /// Opens the reactor of a configuration, recovers it, and publishes the configuration when it
+    /// differs from the last one published. Answers the configuration's warnings, too.
+    ///
+    /// # Errors
+    /// `Config` with all diagnostics; `Log` when the directory is locked, damaged or not writable.
+    pub fn open(source: &SourceFile, options: &Options) -> Result<(Self, Vec<Diagnostic>)> {
+        let first = compile(source, &Numbers::default())?;
+        let Some(data_dir) = &options.data_dir else {
+            let reactor = Self::empty(Log::memory().map_err(memory_error)?, fresh()?, options);
+            let warnings = reactor.publish(first)?;
+            return Ok((reactor, warnings));
+        };
+        let directory = directory_of(data_dir, first.plan.account, first.plan.instance);
+        let (reactor, replay) = Self::recover(&directory, options)?;
+        let warnings = reactor.take_over(source, replay)?;
+        Ok((reactor, warnings))
+    }
+
+    fn empty(log: Log, secret: Secret, options: &Options) -> Self {
+        Self {
+            published: ArcSwap::from_pointee(Published::new(Plan::default())),
+            store: Store::new(secret.shard_seed(), options.shards, options.dedup_max),
+            log,
+            clock: Clock::new(options.clock),
+            secret,
+            counters: Counters::default(),
+            lines: Mutex::new(HashMap::new()),
+            numbers: Mutex::new(Numbers::default()),
+            sync: options.sync,
+            commit_timeout: options.commit_timeout,
+            recovery: RecoveryReport::default(),
+        }
+    }
+
+    /// Replays a directory's log into a fresh reactor and starts the log's writer.
+    fn recover(directory: &Path, options: &Options) -> Result<(Self, Replay)> {
+        let begun = Instant::now();
+        let folder = directory.join(LOG_FOLDER);
+        let log_options = log::Options {
+            sync: options.sync,
+            queue_bytes_max: options.queue_bytes_max,
+            segment_bytes_max: log::limits::SEGMENT_BYTES_MAX,
+            apply_epoch: APPLY_EPOCH,
+        };
+        let mut recovery = Recovery::open(&folder, Arc::clone(&options.disk), log_options)?;
+        let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
+        let mut reactor = Self::empty(Log::memory().map_err(memory_error)?, secret, options);
+        let mut replay = Replay::default();
+        let replayed =
+            recovery.replay(|record| replay.record(&reactor, &record)).map_err(replay_error)?;
+        reactor.clock.recovered();
+        reactor.recovery = RecoveryReport {
+            events: replay.events,
+            ms: begun.elapsed().as_millis() as u64,
+            torn_bytes: replayed.torn_bytes,
+        };
+        reactor.log = recovery.start()?;
+        Ok((reactor, replay))
+    }
+
+    /// Publishes the configuration of a file, unless it is the last one published.
+    fn take_over(&self, source: &SourceFile, replay: Replay) -> Result<Vec<Diagnostic>> {
+        let compiled = compile(source, &self.numbers.lock().clone())?;
+        let published = self.published.load();
+        if replay.configurations > 0 && published.plan.hash == compiled.plan.hash {
+            // The recorded plan stays in force: its numbers are those of the records.
+            return Ok(compiled.warnings);
+        }
+        if replay.configurations > 0 {
+            refuse_changed_state(source, &published.plan, &compiled.plan)?;
+        }
+        self.publish(compiled)
+    }
+
+    /// Appends a configuration and swaps the plan at the barrier; waits until it is durable.
+    fn publish(&self, compiled: config::Compiled) -> Result<Vec<Diagnostic>> {
+        let config::Compiled { mut plan, warnings, numbers } = compiled;
+        plan.number = self.published.load().plan.number + 1;
+        let record = ConfigurationRecord {
+            number: plan.number,
+            now_ms: self.clock.server_ms(),
+            hash: plan.hash,
+            keys: numbers.keys.clone(),
+            attributes: numbers.attributes.clone(),
+            fields: plan.fields.names().to_vec(),
+            text: plan.recorded_text.clone(),
+        };
+        let payload = record.encode();
+        let reservation =
+            self.log.reserve(payload.len()).map_err(|_| Error::from(ErrorKind::Busy))?;
+        let published = Arc::new(Published::new(plan));
+        let lsn = {
+            let _barrier = self.store.lock_all();
+            let lsn = self.log.append(reservation, KIND_CONFIGURATION, &[&payload])?;
+            self.published.store(published);
+            lsn
+        };
+        *self.numbers.lock() = Numbers { fields: None, ..numbers };
+        self.log.wait(lsn, self.commit_timeout.max(Duration::from_secs(10)))?;
+        Ok(warnings)
+    }
+
+    /// The state that a directory's log leads to, computed anew: every event is decided again from
+    /// its body, as if it had just come in, at its recorded time, in a fresh in-memory reactor with
+    /// the directory's secret. Answers that reactor's state hash; reads without the lock.
+    ///
+    /// # Errors
+    /// `Log` when the log cannot be read; `BadEvent` when a stored body is refused.
+    pub fn rehearse(directory: &Path, options: &Options) -> Result<u128> {
+        let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
+        let reactor = Self::empty(Log::memory().map_err(memory_error)?, secret, options);
+        let mut replay = Replay::default();
+        let mut answer = Vec::new();
+        let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?;
+        let fed = reader.records(|record| -> Result<(), Refused> {
+            if record.kind != KIND_EVENT {
+                return replay.record(&reactor, &record);
+            }
+            let event = EventReplay::decode(record.payload)?;
+            let request = Request {
+                now_ms: Some(event.now_ms),
+                source: event.source,
+                uuid: Some(event.uuid),
+                decide: false,
+                ..Request::new(event.database, event.table, event.body)
+            };
+            reactor.personalize_json(&request, &mut answer)?;
+            Ok(())
+        });
+        fed.map_err(replay_error)?;
+        Ok(reactor.state_hash())
+    }
+}
+
+/// What replay carries from record to record.
+#[derive(Default)]
+struct Replay {
+    events: u64,
+    configurations: u64,
+    vm: Vm,
+    /// Counted when the event was live; replay counts nothing again.
+    troubles: Vec<Trouble>,
+}
+
+/// Why a record was not replayed.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    BadRecord(#[from] BadRecord),
+    #[error("configuration {0} cannot be compiled by this release: {1}")]
+    Configuration(u32, String),
+    #[error("the event names configuration {0}, in force is {1}")]
+    Order(u32, u32),
+    #[error("its kind {0} is unknown to this release")]
+    Kind(u8),
+    #[error(transparent)]
+    Diverged(#[from] Diverged),
+    #[error("{0}")]
+    Event(#[from] Error),
+}
+
+impl Replay {
+    fn record(&mut self, reactor: &Reactor, record: &log::Record<'_>) -> Result<(), Refused> {
+        match record.kind {
+            KIND_EVENT => {
+                self.events += 1;
+                self.event(reactor, &EventReplay::decode(record.payload)?, record.lsn.counter)
+            }
+            KIND_CONFIGURATION => {
+                self.configurations += 1;
+                publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)
+            }
+            kind => Err(Refused::Kind(kind)),
+        }
+    }
+
+    /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values.
+    fn event(
+        &mut self,
+        reactor: &Reactor,
+        event: &EventReplay<'_>,
+        lsn: u64,
+    ) -> Result<(), Refused> {
+        let published = reactor.published.load();
+        let plan = &published.plan;
+        if event.configuration != plan.number {
+            return Err(Refused::Order(event.configuration, plan.number));
+        }
+        let outcome = Outcome::from(&event.outcome);
+        let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
+        let dedup = event.client_uuid.then(|| reactor.secret.dedup(&event.uuid));
+        let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
+        let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
+        let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
+        let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
+        if event.routed {
+            let facts = Facts { fields: &event.taken, whole: &event.whole, moment };
+            let mut fuel = Fuel::request();
+            let mut bench =
+                Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
+            apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
+            self.troubles.clear();
+        }
+        let change = draft.finish();
+        locked.install(change, lsn);
+        drop(locked);
+        reactor.clock.replayed(event.now_ms);
+        if let Some(source) = event.source {
+            reactor.remember_line(event.database, event.table, source);
+        }
+        Ok(())
+    }
+}
+
+fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<(), Refused> {
+    let numbers =
+        Numbers { keys: record.keys, attributes: record.attributes, fields: Some(record.fields) };
+    let mut plan = config::compile_recorded(&record.text, &numbers)
+        .map_err(|found| Refused::Configuration(record.number, sentences(&found)))?;
+    plan.number = record.number;
+    plan.hash = record.hash;
+    reactor.published.store(Arc::new(Published::new(plan)));
+    *reactor.numbers.lock() = Numbers { fields: None, ..numbers };
+    Ok(())
+}
+
+fn sentences(diagnostics: &[Diagnostic]) -> String {
+    let sentences: Vec<_> = diagnostics.iter().map(|found| found.message.as_str()).collect();
+    sentences.join(" ")
+}
+
+fn compile(source: &SourceFile, numbers: &Numbers) -> Result<config::Compiled> {
+    config::compile(source, numbers, &Environment::beside(&source.name))
+        .map_err(|diagnostics| ErrorKind::Config(diagnostics).into())
+}
+
+/// Refuses a configuration under which stored values would change their meaning (page 2
+/// "Versions"): that takes `reset: true`, which is not built yet.
+fn refuse_changed_state(source: &SourceFile, old: &Plan, new: &Plan) -> Result<()> {
+    let changed = new.attributes.iter().filter_map(|attribute| {
+        let before = old.attributes.iter().find(|before| before.id == attribute.id)?;
+        let what = changed_state(&before.spec, &attribute.spec)?;
+        Some(Diagnostic {
+            severity: Severity::Error,
+            code: "E0290",
+            file: source.name.clone(),
+            line: 1,
+            column: 1,
+            length: 1,
+            source_line: source.text.lines().next().unwrap_or_default().to_owned(),
+            message: format!(
+                "attribute `{}` changes its {what} while profiles hold values of it; `reset: true`, \
+                 which would drop them, is not built yet",
+                attribute.name
+            ),
+            help: Some("give the attribute a new name".to_owned()),
+        })
+    });
+    let changed: Vec<_> = changed.collect();
+    if changed.is_empty() { Ok(()) } else { Err(ErrorKind::Config(changed).into()) }
+}
+
+fn changed_state(old: &AttributeSpec, new: &AttributeSpec) -> Option<&'static str> {
+    use AttributeSpec::{Counter, List, Single};
+    match (old, new) {
+        (Single { aggregation: old, .. }, Single { aggregation: new, .. }) => {
+            (old != new).then_some("aggregation")
+        }
+        (List { distinct: old, .. }, List { distinct: new, .. }) => {
+            (old != new).then_some("`distinct`")
+        }
+        (Counter { duration_ms: old, .. }, Counter { duration_ms: new, .. }) => {
+            (old.is_none() != new.is_none()).then_some("`duration` or `total`")
+        }
+        _ => Some("type"),
+    }
+}
+
+fn fresh() -> Result<Secret> {
+    Secret::fresh().map_err(memory_error)
+}
+
+fn memory_error(error: io::Error) -> Error {
+    io_error(Path::new("memory"), error)
+}
+
+fn io_error(file: &Path, source: io::Error) -> Error {
+    log::Error::Io { action: "open", file: file.to_path_buf(), source }.into()
+}
+
+fn replay_error(error: ReplayError<Refused>) -> Error {
+    match error {
+        ReplayError::Log(error) => error.into(),
+        ReplayError::Apply { lsn, error } => {
+            ErrorKind::Replay(format!("record {lsn} cannot be replayed: {error}")).into()
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Passage: one event's way through the critical section (page 5.2).
+//!
+//! Locks first; then the outcome, the matched events and all changes are computed beside the state;
+//! the record is appended as a copy; installing moves the changes in; and the offers are decided
+//! and encoded under the same locks. A panic while computing leaves no record and no change; while
+//! installing it ends the process; while deciding, the event stays stored and applied.
+
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::apply::{self, Bench, Facts, Trouble};
+use super::scope::EventScope;
+use super::{Published, Reactor, Receipt, Request};
+use crate::clock::ClockMode;
+use crate::config::plan::{Plan, TableId};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::Event;
+use crate::expr::{EvalErrorKind, Fuel, Vm};
+use crate::log::Reservation;
+use crate::offer::{self, Answer, EventId};
+use crate::profile::{Change, Identifier, Locked, Moment, Profile, Rid};
+use crate::record::{EventRecord, KIND_EVENT, RecordedOutcome};
+
+/// What a record's head takes beyond the body, at most: room is reserved before it is encoded.
+const HEAD_BYTES: usize = 4 * 1024;
+/// Values taken from a body are at most so many times larger when encoded (`[1,1]`).
+const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
+
+/// What a thread reuses from event to event.
+#[derive(Default)]
+pub(super) struct Scratch {
+    vm: Vm,
+    matched: Vec<EventId>,
+    head: Vec<u8>,
+    pub(super) troubles: Vec<Trouble>,
+}
+
+/// One event with all that it needs on its way.
+pub(super) struct Passage<'a> {
+    reactor: &'a Reactor,
+    published: &'a Arc<Published>,
+    request: &'a Request<'a>,
+    table: Option<TableId>,
+    event: Event,
+    scratch: &'a mut Scratch,
+    out: &'a mut Vec<u8>,
+}
+
+/// What was computed beside the state: the verdict and the change that follows from it.
+struct Computed {
+    now_ms: i64,
+    outcome: RecordedOutcome,
+    rid: Option<Rid>,
+    change: Change,
+}
+
+impl<'a> Passage<'a> {
+    /// An event about to pass, under the plan that its values were taken for.
+    pub(super) fn new(
+        reactor: &'a Reactor,
+        published: &'a Arc<Published>,
+        request: &'a Request<'a>,
+        event: Event,
+        scratch: &'a mut Scratch,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        let table = published.plan.table(request.database, request.table);
+        Self { reactor, published, request, table, event, scratch, out }
+    }
+
+    /// The whole way; `None` when a publish came between, and the event must be taken anew.
+    pub(super) fn pass(mut self) -> Result<Option<Receipt>> {
+        let (reactor, request) = (self.reactor, self.request);
+        let identifiers = mem::take(&mut self.event.identifiers);
+        if self.table.is_some() && identifiers.is_empty() {
+            return Err(nobody(&self.published.plan));
+        }
+        let reservation = self.reserve()?;
+        // Made before the locks: the hash within picks the shard that a new profile goes to.
+        let uuid = self.uuid();
+        let newcomer = Rid::new(0, reactor.secret.rid_hash(&uuid));
+        let dedup = self.event.uuid.map(|uuid| reactor.secret.dedup(&uuid));
+        let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
+        let mut locked = reactor.store.lock(dedup, linking, newcomer);
+        if !Arc::ptr_eq(self.published, &reactor.published.load()) {
+            return Ok(None);
+        }
+        let read_ms = reactor.clock.tick(self.event.time_s, request.now_ms, false);
+        if locked.is_repeat(read_ms) {
+            return self.answer_repeat(&locked, read_ms, &uuid).map(Some);
+        }
+
+        let computed = self.compute(&locked, &uuid)?;
+        let lsn = self.append(reservation, &computed, &identifiers, uuid)?;
+        let installing = AbortOnUnwind;
+        locked.install(computed.change, lsn);
+        if let Some(source) = request.source {
+            reactor.remember_line(request.database, request.table, source);
+        }
+        mem::forget(installing);
+
+        self.count();
+        if request.decide {
+            let profile = computed.rid.and_then(|rid| locked.profile(rid));
+            self.decide(profile, computed.now_ms)?;
+        }
+        Ok(Some(Receipt { lsn, duplicate: false }))
+    }
+
+    fn reserve(&self) -> Result<Reservation<'a>> {
+        let room = HEAD_BYTES + self.request.body.len() * (1 + TAKEN_BYTES_PER_BODY_BYTE);
+        self.reactor.log.reserve(room).map_err(|_| ErrorKind::Busy.into())
+    }
+
+    /// The client's uuid, a recorded one, or a fresh one.
+    fn uuid(&self) -> [u8; 16] {
+        let given = self.event.uuid.or(self.request.uuid);
+        given.unwrap_or_else(|| self.reactor.secret.uuid_v7(self.reactor.clock.server_ms()))
+    }
+
+    /// Identity's outcome, the matched events and all changes, beside the state.
+    fn compute(&mut self, locked: &Locked<'_>, uuid: &[u8; 16]) -> Result<Computed> {
+        let computed = catch_unwind(AssertUnwindSafe(|| {
+            let (plan, clock) = (&self.published.plan, &self.reactor.clock);
+            let now_ms = clock.tick(self.event.time_s, self.request.now_ms, true);
+            let moment = Moment::of_event(self.event.time_s, now_ms, plan.clock_skew_ms);
+            self.fill(now_ms, uuid);
+            let mut fuel = Fuel::request();
+            self.match_events(moment, &mut fuel);
+            let mut draft = locked
+                .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
+                .expect("an outcome decided under these locks fits them");
+            if self.table.is_some() {
+                let facts = facts(&self.event, moment);
+                let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
+                let mut bench = Bench { vm, fuel: &mut fuel, troubles };
+                apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
+            }
+            let outcome = RecordedOutcome::from(draft.outcome());
+            Computed { now_ms, outcome, rid: draft.rid(), change: draft.finish() }
+        }));
+        computed.map_err(|_| self.panicked("computing an event"))
+    }
+
+    fn match_events(&mut self, moment: Moment, fuel: &mut Fuel) {
+        let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
+        matched.clear();
+        let Some(table) = self.table else { return };
+        let plan = &self.published.plan;
+        let table = &plan.tables[usize::from(table)];
+        let mut bench = Bench { vm, fuel, troubles };
+        apply::match_events(plan, table, &facts(&self.event, moment), &mut bench, matched);
+    }
+
+    /// `EVENT.time` and `EVENT.uuid` are always set.
+    fn fill(&mut self, now_ms: i64, uuid: &[u8; 16]) {
+        let time_s = self.event.time_s.unwrap_or(now_ms.div_euclid(1_000));
+        self.event.fill(&self.published.shape, time_s, uuid);
+    }
+
+    fn append(
+        &mut self,
+        reservation: Reservation<'_>,
+        computed: &Computed,
+        identifiers: &[Identifier],
+        uuid: [u8; 16],
+    ) -> Result<u64> {
+        let ignored: Vec<(u16, u8)> =
+            self.event.ignored.iter().map(|(key, reason)| (*key, *reason as u8)).collect();
+        self.scratch.head.clear();
+        EventRecord {
+            configuration: self.published.plan.number,
+            event_clock: self.reactor.clock.mode() == ClockMode::Event,
+            client_uuid: self.event.uuid.is_some(),
+            routed: self.table.is_some(),
+            now_ms: computed.now_ms,
+            time_s: self.event.time_s,
+            uuid,
+            database: self.request.database,
+            table: self.request.table,
+            identifiers,
+            ignored: &ignored,
+            outcome: &computed.outcome,
+            events: &self.scratch.matched,
+            taken: &self.event.fields,
+            whole: &self.event.whole,
+            source: self.request.source,
+            body: self.request.body,
+        }
+        .encode_head(&mut self.scratch.head);
+        let parts = [self.scratch.head.as_slice(), self.request.body];
+        Ok(self.reactor.log.append(reservation, KIND_EVENT, &parts)?)
+    }
+
+    fn count(&mut self) {
+        let counters = &self.reactor.counters;
+        counters.events.add(1);
+        if self.table.is_none() {
+            counters.unrouted.add(1);
+        }
+        for (key, reason) in &self.event.ignored {
+            self.scratch.troubles.push(Trouble::Identifier(*key, *reason));
+        }
+    }
+
+    /// A repeat: the offers for the profile as it now stands; nothing is stored or counted twice.
+    fn answer_repeat(
+        mut self,
+        locked: &Locked<'_>,
+        now_ms: i64,
+        uuid: &[u8; 16],
+    ) -> Result<Receipt> {
+        let lsn = self.reactor.log.appended();
+        self.reactor.counters.duplicates.add(1);
+        if self.request.decide {
+            self.fill(now_ms, uuid);
+            self.match_events(Moment { now_ms, time_ms: now_ms }, &mut Fuel::request());
+            self.decide(locked.strongest_profile(), now_ms)?;
+        }
+        Ok(Receipt { lsn, duplicate: true })
+    }
+
+    /// Decides and encodes the offers.
+    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64) -> Result<()> {
+        let decided = catch_unwind(AssertUnwindSafe(|| {
+            let mut answer = Answer::start(self.out, self.request.answer_bytes_max);
+            if self.table.is_some() {
+                let plan = &self.published.plan;
+                let mut scope = EventScope {
+                    plan,
+                    profile,
+                    fields: &self.event.fields,
+                    whole: &self.event.whole,
+                    now_ms,
+                    locals: Vec::new(),
+                };
+                let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
+                let mut on_error =
+                    |offer: usize, kind: EvalErrorKind| troubles.push(Trouble::Offer(offer, kind));
+                offer::decide(&plan.offers, matched, &mut scope, vm, &mut answer, &mut on_error);
+            }
+            answer.finish()
+        }));
+        let (offers, cut) = decided.map_err(|_| self.panicked("deciding offers"))?;
+        self.reactor.counters.offers.add(offers as u64);
+        self.reactor.counters.answers_cut.add(u64::from(cut));
+        Ok(())
+    }
+
+    /// A bug of ours; the machine that it left behind is not used again.
+    fn panicked(&mut self, phase: &'static str) -> Error {
+        self.scratch.vm = Vm::default();
+        ErrorKind::Panic(phase).into()
+    }
+}
+
+fn facts(event: &Event, moment: Moment) -> Facts<'_> {
+    Facts { fields: &event.fields, whole: &event.whole, moment }
+}
+
+fn nobody(plan: &Plan) -> Error {
+    let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();
+    Error::bad_event(format!("the event has no usable identifier, one of {}", names.join(", ")))
+}
+
+/// Ends the process when installing unwinds: half an event must never be served.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        eprintln!("p13n: a bug: installing an event panicked; the process ends, the log is whole");
+        std::process::abort();
+    }
+}

@@ -1,0 +1,117 @@
+//! Read: profiles and figures, for people and programs that only look.
+
+use std::borrow::Cow;
+
+use super::scope::ProfileView;
+use super::{Published, Reactor, Receipt, RecoveryReport};
+use crate::config::plan::Slot;
+use crate::error::{ErrorKind, Result};
+use crate::profile::identity::{self, Refusal};
+use crate::profile::{Identifier, Profile, Rid};
+use crate::value::{Text, Value};
+
+/// A profile as expressions read it, at one processing time.
+#[derive(Clone, Debug)]
+pub struct ProfileReading {
+    /// Its id.
+    pub rid: Rid,
+    /// Each key that it has, in the configuration's order, with its values, newest last.
+    pub identifiers: Vec<(Text, Vec<Text>)>,
+    /// Each attribute and window by name, in the configuration's order.
+    pub attributes: Vec<(Text, Value)>,
+    /// Processing time of its last event, epoch milliseconds.
+    pub updated_ms: i64,
+}
+
+impl Reactor {
+    /// The profile that `value` of the key named `key` identifies. Waits for what it saw, as an
+    /// answer would.
+    ///
+    /// # Errors
+    /// `Argument` for an unknown key or a value that never identifies; `NotDurable`, `Log`.
+    pub fn profile(&self, key: &str, value: &str) -> Result<Option<ProfileReading>> {
+        let published = self.published();
+        let identifier = identifier(&published, key, value)?;
+        let now_ms = self.clock.read_ms();
+        let reading = self.store.visit(&identifier, |profile| read(&published, profile, now_ms));
+        self.wait(&Receipt { lsn: self.log.appended(), duplicate: true })?;
+        Ok(reading)
+    }
+
+    /// The canonical hash of the state (page 5.7) at the last record's time, taken at the barrier.
+    pub fn state_hash(&self) -> u128 {
+        let barrier = self.store.lock_all();
+        let published = self.published();
+        let now_ms = self.clock.last_ms().unwrap_or_default();
+        barrier.hash(|id| published.spec(id), now_ms)
+    }
+
+    /// How many profiles and identifiers there are.
+    pub fn sizes(&self) -> (usize, usize) {
+        (self.store.profile_count(), self.store.identifier_count())
+    }
+
+    /// What recovery found when the reactor was opened.
+    pub fn recovery(&self) -> RecoveryReport {
+        self.recovery
+    }
+
+    /// A step of the wall clock that is seen and not followed (yet), milliseconds.
+    pub fn clock_step_ms(&self) -> Option<i64> {
+        self.clock.step_ms()
+    }
+}
+
+fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
+    let plan = &published.plan;
+    let Some(key) = plan.keys.iter().find(|key| key.name == name) else {
+        let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();
+        let known = names.join(", ");
+        let message = format!("`{name}` is not a key of this configuration; keys are {known}");
+        return Err(ErrorKind::Argument(message).into());
+    };
+    let sent = Value::text(value);
+    let matches = |text: &str| {
+        key.valid_regexp.as_ref().is_none_or(|pattern| pattern.is_match(text))
+    };
+    match identity::identifying_text(&sent, &key.normalize, &key.invalid_texts, matches) {
+        Ok(value) => Ok(Identifier { key: key.id, value }),
+        Err(refusal) => Err(ErrorKind::Argument(never(name, refusal)).into()),
+    }
+}
+
+fn never(name: &str, refusal: Refusal) -> String {
+    format!("this value of `{name}` never identifies anybody: {refusal}")
+}
+
+fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading {
+    let plan = &published.plan;
+    let values = |id: u16| {
+        let of_key = profile.identifiers.iter().filter(move |seen| seen.identifier.key == id);
+        of_key.map(|seen| seen.identifier.value.clone()).collect::<Vec<_>>()
+    };
+    let attributes = plan.slots.iter().filter_map(|(name, slot)| {
+        let value = match *slot {
+            Slot::Key(_) => return None,
+            Slot::Attribute(position) => {
+                ProfileView::read(profile, &plan.attributes[position], now_ms)
+            }
+            Slot::Window(position, window) => {
+                let attribute = &plan.attributes[position];
+                Cow::Owned(ProfileView::read_window(profile, attribute, window, now_ms))
+            }
+        };
+        Some((name.clone(), value.into_owned()))
+    });
+    ProfileReading {
+        rid: profile.rid,
+        identifiers: plan
+            .keys
+            .iter()
+            .map(|key| (key.name.clone(), values(key.id)))
+            .filter(|(_, values)| !values.is_empty())
+            .collect(),
+        attributes: attributes.collect(),
+        updated_ms: profile.updated_ms,
+    }
+}

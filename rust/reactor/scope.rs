@@ -1,0 +1,146 @@
+//! Scope: what the names of an expression read while one event is applied or decided.
+//!
+//! Reads go to the draft while attributes are computed and to the installed profile while offers
+//! are decided; both are seen at one processing time. Invariant: reading changes nothing.
+
+use std::borrow::Cow;
+
+use crate::config::plan::{Attribute, Plan, Slot};
+use crate::event::uuid_text;
+use crate::expr::Scope;
+use crate::offer::RuleScope;
+use crate::profile::{Draft, Profile, Rid};
+use crate::value::{Text, Value};
+
+static UNDEFINED: Value = Value::Undefined;
+
+/// A profile as expressions see it, whether it is installed or still a draft.
+pub trait ProfileView {
+    /// Its id.
+    fn rid(&self) -> Option<Rid>;
+    /// The most recently seen value of a key.
+    fn key_value(&self, key: u16) -> Option<&Text>;
+    /// What an attribute reads.
+    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value>;
+    /// What one of a counter's windows reads.
+    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value;
+}
+
+impl ProfileView for Profile {
+    fn rid(&self) -> Option<Rid> {
+        Some(self.rid)
+    }
+
+    fn key_value(&self, key: u16) -> Option<&Text> {
+        self.newest_value(key)
+    }
+
+    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
+        match self.attribute(attribute.id) {
+            Some(state) => state.read(&attribute.spec, now_ms),
+            None => Cow::Owned(attribute.spec.nothing()),
+        }
+    }
+
+    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
+        match self.attribute(attribute.id) {
+            Some(state) => state.read_window(&attribute.spec, window, now_ms),
+            None => Value::Number(0.0),
+        }
+    }
+}
+
+impl ProfileView for Draft<'_> {
+    fn rid(&self) -> Option<Rid> {
+        Draft::rid(self)
+    }
+
+    fn key_value(&self, key: u16) -> Option<&Text> {
+        Draft::key_value(self, key)
+    }
+
+    fn read(&self, attribute: &Attribute, _now_ms: i64) -> Cow<'_, Value> {
+        Draft::read(self, attribute.id, &attribute.spec)
+    }
+
+    fn read_window(&self, attribute: &Attribute, window: usize, _now_ms: i64) -> Value {
+        Draft::read_window(self, attribute.id, &attribute.spec, window)
+    }
+}
+
+/// The names of one event over one profile.
+pub struct EventScope<'a, P> {
+    /// The plan whose slots are read.
+    pub plan: &'a Plan,
+    /// The profile; `None` for an event's filter, and for a repeat that nobody is known for.
+    pub profile: Option<&'a P>,
+    /// `EVENT.<field>` by index.
+    pub fields: &'a [Value],
+    /// `EVENT` as an object.
+    pub whole: &'a Value,
+    /// Processing time, epoch milliseconds.
+    pub now_ms: i64,
+    /// `ITEM`, or the names of `let`.
+    pub locals: Vec<Value>,
+}
+
+impl<P: ProfileView> Scope for EventScope<'_, P> {
+    fn profile(&self, slot: u32) -> Cow<'_, Value> {
+        match self.plan.slots[slot as usize].1 {
+            Slot::Key(key) => {
+                let id = self.plan.keys[key].id;
+                match self.profile.and_then(|profile| profile.key_value(id)) {
+                    Some(value) => Cow::Owned(Value::String(value.clone())),
+                    None => Cow::Borrowed(&UNDEFINED),
+                }
+            }
+            Slot::Attribute(position) => {
+                let attribute = &self.plan.attributes[position];
+                match self.profile {
+                    Some(profile) => profile.read(attribute, self.now_ms),
+                    None => Cow::Owned(attribute.spec.nothing()),
+                }
+            }
+            Slot::Window(position, window) => Cow::Owned(match self.profile {
+                Some(profile) => {
+                    profile.read_window(&self.plan.attributes[position], window, self.now_ms)
+                }
+                None => Value::Number(0.0),
+            }),
+        }
+    }
+
+    fn profile_object(&self) -> &Value {
+        &UNDEFINED
+    }
+
+    fn field(&self, index: u32) -> &Value {
+        self.fields.get(index as usize).unwrap_or(&UNDEFINED)
+    }
+
+    fn event(&self) -> &Value {
+        self.whole
+    }
+
+    fn local(&self, index: u32) -> &Value {
+        self.locals.get(index as usize).unwrap_or(&UNDEFINED)
+    }
+
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+
+    fn rid(&self) -> Option<Text> {
+        self.profile.and_then(|profile| profile.rid()).map(|rid| uuid_text(&rid.0))
+    }
+}
+
+impl<P: ProfileView> RuleScope for EventScope<'_, P> {
+    fn push_local(&mut self, value: Value) {
+        self.locals.push(value);
+    }
+
+    fn clear_locals(&mut self) {
+        self.locals.clear();
+    }
+}

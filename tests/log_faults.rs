@@ -1,0 +1,196 @@
+//! Faults: the N-th call of the disk fails, for every N and every kind. The log stops, says why, and never
+//! calls synced what is not.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use p13n::log::storage::{Fault, SimulatedDisk};
+use p13n::log::{Error, Failed, FailureKind, Log, Options, Recovery, SyncPolicy, WaitError};
+
+const DIRECTORY: &str = "/log";
+const PATIENCE: Duration = Duration::from_secs(20);
+const APPENDS: u64 = 60;
+
+fn options(sync: SyncPolicy) -> Options {
+    Options { sync, segment_bytes_max: 1024, ..Options::default() }
+}
+
+fn open(disk: &SimulatedDisk, sync: SyncPolicy) -> Result<Log, Error> {
+    Recovery::open(Path::new(DIRECTORY), Arc::new(disk.clone()), options(sync))?.start()
+}
+
+fn append(log: &Log, number: u64) -> Result<u64, Failed> {
+    let payload = [number.to_le_bytes(); 8].concat();
+    let reservation = log.reserve(payload.len()).expect("the queue has room");
+    log.append(reservation, 3, &[&payload])
+}
+
+fn numbers(disk: &SimulatedDisk) -> Vec<u64> {
+    let disk = Arc::new(disk.clone());
+    let mut recovery =
+        Recovery::open(Path::new(DIRECTORY), disk, options(SyncPolicy::Always)).expect("it opens");
+    let mut numbers = Vec::new();
+    recovery
+        .replay(|record| {
+            let (number, _) = record.payload.split_first_chunk().expect("8 bytes at least");
+            numbers.push(u64::from_le_bytes(*number));
+            Ok::<_, ()>(())
+        })
+        .expect("the log is good");
+    numbers
+}
+
+/// Appends and waits until it ends or fails; gives the last LSN whose wait succeeded, and the failure.
+fn load(log: &Log) -> (u64, Option<FailureKind>) {
+    let mut acknowledged = 0;
+    for number in 1..=APPENDS {
+        let lsn = match append(log, number) {
+            Ok(lsn) => lsn,
+            Err(Failed::Stopped(failure)) => return (acknowledged, Some(failure.kind)),
+            Err(other) => panic!("unexpected: {other}"),
+        };
+        assert_eq!(lsn, number);
+        match log.wait(lsn, PATIENCE) {
+            Ok(()) => acknowledged = lsn,
+            Err(WaitError::Failed(failure)) => return (acknowledged, Some(failure.kind)),
+            Err(WaitError::Timeout) => panic!("nobody is told"),
+        }
+    }
+    (acknowledged, None)
+}
+
+/// What a power cut keeps when the disk is as unkind as it may be, and as kind.
+fn worst_and_best(disk: &SimulatedDisk) -> [SimulatedDisk; 2] {
+    [disk.crash(|| 0), disk.kill()]
+}
+
+fn sweep(sync: SyncPolicy, fault: Fault, kind: FailureKind) {
+    let mut struck = 0;
+    for call in 0.. {
+        let disk = SimulatedDisk::default();
+        let log = open(&disk, sync).expect("a new log starts");
+        disk.plan(call, fault);
+        let (acknowledged, failed) = load(&log);
+        let poisoned_at = disk.calls();
+        if failed.is_some() {
+            assert_eq!(failed, Some(kind.clone()), "call {call}");
+            assert!(matches!(append(&log, 0), Err(Failed::Stopped(_))), "a failure is sticky");
+            assert!(matches!(log.wait(APPENDS + 9, PATIENCE), Err(WaitError::Failed(_))));
+            assert!(log.close().is_err(), "close says that not everything is safe");
+            assert_eq!(disk.calls(), poisoned_at, "after a failure the disk is not touched again");
+        } else {
+            log.close().ok();
+        }
+        assert!(log.synced() <= log.appended());
+        for after in worst_and_best(&disk) {
+            let found = numbers(&after);
+            assert!(found.len() as u64 >= acknowledged, "call {call}: an answered record is lost");
+            assert_eq!(found, (1..=found.len() as u64).collect::<Vec<_>>(), "call {call}");
+        }
+        if disk.is_fault_pending() {
+            break;
+        }
+        struck += 1;
+    }
+    assert!(struck > 100, "the sweep reaches writes, syncs and rotations: {struck}");
+}
+
+#[test]
+fn an_io_error_at_any_call_poisons_the_log_and_nothing_unsynced_is_answered() {
+    let kind = std::io::ErrorKind::Other;
+    sweep(SyncPolicy::Always, Fault::Fail(kind), FailureKind::Io);
+}
+
+#[test]
+fn a_full_disk_at_any_call_is_reported_as_such_and_nothing_unsynced_is_answered() {
+    let kind = std::io::ErrorKind::StorageFull;
+    sweep(SyncPolicy::Always, Fault::Fail(kind), FailureKind::DiskFull);
+}
+
+#[test]
+fn a_disk_that_goes_away_at_any_call_poisons_the_log() {
+    sweep(SyncPolicy::Always, Fault::Dead, FailureKind::Io);
+}
+
+#[test]
+fn a_panic_of_the_writer_at_any_call_poisons_the_log() {
+    sweep(SyncPolicy::Always, Fault::Panic, FailureKind::Panic);
+}
+
+#[test]
+fn an_io_error_under_interval_poisons_the_log_whichever_thread_meets_it() {
+    for call in (0..60).step_by(3) {
+        let disk = SimulatedDisk::default();
+        let log = open(&disk, SyncPolicy::Interval { ms: 1 }).expect("a new log starts");
+        disk.plan(call, Fault::Fail(std::io::ErrorKind::Other));
+        let (acknowledged, failed) = load(&log);
+        assert_eq!(failed, Some(FailureKind::Io), "call {call}");
+        assert!(log.close().is_err());
+        assert!(numbers(&disk.crash(|| 0)).len() as u64 >= acknowledged, "call {call}");
+    }
+}
+
+#[test]
+fn a_short_write_and_an_interrupted_one_go_on_where_they_stopped() {
+    for call in 0..40 {
+        for fault in [Fault::Short, Fault::Fail(std::io::ErrorKind::Interrupted)] {
+            let disk = SimulatedDisk::default();
+            let log = open(&disk, SyncPolicy::Always).expect("a new log starts");
+            disk.plan(call, fault);
+            let (acknowledged, failed) = load(&log);
+            // An interrupted sync is a failed one: it is not made twice.
+            assert!(failed.is_none() || fault != Fault::Short, "call {call}: {failed:?}");
+            log.close().ok();
+            let found = numbers(&disk.crash(|| 0));
+            assert_eq!(found, (1..=found.len() as u64).collect::<Vec<_>>());
+            assert!(found.len() as u64 >= acknowledged);
+        }
+    }
+}
+
+#[test]
+fn a_failure_at_any_call_of_the_start_leaves_a_directory_that_starts_again() {
+    let full = SimulatedDisk::default();
+    let log = open(&full, SyncPolicy::Always).expect("a new log starts");
+    load(&log);
+    let torn = full.kill();
+    log.close().expect("it closes");
+    let mut struck = 0;
+    for base in [SimulatedDisk::default(), full, torn] {
+        let before = numbers(&base.kill());
+        for call in 0.. {
+            let disk = base.kill();
+            disk.plan(call, Fault::Dead);
+            let started = open(&disk, SyncPolicy::Always);
+            let pending = disk.is_fault_pending();
+            if !pending {
+                struck += 1;
+                assert!(matches!(started, Err(Error::Io { .. })), "call {call}");
+            }
+            drop(started);
+            for after in worst_and_best(&disk) {
+                let log = open(&after, SyncPolicy::Always).expect("the next start succeeds");
+                log.close().expect("it closes");
+                assert_eq!(numbers(&after), before, "call {call}");
+            }
+            if pending {
+                break;
+            }
+        }
+    }
+    assert!(struck > 20, "the sweep reaches the start's calls: {struck}");
+}
+
+#[test]
+fn a_waiter_is_told_of_a_failure_at_once() {
+    let disk = SimulatedDisk::default();
+    let log = open(&disk, SyncPolicy::Always).expect("a new log starts");
+    disk.plan(1, Fault::Fail(std::io::ErrorKind::Other));
+    let begun = Instant::now();
+    let lsn = append(&log, 1).expect("the log works until it fails");
+    assert!(matches!(log.wait(lsn, PATIENCE), Err(WaitError::Failed(_))));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    let failure = log.failure().expect("the log keeps the cause");
+    assert!(failure.message.contains("cannot sync /log/000000000001.log"), "{failure}");
+}
