@@ -134,9 +134,14 @@ fn read_through(original: &str, pitfalls: &mut Vec<Pitfall>) -> Result<Built, Bu
     }
 }
 
-/// Replaces bytes one for one by a word that YAML reads as plain text.
+/// Replaces bytes one for one by words that YAML reads as plain text; white space stays.
 fn overwrite(text: &mut String, span: &Span) {
-    text.replace_range(span.clone(), &"x".repeat(span.len()));
+    let plain = |character: char| match character.is_ascii_whitespace() {
+        true => character.to_string(),
+        false => "x".repeat(character.len_utf8()),
+    };
+    let replaced: String = text[span.clone()].chars().map(plain).collect();
+    text.replace_range(span.clone(), &replaced);
 }
 
 fn finish(built: Built, pitfalls: &[Pitfall], problems: &mut Problems<'_>) -> Option<Node> {
