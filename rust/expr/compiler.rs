@@ -19,7 +19,6 @@ type Compiled<T> = Result<T, CompileError>;
 /// Compiles a tree; spans are in `source`.
 pub(super) fn compile(source: &str, expr: &Expr, names: &mut Names<'_>) -> Compiled<Program> {
     let mut compiler = Compiler {
-        source,
         names,
         program: Program {
             source: source.into(),
@@ -38,7 +37,6 @@ pub(super) fn compile(source: &str, expr: &Expr, names: &mut Names<'_>) -> Compi
 }
 
 struct Compiler<'a, 'n> {
-    source: &'a str,
     names: &'a mut Names<'n>,
     program: Program,
     /// The block that instructions go to.
