@@ -51,7 +51,8 @@ impl Holds {
     pub fn of(name: &str) -> Self {
         match name {
             "if" => Self::Expressions,
-            "value" | "each" | "delete" | "data" | "let" => Self::Templates,
+            // Regular expressions are torn apart in the same ways.
+            "value" | "each" | "delete" | "data" | "let" | "valid_regexp" => Self::Templates,
             _ => Self::Nothing,
         }
     }
