@@ -151,3 +151,28 @@ fn every_golden_case_gives_what_node_gave() {
     }
     assert!(wrong.is_empty(), "{} of {} are wrong\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
+
+#[test]
+fn what_is_refused_says_what_and_where_and_what_to_write_instead() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/expr/refused.toml");
+    let table: toml::Table = std::fs::read_to_string(file).unwrap().parse().unwrap();
+    let mut wrong = Vec::new();
+    for case in table["case"].as_array().unwrap() {
+        let text = |name: &str| case.get(name).and_then(|v| v.as_str());
+        let source = text("expression").unwrap();
+        let mut fields = FieldTable::default();
+        let mut names = Names { profile: ProfileNames::Object, fields: &mut fields, locals: &[] };
+        let Err(error) = compile(source, &mut names) else {
+            wrong.push(format!("{source}: compiles"));
+            continue;
+        };
+        let right = Some(error.code) == text("code")
+            && error.message.contains(text("says").unwrap())
+            && text("helps").is_none_or(|h| error.help.as_deref().unwrap_or("").contains(h))
+            && text("span").is_none_or(|span| source.get(error.span.clone()) == Some(span));
+        if !right {
+            wrong.push(format!("{source}: {error:?} at {:?}", source.get(error.span.clone())));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

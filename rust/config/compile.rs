@@ -101,7 +101,9 @@ fn build(
     let root = yaml::read(problems)?;
     let configuration = load::configuration(&root, problems);
     check::check(&configuration, problems);
-    Some(Builder { configuration: &configuration, numbers, secrets }.plan(problems))
+    let events = configuration.events.iter().enumerate();
+    let events = events.map(|(id, event)| (event.name.value.as_str(), id as EventId)).collect();
+    Some(Builder { configuration: &configuration, numbers, secrets, events }.plan(problems))
 }
 
 /// Builds the plan part by part.
@@ -109,6 +111,8 @@ struct Builder<'a> {
     configuration: &'a Configuration,
     numbers: Numbers,
     secrets: Option<&'a dyn Secrets>,
+    /// Events by name.
+    events: HashMap<&'a str, EventId>,
 }
 
 impl Builder<'_> {
@@ -219,10 +223,7 @@ impl Builder<'_> {
 
     fn event_set(&self, names: Option<&Vec<Spanned<Text>>>) -> EventSet {
         let Some(names) = names else { return EventSet::Every };
-        let events = &self.configuration.events;
-        let id = |name: &Spanned<Text>| {
-            events.iter().position(|event| event.name.value == name.value).map(|id| id as EventId)
-        };
+        let id = |name: &Spanned<Text>| self.events.get(name.value.as_str()).copied();
         let mut ids: Vec<EventId> = names.iter().filter_map(id).collect();
         ids.sort_unstable();
         ids.dedup();

@@ -12,10 +12,11 @@ use saphyr_parser::ScalarStyle;
 
 use super::diagnostic::Severity;
 use super::pitfall;
+use super::place::place;
 use super::quantity::is_json_number;
 use super::scan;
 use super::source::{Problems, Span};
-use super::yaml::{Content, Node, Scalar, place};
+use super::yaml::{Content, Node, Scalar};
 use crate::expr::{
     self, CompileError, FieldTable, Names, ProfileNames, ProfileSlots, Program, Template,
 };

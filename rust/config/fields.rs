@@ -302,7 +302,13 @@ fn note_kind(node: &Node, what: &str, wanted: &str, name: &Span, problems: &mut 
         "text" if wanted == "text" => "empty",
         kind => kind,
     };
-    problems.error("E0204", span, format!("{what} must be {wanted}, but is {found}."));
+    let sentence = format!("{what} must be {wanted}, but is {found}.");
+    match node.content {
+        Content::List(_) | Content::Map(_) if wanted == "text" => {
+            problems.error_with_help("E0204", span, sentence, "if it is meant as text, quote it");
+        }
+        _ => problems.error("E0204", span, sentence),
+    }
 }
 
 /// One of some words.

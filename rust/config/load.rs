@@ -131,7 +131,10 @@ fn activations(fields: &mut Fields<'_>, problems: &mut Problems<'_>) {
 fn key(node: &Node, problems: &mut Problems<'_>) -> Option<Key> {
     let mut fields = Fields::open(node, schema::KEY, problems)?;
     let name = fields.required_text("name", "name: customer_id", problems);
-    let valid_regexp = fields.text("valid_regexp", problems);
+    let valid_regexp = fields.text("valid_regexp", problems).map(|text| {
+        // The line break that ends a block is none of the expression's.
+        Spanned { value: Text::new(text.value.trim_end_matches('\n')), span: text.span }
+    });
     let normalize = normalize(&mut fields, problems);
     let invalid_texts = fields.list("invalid_texts", problems);
     let at = fields.name_span("invalid_texts");

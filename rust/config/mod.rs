@@ -19,12 +19,14 @@ mod load_rules;
 mod model;
 mod names;
 mod pitfall;
+mod place;
 pub mod plan;
 mod quantity;
 mod scan;
 mod schema;
 mod secret;
 mod source;
+mod unreadable;
 mod yaml;
 
 #[cfg(test)]

@@ -28,13 +28,22 @@ pub struct Pitfall {
     pub span: Span,
     /// One sentence.
     pub message: String,
-    /// How to write it as a block instead.
+    /// How to write it as a block instead, in words.
     block: String,
+    /// The line that opens such a block.
+    opening: String,
 }
 
 impl Pitfall {
     /// The corrected line, with every pitfall on it corrected.
     pub fn help(&self, text: &str, all: &[Pitfall]) -> String {
+        let expression = &text[self.span.clone()];
+        if expression.contains('\n') {
+            let lines = expression.lines().map(str::trim).filter(|line| !line.is_empty());
+            let lines: Vec<String> = lines.map(|line| format!("\n          {line}")).collect();
+            let opening = &self.opening;
+            return format!("write it as a block:\n        {opening}{}", lines.concat());
+        }
         let start = text[..self.span.start].rfind('\n').map_or(0, |at| at + 1);
         let line = text[start..].lines().next().unwrap_or_default();
         let mut spans: Vec<&Span> = all.iter().map(|pitfall| &pitfall.span).collect();
@@ -118,7 +127,7 @@ pub fn at_error(text: &str, line: usize) -> Option<Pitfall> {
     let lines = scan::lines(text);
     let line = line.min(lines.len().checked_sub(1)?);
     let first = line.saturating_sub(LINES_LOOKED_BACK);
-    (first..=line).rev().find_map(|index| on_line(&lines, index))
+    (first..=line).rev().find_map(|index| on_line(text, &lines, index))
 }
 
 /// Pitfalls that the parser read something else from: tags, anchors, torn pieces.
@@ -131,7 +140,7 @@ pub fn in_tree(text: &str, built: &Built, known: &[Pitfall]) -> Vec<Pitfall> {
     }
     for at in suspects {
         let index = lines.partition_point(|line| line.start <= at).saturating_sub(1);
-        found.extend(on_line(&lines, index));
+        found.extend(on_line(text, &lines, index));
     }
     let overlaps = |a: &Span, b: &Span| a.start < b.end && b.start < a.end;
     let mut kept: Vec<Pitfall> = Vec::new();
@@ -200,23 +209,31 @@ fn digit_header(text: &str, after: usize) -> Option<Pitfall> {
     digits.then(|| pitfall(text, start..before.len(), kind))
 }
 
-fn on_line(lines: &[Line<'_>], index: usize) -> Option<Pitfall> {
-    let line = &lines[index];
+fn on_line(text: &str, lines: &[Line<'_>], index: usize) -> Option<Pitfall> {
+    let first = scan::scalar_start(lines, index);
+    let line = &lines[first];
     let head = scan::head(line.text);
-    let enclosing = scan::enclosing(lines, index, head.column);
+    let enclosing = scan::enclosing(lines, first, head.column);
     if enclosing.iter().any(|name| name == "tokens") {
         return None;
     }
     let inherited = enclosing.iter().map(|name| Holds::of(name)).max().unwrap_or(Holds::Nothing);
     let holds = inherited.within(head.key.as_deref());
-    let in_block = (holds != Holds::Nothing).then(|| block(line.text, head.value)).flatten();
     let open = scan::flow_is_open(lines, index);
-    let (range, kind) = in_block.or_else(|| flow(line.text, head.column, open, inherited))?;
+    if holds != Holds::Nothing && !open {
+        let from = line.start + head.value;
+        let end = scan::scalar_end(lines, first, &head);
+        if let Some((range, kind)) = block(&text[from..end.max(from)], 0) {
+            return Some(make(line, from + range.start..from + range.end, kind, true));
+        }
+    }
+    let line = &lines[index];
+    let (range, kind) = flow(line.text, scan::head(line.text).column, open, inherited)?;
     let span = line.start + range.start..line.start + range.end;
-    Some(make(line, span, kind))
+    Some(make(line, span, kind, false))
 }
 
-/// The pitfall of a `name: expression` line, by the range of the expression.
+/// The pitfall of what follows `name:`, over all its lines, by the range of the expression.
 fn block(line: &str, from: usize) -> Option<(Range<usize>, Kind)> {
     let rest = &line[from..];
     let first = rest.chars().next()?;
@@ -355,24 +372,29 @@ pub fn comment(file: &str, whole: Span) -> Pitfall {
 fn pitfall(text: &str, span: Span, kind: Kind) -> Pitfall {
     let lines = scan::lines(text);
     let index = lines.partition_point(|line| line.start <= span.start).saturating_sub(1);
-    make(&lines[index], span, kind)
+    let line = &lines[index];
+    let in_block = scan::head(line.text).value == span.start - line.start;
+    make(line, span, kind, in_block)
 }
 
-fn make(line: &Line<'_>, span: Span, kind: Kind) -> Pitfall {
+/// A pitfall; `in_block`: it stands after a name or dash of its own line, not inside brackets.
+fn make(line: &Line<'_>, span: Span, kind: Kind, in_block: bool) -> Pitfall {
     let (code, message) = kind.words();
     let at = span.start - line.start;
     let head = scan::head(line.text);
-    let block = match (&head.key, head.value == at) {
+    let next_line = "and the expression on the next line";
+    let (opening, block) = match (&head.key, in_block) {
         (Some(key), true) => {
-            format!("`{}: |` and the expression on the next line", scan::quoted_if_needed(key))
+            let opening = format!("{}: |", scan::quoted_if_needed(key));
+            (opening.clone(), format!("`{opening}` {next_line}"))
         }
-        (None, true) => "`- |` and the expression on the next line".to_owned(),
+        (None, true) => ("- |".to_owned(), format!("`- |` {next_line}")),
         (_, false) => match scan::name_before(line.text, at) {
-            Some(name) => format!("one field a line, with `{name}: |`"),
-            None => "one entry a line, with `- |`".to_owned(),
+            Some(name) => (format!("{name}: |"), format!("one field a line, with `{name}: |`")),
+            None => ("- |".to_owned(), "one entry a line, with `- |`".to_owned()),
         },
     };
-    Pitfall { code, span, message, block }
+    Pitfall { code, span, message, block, opening }
 }
 
 /// Text as a quoted YAML scalar, in the quotes that need the least escaping.

@@ -51,7 +51,8 @@ impl Holds {
     pub fn of(name: &str) -> Self {
         match name {
             "if" => Self::Expressions,
-            "value" | "each" | "delete" | "data" | "let" => Self::Templates,
+            // Regular expressions are torn apart in the same ways.
+            "value" | "each" | "delete" | "data" | "let" | "valid_regexp" => Self::Templates,
             _ => Self::Nothing,
         }
     }
@@ -121,6 +122,51 @@ pub fn enclosing(lines: &[Line<'_>], index: usize, column: usize) -> Vec<String>
         }
     }
     names
+}
+
+/// The line at which the scalar starts that goes on at line `index`.
+pub fn scalar_start(lines: &[Line<'_>], index: usize) -> usize {
+    let indentation = |line: &Line<'_>| line.text.len() - line.text.trim_start().len();
+    let own = &lines[index];
+    if head(own.text).key.is_some() || own.text.trim_start().starts_with("- ") {
+        return index;
+    }
+    for (above, line) in lines[..index].iter().enumerate().rev() {
+        let text = line.text.trim_start();
+        if text.starts_with('#') {
+            return index;
+        }
+        let head = head(line.text);
+        let starts = head.key.is_some() || text.starts_with("- ");
+        if !text.is_empty() && starts {
+            let goes_on = indentation(line) < indentation(own) && head.value < line.text.len();
+            return if goes_on { above } else { index };
+        }
+    }
+    index
+}
+
+/// The byte of the file at which a scalar ends that starts on line `index`: lines that are
+/// indented deeper and start no entry of their own belong to it.
+pub fn scalar_end(lines: &[Line<'_>], index: usize, head: &Head) -> usize {
+    let mut end = lines[index].start + lines[index].text.trim_end().len();
+    if head.value >= lines[index].text.len() {
+        return end;
+    }
+    let least = head.column + usize::from(head.key.is_some());
+    for line in &lines[index + 1..] {
+        let text = line.text.trim_start();
+        if text.is_empty() {
+            continue;
+        }
+        let deep = line.text.len() - text.len() >= least;
+        let own_entry = self::head(line.text).key.is_some() || text.starts_with("- ");
+        if !deep || own_entry || text.starts_with('#') {
+            break;
+        }
+        end = line.start + line.text.trim_end().len();
+    }
+    end
 }
 
 /// Whether a bracket is open where the line starts: the line above ends with a comma or bracket.

@@ -16,6 +16,8 @@ mod string_search;
 
 use std::sync::{Arc, LazyLock};
 
+pub(super) use global::duration_ms;
+
 use super::error::Fault;
 use super::program::Callback;
 use super::vm::{Machine, kind_of};
