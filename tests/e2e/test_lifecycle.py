@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import resource
 import signal
 import socket
 import threading
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import p13n
+from p13n.exit_codes import ExitCode
 from serving import create_key, event_headers, read_answer, request_bytes, serving
 
 CONTRACT = Path(__file__).parents[1] / "golden" / "http" / "contract.yaml"
@@ -41,6 +43,25 @@ def test_a_repeat_over_a_restart_is_answered_and_not_stored_again(tmp_path: Path
             assert server.stop() == 0
     logged = [entry["uuid"] for entry in p13n.log_events(str(tmp_path / "1-8"))]
     assert logged == ["0b5f9d8e-1111-4222-8333-444455556666"]
+
+
+def test_a_log_that_cannot_be_written_refuses_and_ends_the_process_within_a_second(
+    tmp_path: Path,
+) -> None:
+    key = create_key(tmp_path)
+    headers = event_headers(key, TOKEN)
+    with serving(CONTRACT, data_dir=tmp_path) as server:
+        body = b'{"td_client_id":"202"}'
+        assert server.request(headers=headers, body=body).status == 200
+        # From now on every write of the server to a file fails.
+        resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (1, 1))
+        started = time.monotonic()
+        answer = server.request(headers=headers, body=body)
+        assert (answer.status, answer.json()["code"]) == (503, 5007)
+        assert server.process.wait(5) == ExitCode.LOG_FAILED
+        assert time.monotonic() - started < 1
+    with serving(CONTRACT, data_dir=tmp_path) as server:
+        assert server.facts["recovered_events"] == "1"
 
 
 def test_sigterm_answers_what_is_in_flight_and_exits_0(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Call:
     def of(cls, script: str) -> "Call":
         """Reads `export NAME="value"` lines and one curl command."""
         variables = dict(re.findall(r'^export (\w+)="([^"]*)"$', script, re.MULTILINE))
-        command = script[script.index("curl ") :]
+        command = script[script.index("curl ") :].replace("\\\n", " ")
         for name, value in variables.items():
             command = command.replace("${" + name + "}", value)
         words = iter(shlex.split(command)[1:])

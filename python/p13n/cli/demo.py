@@ -79,10 +79,10 @@ def _prepare(data_dir: Path) -> tuple[tuple[Path, ...], list[_Call]]:
 
     directory = examples.examples_directory()
     configurations = (directory / examples.QUICKSTART, directory / examples.RETAIL)
-    latest = _ingest_sample(data_dir, configurations[1], directory / examples.RETAIL_SAMPLE)
+    event_again = _ingest_sample(data_dir, configurations[1], directory / examples.RETAIL_SAMPLE)
     events = [
         {"td_client_id": "202", "td_path": "/retail/shop/women", "product_category": "women"},
-        latest,
+        event_again,
     ]
     calls: list[_Call] = []
     keys_by_account: dict[int, str] = {}
@@ -96,9 +96,7 @@ def _prepare(data_dir: Path) -> tuple[tuple[Path, ...], list[_Call]]:
 
 
 def _ingest_sample(data_dir: Path, configuration: Path, sample: Path) -> dict[str, Any]:
-    """Stores the bundled events as if the last had just happened; answers a fresh copy of it."""
-    import orjson
-
+    """Stores the bundled events as if the last had just happened; answers one to send again."""
     from p13n import demo as examples
     from p13n.bulk import ingest_file
 
@@ -119,10 +117,10 @@ def _ingest_sample(data_dir: Path, configuration: Path, sample: Path) -> dict[st
     if outcome.refused:
         fail(f"The bundled events do not fit the example: {outcome.refused[0][1]}")
     print(f"{outcome.stored} events stored, {profiles} profiles.", flush=True)
-    latest: dict[str, Any] = orjson.loads(shifted.read_bytes().splitlines()[-1])
+    with _opened(configuration, None) as rehearsal:
+        event = examples.telling_event(rehearsal, database, table, shifted)
     shifted.unlink()
-    del latest["time"]
-    return latest
+    return event
 
 
 def _opened(configuration: Path, data_dir: Path | None) -> "Reactor":

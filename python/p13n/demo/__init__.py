@@ -9,8 +9,11 @@ import re
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import orjson
+
+from p13n import Reactor
 
 QUICKSTART = "quickstart.yaml"
 RETAIL = "retail.yaml"
@@ -36,6 +39,22 @@ def shift_to_end_at(sample: Path, target: Path, end_s: int) -> tuple[int, int]:
             event["time"] += moved_s
             file.write(orjson.dumps(event) + b"\n")
     return len(events), moved_s
+
+
+def telling_event(reactor: Reactor, database: str, table: str, shifted: Path) -> dict[str, Any]:
+    """The newest of the events that is answered with offers when it happens once more.
+
+    `reactor` is one in memory, to try them on; the event answered has no `time`, so it is now.
+    """
+    lines = shifted.read_bytes().splitlines()
+    reactor.ingest_many(database, table, lines)
+    event: dict[str, Any] = {}
+    for line in reversed(lines):
+        event = orjson.loads(line)
+        del event["time"]
+        if reactor.personalize(database, table, event)["offers"]:
+            break
+    return event
 
 
 def token_text(configuration: str, digests: Iterable[bytes]) -> str | None:
