@@ -10,6 +10,7 @@ checked before anything is timed, and a failed request fails the run.
 import argparse
 import contextlib
 import http.client
+import importlib.metadata
 import json
 import os
 import platform
@@ -29,6 +30,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 SERVER_CORE, LOAD_CORE = 0, 1
 TOKEN = "1/8/e65d8a9df2094f02b84cd660efff6f27"
+PACKAGES = ("p13n", "uvicorn", "httptools", "uvloop", "orjson")
 PATH = "/your_database/pageviews"
 MEDIA_TYPE = "application/vnd.treasuredata.v1+json"
 
@@ -242,13 +244,6 @@ def print_table(rows: list[dict[str, Any]]) -> None:
 
 def write_results(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     """Machine, versions, commit and figures as JSON."""
-    import httptools
-    import orjson
-    import uvicorn
-    import uvloop
-
-    import p13n
-
     processor = re.search(r"model name\s*:\s*(.*)", Path("/proc/cpuinfo").read_text())
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty", "--exclude=*"],
@@ -265,12 +260,8 @@ def write_results(rows: list[dict[str, Any]], options: argparse.Namespace) -> No
             "kernel": platform.release(),
         },
         "versions": {
-            "p13n": p13n.__version__,
             "python": platform.python_version(),
-            "uvicorn": uvicorn.__version__,
-            "httptools": httptools.__version__,
-            "uvloop": uvloop.__version__,
-            "orjson": orjson.__version__,
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
         },
         "rounds": options.rounds,
         "seconds": options.seconds,

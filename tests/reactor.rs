@@ -256,13 +256,13 @@ fn a_restart_finds_the_same_state_and_publishes_nothing_anew() {
     let options = on_disk(directory.path());
     let reactor = open(&options);
     for client in 0..50 {
-        let body = format!(r#"{{"td_client_id":"{client}","category":"c{client}","td_path":"/"}}"#);
+        let body = format!(r#"{{"td_client_id":"t{client}","category":"c{client}","td_path":"/"}}"#);
         answer(&reactor, "pageviews", &body);
-        let body = format!(r#"{{"td_client_id":"{client}","total":{client},"skus":[1,"b"]}}"#);
+        let body = format!(r#"{{"td_client_id":"t{client}","total":{client},"skus":[1,"b"]}}"#);
         answer(&reactor, "orders", &body);
     }
-    answer(&reactor, "pageviews", r#"{"td_client_id":"1","email":"a@b"}"#);
-    answer(&reactor, "pageviews", r#"{"td_client_id":"2","email":"a@b"}"#);
+    answer(&reactor, "pageviews", r#"{"td_client_id":"t1","email":"a@b"}"#);
+    answer(&reactor, "pageviews", r#"{"td_client_id":"t2","email":"a@b"}"#);
     let (hash, lsn) = (reactor.state_hash(), reactor.log().appended());
     reactor.close().unwrap();
     drop(reactor);
@@ -329,6 +329,8 @@ fn a_second_reactor_on_a_directory_is_refused() {
 #[test]
 fn after_a_failed_write_nothing_is_stored_and_reads_go_on() {
     let directory = tempfile::tempdir().unwrap();
+    // The secret is a plain file beside the log, which alone is on the simulated disk.
+    std::fs::create_dir_all(directory_of(directory.path(), 1, 8)).unwrap();
     let disk = Arc::new(SimulatedDisk::default());
     let options = Options { disk: disk.clone(), ..on_disk(directory.path()) };
     let options = Options { sync: SyncPolicy::Always, ..options };
@@ -372,8 +374,8 @@ fn many_threads_lose_nothing_and_replay_agrees() {
                     let client = (thread * 7 + turn) % 20;
                     let other = (turn * 3) % 20;
                     let body = match turn % 10 {
-                        9 => format!(r#"{{"td_client_id":"{client}","email":"{other}@x"}}"#),
-                        _ => format!(r#"{{"td_client_id":"{client}","total":1,"skus":[{turn}]}}"#),
+                        9 => format!(r#"{{"td_client_id":"t{client}","email":"{other}@x"}}"#),
+                        _ => format!(r#"{{"td_client_id":"t{client}","total":1,"skus":[{turn}]}}"#),
                     };
                     let table = if turn % 10 == 9 { "pageviews" } else { "orders" };
                     answer(reactor, table, &body);

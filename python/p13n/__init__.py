@@ -30,6 +30,7 @@ from p13n._core import (
     check,
     log_events,
     log_info,
+    log_rehearse,
 )
 
 __all__ = [
@@ -53,4 +54,5 @@ __all__ = [
     "check",
     "log_events",
     "log_info",
+    "log_rehearse",
 ]

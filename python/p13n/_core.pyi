@@ -30,7 +30,7 @@ class CompileError(P13nError):
 class EvaluationError(P13nError):
     """An expression threw, or its fuel or a limit ran out (3.4)."""
 
-    kind: Literal["TypeError", "RangeError", "SyntaxError", "URIError", "Fuel", "Limit"]
+    kind: Literal["TypeError", "RangeError", "SyntaxError", "URIError", "FuelError", "LimitError"]
     message: str
     span: tuple[int, int]
 

@@ -107,8 +107,9 @@ fn destinations_are_unique(destinations: &[Place], problems: &mut Problems<'_>) 
 }
 
 fn events_are_known(configuration: &Configuration, problems: &mut Problems<'_>) {
-    let known: Vec<&str> =
+    let mut known: Vec<&str> =
         configuration.events.iter().map(|event| event.name.value.as_str()).collect();
+    known.dedup();
     let attribute_rules = configuration.attributes.iter().flat_map(|attribute| &attribute.rules);
     let offer_rules = configuration.offers.iter().flat_map(|offer| &offer.rules);
     let lists = attribute_rules
@@ -161,7 +162,7 @@ fn rules_are_reached(offer: &Offer, problems: &mut Problems<'_>) {
             );
             let help = "move it up, or give the earlier rule an `if`".to_owned();
             problems.warning("W0103", rule.at..rule.at + 1, sentence, Some(help));
-        } else if rule.conditions.is_empty() && rule.lets.is_empty() {
+        } else if !rule.conditional && rule.lets.is_empty() {
             // A `let` that throws means that the rule does not match: it is a condition too.
             match &rule.events {
                 None => every = Some(rule.at),

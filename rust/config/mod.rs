@@ -27,6 +27,9 @@ mod secret;
 mod source;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use compile::{Compiled, Numbers, compile, compile_recorded, diagnose as check};
 pub use diagnostic::{Diagnostic, Severity};
 pub use plan::Plan;

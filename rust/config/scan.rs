@@ -35,9 +35,36 @@ pub struct Head {
     pub value: usize,
 }
 
-/// Fields that hold expressions, or maps and lists of them.
-pub fn holds_expressions(name: &str) -> bool {
-    matches!(name, "if" | "value" | "each" | "delete" | "data" | "let")
+/// What may stand in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holds {
+    /// No expression.
+    Nothing,
+    /// Text with `${...}`, or maps and lists of it.
+    Templates,
+    /// Bare expressions.
+    Expressions,
+}
+
+impl Holds {
+    /// What a field holds, by its name.
+    pub fn of(name: &str) -> Self {
+        match name {
+            "if" => Self::Expressions,
+            "value" | "each" | "delete" | "data" | "let" => Self::Templates,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// What a field inside holds.
+    pub fn within(self, name: Option<&str>) -> Self {
+        name.map_or(self, |name| self.max(Self::of(name)))
+    }
+
+    /// Whether a text would be read as an expression, at least in part.
+    pub fn is_read(self, text: &str) -> bool {
+        self == Self::Expressions || text.contains("${")
+    }
 }
 
 /// A name as it would be written.
@@ -152,10 +179,10 @@ pub fn is_balanced(text: &str) -> bool {
     depth == 0
 }
 
-/// One past the bracket that closes the one at `from`.
+/// One past the bracket that closes the one at `from`; `None` when brackets do not match.
 pub fn bracket_end(line: &str, from: usize) -> Option<usize> {
     let bytes = line.as_bytes();
-    let mut depth = 0usize;
+    let mut open: Vec<u8> = Vec::new();
     let mut at = from;
     while at < bytes.len() {
         match bytes[at] {
@@ -165,10 +192,14 @@ pub fn bracket_end(line: &str, from: usize) -> Option<usize> {
                     continue;
                 }
             }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
+            b'(' => open.push(b')'),
+            b'[' => open.push(b']'),
+            b'{' => open.push(b'}'),
+            close @ (b')' | b']' | b'}') => {
+                if open.pop() != Some(close) {
+                    return None;
+                }
+                if open.is_empty() {
                     return Some(at + 1);
                 }
             }
@@ -219,9 +250,16 @@ pub fn has_more(line: &str, after: usize) -> bool {
     !trimmed.is_empty() && !comment
 }
 
-/// Whether something follows that cannot follow a whole value inside `{…}` or `[…]`.
+/// Whether something follows that cannot follow a whole value inside `{...}` or `[...]`.
 pub fn has_more_in_flow(line: &str, after: usize) -> bool {
     has_more(line, after) && !line[after..].trim_start().starts_with([',', '}', ']', ':'])
+}
+
+/// The name that stands before a value inside a flow collection.
+pub fn name_before(line: &str, value: usize) -> Option<&str> {
+    let before = line[..value].trim_end().strip_suffix(':')?;
+    let start = before.rfind(['{', '[', ',']).map_or(0, |at| at + 1);
+    Some(before[start..].trim())
 }
 
 /// The name of an entry inside a flow collection, and where its value starts.

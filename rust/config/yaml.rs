@@ -14,8 +14,8 @@ use super::limits::YAML_DEPTH_MAX;
 use super::pitfall::{self, Pitfall};
 use super::source::{Problems, Span, Spanned};
 
-/// How often a text is read again after a pitfall; more in one file are reported next time.
-const READINGS_MAX: usize = 100;
+/// Pitfalls looked for in one file, since each reads it again; the rest are found next time.
+const PITFALLS_MAX: usize = 100;
 
 /// One value of the file.
 #[derive(Clone, Debug)]
@@ -66,6 +66,19 @@ impl Node {
         }
     }
 
+    /// The last entry of that name, when it is a map.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        match &self.content {
+            Content::Map(entries) => entries.iter().rfind(|entry| entry.name.value == name),
+            _ => None,
+        }
+    }
+
+    /// Whether what stands there is a problem that is already noted.
+    pub fn is_damaged(&self) -> bool {
+        self.scalar().is_some_and(|scalar| scalar.damaged)
+    }
+
     /// Whether nothing stands there.
     pub fn is_empty(&self) -> bool {
         matches!(&self.content, Content::Scalar(scalar) if scalar.text.trim().is_empty())
@@ -84,36 +97,41 @@ impl Node {
 
 /// Reads the one document of the file. `None` when its YAML cannot be read, which is noted.
 pub fn read(problems: &mut Problems<'_>) -> Option<Node> {
-    let mut text = problems.text().to_owned();
-    let mut patches: Vec<Span> = Vec::new();
-    for _ in 0..READINGS_MAX {
-        let found = match Builder::build(&text) {
-            Ok(built) => {
-                let found = pitfall::in_tree(&text, &built, &patches);
-                if found.is_empty() {
-                    return finish(built, &patches, problems);
-                }
-                found
-            }
-            Err(error) => match pitfall::at_error(&text, error.line) {
-                Some(found) => vec![found],
-                None => {
-                    note_unreadable(&text, &error, problems);
-                    return None;
-                }
-            },
-        };
-        for pitfall in found {
-            overwrite(&mut text, &pitfall.span);
-            patches.push(pitfall.span.clone());
-            note_pitfall(pitfall, problems);
+    let text = problems.text();
+    let mut pitfalls: Vec<Pitfall> = Vec::new();
+    let built = read_through(text, &mut pitfalls);
+    for pitfall in &pitfalls {
+        let help = pitfall.help(text, &pitfalls);
+        problems.error_with_help(pitfall.code, pitfall.span.clone(), &pitfall.message, help);
+    }
+    match built {
+        Ok(built) => finish(built, &pitfalls, problems),
+        Err(error) => {
+            note_unreadable(text, &error, problems);
+            None
         }
     }
-    None
 }
 
-fn note_pitfall(pitfall: Pitfall, problems: &mut Problems<'_>) {
-    problems.error_with_help(pitfall.code, pitfall.span, pitfall.message, pitfall.help);
+/// Reads the text again and again, each time with the pitfalls found overwritten.
+fn read_through(original: &str, pitfalls: &mut Vec<Pitfall>) -> Result<Built, BuildError> {
+    let mut text = original.to_owned();
+    loop {
+        let built = Builder::build(&text);
+        let enough = pitfalls.len() >= PITFALLS_MAX;
+        let found = match &built {
+            _ if enough => Vec::new(),
+            Ok(built) => pitfall::in_tree(&text, built, pitfalls),
+            Err(error) => pitfall::at_error(&text, error.line).into_iter().collect(),
+        };
+        if found.is_empty() {
+            return built;
+        }
+        for pitfall in found {
+            overwrite(&mut text, &pitfall.span);
+            pitfalls.push(pitfall);
+        }
+    }
 }
 
 /// Replaces bytes one for one by a word that YAML reads as plain text.
@@ -121,7 +139,7 @@ fn overwrite(text: &mut String, span: &Span) {
     text.replace_range(span.clone(), &"x".repeat(span.len()));
 }
 
-fn finish(built: Built, patches: &[Span], problems: &mut Problems<'_>) -> Option<Node> {
+fn finish(built: Built, pitfalls: &[Pitfall], problems: &mut Problems<'_>) -> Option<Node> {
     for (mark, span) in built.marks {
         let (code, message, help) = match mark {
             Mark::Tag => (
@@ -151,18 +169,19 @@ fn finish(built: Built, patches: &[Span], problems: &mut Problems<'_>) -> Option
         );
         return None;
     };
-    settle(&mut root, patches, problems);
+    settle(&mut root, pitfalls, problems);
     Some(root)
 }
 
 /// Marks what pitfalls damaged, and reports names that are doubled, merged or no words.
-fn settle(node: &mut Node, patches: &[Span], problems: &mut Problems<'_>) {
+fn settle(node: &mut Node, pitfalls: &[Pitfall], problems: &mut Problems<'_>) {
     match &mut node.content {
         Content::Scalar(scalar) => {
-            let touches = |patch: &Span| patch.start < node.span.end && node.span.start < patch.end;
-            scalar.damaged = patches.iter().any(touches);
+            let Span { start, end } = node.span;
+            let touches = |p: &Pitfall| p.span.start < end && start < p.span.end;
+            scalar.damaged |= pitfalls.iter().any(touches);
         }
-        Content::List(items) => items.iter_mut().for_each(|item| settle(item, patches, problems)),
+        Content::List(items) => items.iter_mut().for_each(|item| settle(item, pitfalls, problems)),
         Content::Map(entries) => {
             let mut seen = std::collections::HashMap::new();
             for entry in entries.iter_mut() {
@@ -179,7 +198,7 @@ fn settle(node: &mut Node, patches: &[Span], problems: &mut Problems<'_>) {
                         "keep one of the two",
                     );
                 }
-                settle(&mut entry.value, patches, problems);
+                settle(&mut entry.value, pitfalls, problems);
             }
             entries.retain(|entry| entry.name.value != "<<");
         }
@@ -195,7 +214,24 @@ fn note_merge_key(span: Span, problems: &mut Problems<'_>) {
     );
 }
 
+/// Hides what may be the values of tokens in a file whose YAML cannot be read.
+fn hide_tokens(problems: &mut Problems<'_>) {
+    let mut within = false;
+    for line in 0..problems.lines() {
+        let span = problems.line_span(line);
+        let text = &problems.text()[span.clone()];
+        if text.starts_with(|first: char| first.is_alphabetic()) {
+            within = text.starts_with("tokens");
+        }
+        let value = text.find("value").and_then(|at| Some(at + text[at..].find(':')? + 1));
+        if let (true, Some(value)) = (within, value) {
+            problems.hide(span.start + value..span.end);
+        }
+    }
+}
+
 fn note_unreadable(text: &str, error: &BuildError, problems: &mut Problems<'_>) {
+    hide_tokens(problems);
     let line = error.line.min(problems.lines() - 1);
     let line_span = problems.line_span(line);
     let at = error.at.clamp(line_span.start, line_span.end);
@@ -234,13 +270,13 @@ fn plain_words(words: &str, line: &str) -> (String, &'static str) {
         ),
         (
             "did not find expected ',' or '}'",
-            "This `{…}` is not closed, or a comma is missing in it.",
-            "quote every text with commas, brackets or `${…}` in it, or write one entry a line",
+            "This `{...}` is not closed, or a comma is missing in it.",
+            "quote every text with commas, brackets or `${...}` in it, or write one entry a line",
         ),
         (
             "expected ',' or ']'",
-            "This `[…]` is not closed, or a comma is missing in it.",
-            "quote every text with commas, brackets or `${…}` in it, or write one entry a line",
+            "This `[...]` is not closed, or a comma is missing in it.",
+            "quote every text with commas, brackets or `${...}` in it, or write one entry a line",
         ),
         (
             "did not find expected key",

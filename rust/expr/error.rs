@@ -6,6 +6,9 @@ use std::ops::Range;
 pub type Span = Range<usize>;
 
 /// Why an expression does not compile.
+///
+/// Codes: `E0301` syntax, `E0302` not in this version or not built yet, `E0303` refused for good,
+/// `E0304` unknown name, `E0305` a limit.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct CompileError {
@@ -17,6 +20,20 @@ pub struct CompileError {
     pub message: String,
     /// What to write instead, where it can be guessed.
     pub help: Option<String>,
+}
+
+impl CompileError {
+    /// An error without help.
+    pub(super) fn new(code: &'static str, span: Span, message: impl Into<String>) -> Self {
+        Self { code, span, message: message.into(), help: None }
+    }
+
+    /// With what to write instead.
+    #[must_use]
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
 }
 
 /// Classes of errors at run time.
@@ -37,15 +54,15 @@ pub enum EvalErrorKind {
 }
 
 impl EvalErrorKind {
-    /// Its name: JavaScript's class, or the limit's.
+    /// The class as JavaScript names it; `FuelError` and `LimitError` are ours.
     pub fn name(self) -> &'static str {
         match self {
             Self::Type => "TypeError",
             Self::Range => "RangeError",
             Self::Syntax => "SyntaxError",
             Self::Uri => "URIError",
-            Self::Fuel => "Fuel",
-            Self::Limit => "Limit",
+            Self::Fuel => "FuelError",
+            Self::Limit => "LimitError",
         }
     }
 }
@@ -60,4 +77,43 @@ pub struct EvalError {
     pub span: Span,
     /// One sentence; names the subexpression, never its value.
     pub message: String,
+}
+
+/// What went wrong inside an instruction or a built-in; the machine adds the span.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub kind: EvalErrorKind,
+    pub message: String,
+    pub span: Option<Span>,
+}
+
+impl Fault {
+    pub(super) fn new(kind: EvalErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), span: None }
+    }
+
+    pub(super) fn type_error(message: impl Into<String>) -> Self {
+        Self::new(EvalErrorKind::Type, message)
+    }
+
+    pub(super) fn range_error(message: impl Into<String>) -> Self {
+        Self::new(EvalErrorKind::Range, message)
+    }
+
+    pub(super) fn limit(message: impl Into<String>) -> Self {
+        Self::new(EvalErrorKind::Limit, message)
+    }
+
+    /// Out of fuel.
+    #[cold]
+    pub(super) fn fuel() -> Self {
+        Self::new(EvalErrorKind::Fuel, "the expression ran out of fuel")
+    }
+
+    /// The fault with `span`, unless it has one already.
+    #[must_use]
+    pub(super) fn at(mut self, span: &Span) -> Self {
+        self.span.get_or_insert_with(|| span.clone());
+        self
+    }
 }

@@ -13,6 +13,13 @@ pub const LIST_ITEMS_MAX: usize = 10_000;
 /// Calls nested.
 pub const CALL_DEPTH_MAX: usize = 64;
 
+/// Levels that parentheses, brackets, calls and functions nest in one expression.
+pub const NESTING_MAX: usize = 100;
+/// Levels of lists and maps in what an expression yields (as JSON's, page 1.3).
+pub const VALUE_DEPTH_MAX: usize = 64;
+/// Bytes that a built-in reads or writes for one unit of fuel.
+pub const BYTES_PER_FUEL: usize = 16;
+
 /// A budget: the only clock that expressions have.
 #[derive(Debug)]
 pub struct Fuel {

@@ -4,13 +4,24 @@
 //! fused member chains (`compiler`, `program`), and the program a value (`vm`, `builtins`), under
 //! fuel (`limits`). This module never heard of profiles or HTTP: it sees slots.
 
+mod ast;
+mod builtins;
+mod compiler;
 pub mod error;
+mod lexer;
 pub mod limits;
+mod operators;
+mod parser;
+mod program;
+mod refused;
 pub mod template;
+mod vm;
 
 pub use error::{CompileError, EvalError, EvalErrorKind, Span};
 pub use limits::Fuel;
+pub use program::Program;
 pub use template::Template;
+pub use vm::Vm;
 
 use std::borrow::Cow;
 
@@ -97,46 +108,11 @@ pub trait Scope {
     fn rid(&self) -> Option<Text>;
 }
 
-/// A compiled expression: immutable, shared between threads.
-#[derive(Debug)]
-pub struct Program {}
-
 /// Compiles one bare expression (`if`, `let`, `each`).
 ///
 /// # Errors
 /// The first mistake, with its span in `source`.
-pub fn compile(_source: &str, _names: &mut Names<'_>) -> Result<Program, CompileError> {
-    Ok(Program {})
-}
-
-/// The machine that runs programs: one a thread, reused, so that evaluation allocates nothing.
-#[derive(Debug, Default)]
-pub struct Vm {}
-
-impl Vm {
-    /// The program's value.
-    ///
-    /// # Errors
-    /// What JavaScript would throw, or fuel or a limit that ran out.
-    pub fn evaluate<S: Scope>(
-        &mut self,
-        _program: &Program,
-        _scope: &S,
-        _fuel: &mut Fuel,
-    ) -> Result<Value, EvalError> {
-        Ok(Value::Undefined)
-    }
-
-    /// The program's truth, as JavaScript's `if` sees it.
-    ///
-    /// # Errors
-    /// As [`Vm::evaluate`].
-    pub fn test<S: Scope>(
-        &mut self,
-        _program: &Program,
-        _scope: &S,
-        _fuel: &mut Fuel,
-    ) -> Result<bool, EvalError> {
-        Ok(false)
-    }
+pub fn compile(source: &str, names: &mut Names<'_>) -> Result<Program, CompileError> {
+    let expr = parser::parse(source)?;
+    compiler::compile(source, &expr, names)
 }

@@ -1,6 +1,8 @@
 //! Templates: literals with `${expression}` inside, as they stand in `data` and `value`.
 
-use super::{CompileError, EvalError, Fuel, Names, Program, Scope, Vm};
+use super::{CompileError, EvalError, Fuel, Names, Program, Scope, Vm, compiler, parser};
+use super::{EvalErrorKind, limits::STRING_BYTES_MAX};
+use crate::value::ops::{self, ConversionError};
 use crate::value::{Text, Value};
 
 /// A literal, an expression, text around expressions, or a list or map of templates.
@@ -33,8 +35,42 @@ impl Template {
     ///
     /// # Errors
     /// The first mistake, with its span in `source`.
-    pub fn scalar(source: &str, _names: &mut Names<'_>) -> Result<Self, CompileError> {
-        Ok(Self::Literal(Value::String(Text::new(source))))
+    pub fn scalar(source: &str, names: &mut Names<'_>) -> Result<Self, CompileError> {
+        let mut parts = Vec::new();
+        let mut text = String::new();
+        let mut at = 0;
+        while let Some(found) = source[at..].find('$').map(|offset| at + offset) {
+            text.push_str(&source[at..found]);
+            let rest = &source[found..];
+            if rest.starts_with("$${") {
+                text.push_str("${");
+                at = found + 3;
+            } else if rest.starts_with("${") {
+                let (expr, close) = parser::parse_embedded(source, found + 2)?;
+                let program = compiler::compile(source, &expr, names)?;
+                if !text.is_empty() {
+                    parts.push(Part::Text(Text::from(std::mem::take(&mut text))));
+                }
+                parts.push(Part::Expression(program));
+                at = close + 1;
+            } else {
+                text.push('$');
+                at = found + 1;
+            }
+        }
+        text.push_str(&source[at..]);
+        if parts.is_empty() {
+            return Ok(Self::Literal(Value::String(Text::from(text))));
+        }
+        if !text.is_empty() {
+            parts.push(Part::Text(Text::from(text)));
+        }
+        if parts.len() == 1
+            && let Some(Part::Expression(program)) = parts.pop_if(|_| true)
+        {
+            return Ok(Self::Expression(program));
+        }
+        Ok(Self::Text(parts))
     }
 
     /// The template's value; `undefined` where nothing came of it. Inside maps and lists errors
@@ -44,11 +80,89 @@ impl Template {
     /// What the top expression threw.
     pub fn evaluate<S: Scope>(
         &self,
-        _vm: &mut Vm,
-        _scope: &S,
-        _fuel: &mut Fuel,
-        _on_error: &mut dyn FnMut(EvalError),
+        vm: &mut Vm,
+        scope: &S,
+        fuel: &mut Fuel,
+        on_error: &mut dyn FnMut(EvalError),
     ) -> Result<Value, EvalError> {
-        Ok(Value::Undefined)
+        match self {
+            Self::Expression(program) => vm.evaluate(program, scope, fuel),
+            Self::Text(parts) => text(parts, vm, scope, fuel),
+            Self::Literal(value) => Ok(value.clone()),
+            Self::List(items) => {
+                let mut out = Vec::with_capacity(items.len());
+                for item in items {
+                    let value = item.evaluate(vm, scope, fuel, on_error);
+                    out.push(match settle(value, on_error) {
+                        Value::Undefined => Value::Null,
+                        value => value,
+                    });
+                }
+                Ok(Value::array(out))
+            }
+            Self::Map(entries) => {
+                let mut out = Vec::with_capacity(entries.len());
+                for (name, template) in entries {
+                    let value = template.evaluate(vm, scope, fuel, on_error);
+                    match settle(value, on_error) {
+                        Value::Undefined => {}
+                        value => out.push((name.clone(), value)),
+                    }
+                }
+                Ok(Value::object(out))
+            }
+        }
     }
+}
+
+/// The value, or `undefined` after the error was told.
+fn settle(outcome: Result<Value, EvalError>, on_error: &mut dyn FnMut(EvalError)) -> Value {
+    outcome.unwrap_or_else(|error| {
+        on_error(error);
+        Value::Undefined
+    })
+}
+
+fn text<S: Scope>(
+    parts: &[Part],
+    vm: &mut Vm,
+    scope: &S,
+    fuel: &mut Fuel,
+) -> Result<Value, EvalError> {
+    let mut out = String::new();
+    for part in parts {
+        match part {
+            Part::Text(text) => out.push_str(text),
+            Part::Expression(program) => {
+                let value = vm.evaluate(program, scope, fuel)?;
+                if value.is_nullish() {
+                    return Ok(Value::Undefined);
+                }
+                out.push_str(
+                    &ops::to_text(&value, STRING_BYTES_MAX)
+                        .map_err(|error| not_text(error, program))?,
+                );
+            }
+        }
+        if out.len() > STRING_BYTES_MAX {
+            return Err(EvalError {
+                kind: EvalErrorKind::Limit,
+                span: 0..0,
+                message: format!("text is longer than {STRING_BYTES_MAX} bytes"),
+            });
+        }
+    }
+    Ok(Value::String(Text::from(out)))
+}
+
+fn not_text(error: ConversionError, program: &Program) -> EvalError {
+    let (kind, message) = match error {
+        ConversionError::NotPrimitive => {
+            (EvalErrorKind::Type, "cannot convert an object to text".to_string())
+        }
+        ConversionError::TooLong => {
+            (EvalErrorKind::Limit, format!("text is longer than {STRING_BYTES_MAX} bytes"))
+        }
+    };
+    EvalError { kind, span: 0..program.source().len(), message }
 }

@@ -67,10 +67,8 @@ pub fn to_text(value: &Value, bytes_max: usize) -> Result<Text, ConversionError>
         Value::Number(number) => number::to_text(*number),
         Value::String(text) => text.clone(),
         Value::Array(items) => {
-            let mut out = String::new();
-            let mut steps = bytes_max;
-            join_into(items, ",", &mut out, &mut steps, bytes_max)?;
-            Text::from(out)
+            let mut visits = bytes_max;
+            join(items, ",", bytes_max, &mut visits)?
         }
         Value::Object(object) => {
             if object.get("toString").is_some() {
@@ -81,34 +79,38 @@ pub fn to_text(value: &Value, bytes_max: usize) -> Result<Text, ConversionError>
     })
 }
 
-/// `Array.prototype.join`.
+/// `Array.prototype.join`; `visits` bounds the elements visited, and is what is left of it.
 ///
 /// # Errors
 /// As [`to_text`].
-pub fn join(items: &[Value], separator: &str, bytes_max: usize) -> Result<Text, ConversionError> {
+pub fn join(
+    items: &[Value],
+    separator: &str,
+    bytes_max: usize,
+    visits: &mut usize,
+) -> Result<Text, ConversionError> {
     let mut out = String::new();
-    let mut steps = bytes_max;
-    join_into(items, separator, &mut out, &mut steps, bytes_max)?;
+    join_into(items, separator, &mut out, visits, bytes_max)?;
     Ok(Text::from(out))
 }
 
-/// `steps` bounds the elements visited as well: empty lists shared inside lists write nothing.
+/// `visits` bounds the elements visited: empty lists shared inside lists write nothing.
 fn join_into(
     items: &[Value],
     separator: &str,
     out: &mut String,
-    steps: &mut usize,
+    visits: &mut usize,
     bytes_max: usize,
 ) -> Result<(), ConversionError> {
     for (position, item) in items.iter().enumerate() {
         if position > 0 {
             out.push_str(separator);
         }
-        *steps = steps.checked_sub(1).ok_or(ConversionError::TooLong)?;
+        *visits = visits.checked_sub(1).ok_or(ConversionError::TooLong)?;
         match item {
             Value::Undefined | Value::Null => {}
             Value::String(text) => out.push_str(text),
-            Value::Array(inner) => join_into(inner, ",", out, steps, bytes_max)?,
+            Value::Array(inner) => join_into(inner, ",", out, visits, bytes_max)?,
             other => out.push_str(&to_text(other, bytes_max)?),
         }
         if out.len() > bytes_max {

@@ -25,11 +25,12 @@ def check(
       p13n check reactors/*.yaml && echo ready to publish
     """
     import p13n
+    from p13n.system_error import sentence_of
 
     try:
         diagnostics = p13n.check([str(file) for file in files])
     except OSError as error:
-        fail(f"Cannot read the configuration: {error}")
+        fail(f"Cannot read the configuration: {sentence_of(error)}.")
     for diagnostic in diagnostics:
         print(diagnostic)
     errors = sum(diagnostic.severity == "error" for diagnostic in diagnostics)

@@ -13,6 +13,7 @@ import typer
 from p13n import ConfigError, Locked, LogError, P13nError
 from p13n.exit_codes import ExitCode
 from p13n.keys import KeyFileError
+from p13n.system_error import sentence_of
 
 
 def fail(sentence: str, code: ExitCode = ExitCode.FAILED) -> NoReturn:
@@ -38,5 +39,4 @@ def in_one_sentence() -> Iterator[None]:
     except P13nError as error:
         fail(str(error))
     except OSError as error:
-        name = f"{error.filename}: " if error.filename is not None else ""
-        fail(f"{name}{error.strerror or error}", ExitCode.DIRECTORY)
+        fail(f"{sentence_of(error)}.", ExitCode.DIRECTORY)

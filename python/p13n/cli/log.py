@@ -62,14 +62,19 @@ def _reactor_directories(data_dir: Path) -> list[Path]:
 
 
 def _print_log(name: str, state: dict[str, Any]) -> None:
-    use = "in use" if state["locked"] else "not in use"
     print(
-        f"reactor {name} ({use}): {state['records']} records, {state['bytes']} bytes, "
-        f"term {state['term']}, last LSN {state['last_lsn']}"
+        f"reactor {name}: {state['records']} records, {state['bytes']} bytes, "
+        f"term {state['term']}, last LSN {state['last_lsn']}, format {state['format_version']}, "
+        f"apply epoch {state['apply_epoch']}"
     )
     for segment in state["segments"]:
         print(
-            f"  {segment['file']}  {segment['state']:<8} {segment['bytes']:>12} bytes  "
-            f"{segment['records']:>9} records in {segment['batches']} batches  "
+            f"  {Path(segment['file']).name}  {segment['state']:<8} {segment['bytes']:>12} bytes  "
+            f"{segment['batches']:>7} batches  term {segment['term']}  "
             f"LSN {segment['first_lsn']} to {segment['last_lsn']}"
+        )
+    if state["unfinished_bytes"]:
+        print(
+            f"  {state['unfinished_bytes']} bytes at the end are not a whole batch: being written, "
+            "or cut off at the next start"
         )

@@ -35,6 +35,7 @@ from p13n.server.errors import NOT_FOUND
 from p13n.server.probes import failure_response, probe_routes
 from p13n.server.service import Service, StartFailure, say
 from p13n.settings import Settings
+from p13n.system_error import reason_of, sentence_of
 
 # After the log has failed the process has one second; this much of it lets the answers leave.
 _LAST_ANSWERS_S = 0.2
@@ -192,7 +193,7 @@ def check_configurations(paths: tuple[Path, ...]) -> None:
         diagnostics = check([str(path) for path in paths])
     except OSError as error:
         raise StartFailure(
-            ExitCode.CONFIGURATION, f"Cannot read the configuration: {error}"
+            ExitCode.CONFIGURATION, f"Cannot read the configuration: {sentence_of(error)}."
         ) from error
     for diagnostic in diagnostics:
         say(str(diagnostic))
@@ -214,7 +215,7 @@ def check_directory(directory: Path) -> None:
     except OSError as error:
         raise StartFailure(
             ExitCode.DIRECTORY,
-            f"The data directory {directory} cannot be written: {error.strerror}.",
+            f"The data directory {directory} cannot be written: {reason_of(error)}.",
         ) from error
 
 
@@ -227,7 +228,7 @@ def read_keys(directory: Path) -> KeyRing:
         raise StartFailure(ExitCode.CONFIGURATION, str(error)) from error
     except OSError as error:
         raise StartFailure(
-            ExitCode.DIRECTORY, f"The API keys cannot be read: {error.strerror}."
+            ExitCode.DIRECTORY, f"The API keys cannot be read: {reason_of(error)}."
         ) from error
     return keys
 
@@ -247,7 +248,7 @@ def listen(host: str, port: int, flag: str) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             sentence = f"Port {port} on {host} is taken; choose another with `{flag}`."
         else:
-            sentence = f"Cannot listen on {host}, port {port}: {error.strerror}."
+            sentence = f"Cannot listen on {host}, port {port}: {reason_of(error)}."
         raise StartFailure(ExitCode.LISTEN, sentence) from error
     return listener
 

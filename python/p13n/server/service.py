@@ -24,6 +24,7 @@ from p13n.server import limits
 from p13n.server.auth import Gate, Phase, Served
 from p13n.server.commits import Commits
 from p13n.settings import Settings
+from p13n.system_error import sentence_of
 
 
 class StartFailure(Exception):
@@ -126,7 +127,7 @@ class Service:
         match error:
             case Locked():
                 ours = {f"{reactor.account}-{reactor.instance}" for reactor in self._reactors}
-                if Path(error.directory).name in ours:
+                if ours & set(Path(error.directory).parts):
                     sentence = f"{path} has the account and instance of an earlier configuration."
                     return StartFailure(ExitCode.CONFIGURATION, sentence)
                 return StartFailure(ExitCode.LOCKED, f"Another process is using {error.directory}.")
@@ -135,7 +136,9 @@ class Service:
             case P13nError():
                 return StartFailure(ExitCode.CONFIGURATION, str(error))
             case _:
-                return StartFailure(ExitCode.DIRECTORY, f"Cannot open {path}: {error}")
+                return StartFailure(
+                    ExitCode.DIRECTORY, f"Cannot open {path}: {sentence_of(error)}."
+                )
 
     def _failed(self, number: int, why: str) -> None:
         served = self.gate.served[number]

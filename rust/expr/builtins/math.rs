@@ -1,0 +1,138 @@
+//! Math: through `libm`, never the platform's, so that every machine gives the same last bit.
+
+use super::super::error::Fault;
+use super::super::operators::power;
+use super::{Call, Function, within};
+use crate::value::{Value, number as numbers};
+
+pub(super) const CONSTANTS: &[(&str, f64)] = &[
+    ("E", std::f64::consts::E),
+    ("LN10", std::f64::consts::LN_10),
+    ("LN2", std::f64::consts::LN_2),
+    ("LOG10E", std::f64::consts::LOG10_E),
+    ("LOG2E", std::f64::consts::LOG2_E),
+    ("PI", std::f64::consts::PI),
+    ("SQRT1_2", std::f64::consts::FRAC_1_SQRT_2),
+    ("SQRT2", std::f64::consts::SQRT_2),
+];
+
+/// A function of one number.
+macro_rules! unary {
+    ($name:literal, $function:expr) => {
+        within("Math", $name, |call| {
+            let function: fn(f64) -> f64 = $function;
+            Ok(Value::Number(function(call.number(0)?)))
+        })
+    };
+}
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    unary!("abs", f64::abs),
+    unary!("acos", libm::acos),
+    unary!("acosh", libm::acosh),
+    unary!("asin", libm::asin),
+    unary!("asinh", libm::asinh),
+    unary!("atan", libm::atan),
+    unary!("atanh", libm::atanh),
+    unary!("cbrt", libm::cbrt),
+    unary!("ceil", libm::ceil),
+    unary!("clz32", |number| f64::from(numbers::to_uint32(number).leading_zeros())),
+    unary!("cos", libm::cos),
+    unary!("cosh", libm::cosh),
+    unary!("exp", libm::exp),
+    unary!("expm1", libm::expm1),
+    unary!("floor", libm::floor),
+    unary!("fround", |number| f64::from(number as f32)),
+    unary!("log", libm::log),
+    unary!("log10", libm::log10),
+    unary!("log1p", libm::log1p),
+    unary!("log2", libm::log2),
+    unary!("round", round),
+    unary!("sign", |number| if number == 0.0 || number.is_nan() {
+        number
+    } else {
+        number.signum()
+    }),
+    unary!("sin", libm::sin),
+    unary!("sinh", libm::sinh),
+    unary!("sqrt", libm::sqrt),
+    unary!("tan", libm::tan),
+    unary!("tanh", libm::tanh),
+    unary!("trunc", libm::trunc),
+    within("Math", "atan2", |call| {
+        Ok(Value::Number(libm::atan2(call.number(0)?, call.number(1)?)))
+    }),
+    within("Math", "hypot", hypot),
+    within("Math", "imul", |call| {
+        let left = numbers::to_int32(call.number(0)?);
+        let right = numbers::to_int32(call.number(1)?);
+        Ok(Value::Number(f64::from(left.wrapping_mul(right))))
+    }),
+    within("Math", "max", max),
+    within("Math", "min", min),
+    within("Math", "pow", |call| Ok(Value::Number(power(call.number(0)?, call.number(1)?)))),
+];
+
+/// Halves go up; the sign of zero stays.
+fn round(number: f64) -> f64 {
+    let floor = libm::floor(number);
+    let rounded = if number - floor >= 0.5 { floor + 1.0 } else { floor };
+    rounded.copysign(number)
+}
+
+fn numbers_of(call: &mut Call<'_, '_>) -> Result<Vec<f64>, Fault> {
+    call.machine.charge(call.arguments.len())?;
+    (0..call.arguments.len()).map(|position| call.number(position)).collect()
+}
+
+fn max(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let greater = |most: f64, next: f64| {
+        let wins = next > most || (next == most && most.is_sign_negative());
+        if most.is_nan() || next.is_nan() {
+            f64::NAN
+        } else if wins {
+            next
+        } else {
+            most
+        }
+    };
+    Ok(Value::Number(numbers_of(call)?.into_iter().fold(f64::NEG_INFINITY, greater)))
+}
+
+fn min(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let less = |least: f64, next: f64| {
+        let wins = next < least || (next == least && next.is_sign_negative());
+        if least.is_nan() || next.is_nan() {
+            f64::NAN
+        } else if wins {
+            next
+        } else {
+            least
+        }
+    };
+    Ok(Value::Number(numbers_of(call)?.into_iter().fold(f64::INFINITY, less)))
+}
+
+/// Scaled by the greatest, and summed with compensation.
+fn hypot(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let numbers = numbers_of(call)?;
+    if numbers.iter().any(|number| number.is_infinite()) {
+        return Ok(Value::Number(f64::INFINITY));
+    }
+    if numbers.iter().any(|number| number.is_nan()) {
+        return Ok(Value::Number(f64::NAN));
+    }
+    let greatest = numbers.iter().fold(0.0_f64, |most, number| most.max(number.abs()));
+    if greatest == 0.0 {
+        return Ok(Value::Number(0.0));
+    }
+    let (mut sum, mut compensation) = (0.0, 0.0);
+    for number in numbers {
+        let scaled = number / greatest;
+        let summand = scaled * scaled - compensation;
+        let next = sum + summand;
+        compensation = (next - sum) - summand;
+        sum = next;
+    }
+    Ok(Value::Number(libm::sqrt(sum) * greatest))
+}

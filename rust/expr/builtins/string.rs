@@ -1,0 +1,209 @@
+//! Strings: what cuts, pads and spells text. Positions are UTF-16 units.
+
+use super::super::error::Fault;
+use super::super::limits::STRING_BYTES_MAX;
+use super::super::operators::too_long;
+use super::super::vm::unit_value;
+use super::{Call, Entry, Function, global, within};
+use crate::value::{Text, Value, number as numbers, string};
+
+pub(super) const METHODS: &[Entry] = &[
+    ("at", None, at),
+    ("charAt", None, char_at),
+    ("charCodeAt", None, char_code_at),
+    ("codePointAt", None, code_point_at),
+    ("concat", None, concat),
+    ("hasOwnProperty", None, super::object::has_own_property),
+    ("padEnd", None, pad_end),
+    ("padStart", None, pad_start),
+    ("repeat", None, repeat),
+    ("slice", None, slice),
+    ("substr", None, substr),
+    ("substring", None, substring),
+    ("toLowerCase", None, to_lower_case),
+    ("toString", None, super::object::value_of),
+    ("toUpperCase", None, to_upper_case),
+    ("trim", None, trim),
+    ("trimEnd", None, trim_end),
+    ("trimStart", None, trim_start),
+    ("valueOf", None, super::object::value_of),
+];
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    global("String", text_of),
+    within("String", "fromCharCode", from_char_code),
+    within("String", "fromCodePoint", from_code_point),
+];
+
+fn text_of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    if call.arguments.is_empty() {
+        return Ok(Value::String(Text::default()));
+    }
+    Ok(Value::String(call.text(0)?))
+}
+
+fn from_char_code(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let mut units = Vec::new();
+    for position in 0..call.arguments.len() {
+        units.push(numbers::to_uint32(call.number(position)?) as u16);
+    }
+    call.machine.charge(units.len())?;
+    call.machine.text(String::from_utf16_lossy(&units))
+}
+
+fn from_code_point(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let mut units = Vec::new();
+    for position in 0..call.arguments.len() {
+        let number = call.number(position)?;
+        if !(0.0..=1_114_111.0).contains(&number) || number != libm::trunc(number) {
+            return Err(Fault::range_error("`String.fromCodePoint` got no code point"));
+        }
+        // Halves of a pair beside each other make one character, as in JavaScript.
+        match char::from_u32(number as u32) {
+            Some(character) => units.extend_from_slice(character.encode_utf16(&mut [0; 2])),
+            None => units.push(number as u16),
+        }
+    }
+    call.machine.charge(units.len())?;
+    call.machine.text(String::from_utf16_lossy(&units))
+}
+
+fn unit(text: &str, position: Option<usize>) -> Option<u16> {
+    position.and_then(|at| string::unit_at(text, at))
+}
+
+fn at(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let position = call.position(0, string::length(&text))?;
+    Ok(unit(&text, position).map_or(Value::Undefined, unit_value))
+}
+
+/// The unit position that an argument names, never counted from the end.
+fn plain_position(call: &mut Call<'_, '_>, length: usize) -> Result<Option<usize>, Fault> {
+    let at = call.integer(0)?;
+    Ok((at >= 0.0 && at < length as f64).then_some(at as usize))
+}
+
+fn char_at(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let position = plain_position(call, string::length(&text))?;
+    Ok(unit(&text, position).map_or(Value::String(Text::default()), unit_value))
+}
+
+fn char_code_at(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let position = plain_position(call, string::length(&text))?;
+    Ok(Value::Number(unit(&text, position).map_or(f64::NAN, f64::from)))
+}
+
+fn code_point_at(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let position = plain_position(call, string::length(&text))?;
+    let code = position.and_then(|at| string::code_point_at(&text, at));
+    Ok(code.map_or(Value::Undefined, |code| Value::Number(f64::from(code))))
+}
+
+fn concat(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let mut out = call.receiver_text()?.to_string();
+    for position in 0..call.arguments.len() {
+        out.push_str(&call.text(position)?);
+        if out.len() > STRING_BYTES_MAX {
+            return Err(too_long());
+        }
+    }
+    call.machine.text(out)
+}
+
+fn padding(call: &mut Call<'_, '_>) -> Result<(Text, Text), Fault> {
+    let text = call.receiver_text()?;
+    let target = call.integer(0)?;
+    let fill = if call.given(1) { call.text(1)? } else { " ".into() };
+    let length = string::length(&text) as f64;
+    if target <= length || fill.is_empty() {
+        return Ok((text, Text::default()));
+    }
+    if target > STRING_BYTES_MAX as f64 {
+        return Err(too_long());
+    }
+    let missing = (target - length) as usize;
+    let repeats = missing.div_ceil(string::length(&fill));
+    if fill.len() * repeats > 4 * STRING_BYTES_MAX {
+        return Err(too_long());
+    }
+    call.machine.charge_bytes(fill.len() * repeats)?;
+    let pad = string::slice(&fill.repeat(repeats), 0, missing);
+    Ok((text, pad))
+}
+
+fn pad_start(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let (text, pad) = padding(call)?;
+    call.machine.text(format!("{pad}{text}"))
+}
+
+fn pad_end(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let (text, pad) = padding(call)?;
+    call.machine.text(format!("{text}{pad}"))
+}
+
+fn repeat(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let count = call.integer(0)?;
+    if count < 0.0 || count.is_infinite() {
+        return Err(Fault::range_error("`repeat` got a negative or infinite count"));
+    }
+    if text.len() as f64 * count > STRING_BYTES_MAX as f64 {
+        return Err(too_long());
+    }
+    let count = if text.is_empty() { 0 } else { count as usize };
+    call.machine.text(text.repeat(count))
+}
+
+fn slice(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let length = string::length(&text);
+    let start = call.relative(0, length, 0)?;
+    let end = call.relative(1, length, length)?;
+    call.machine.text(string::slice(&text, start, end))
+}
+
+fn substring(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let length = string::length(&text) as f64;
+    let start = call.integer(0)?.clamp(0.0, length) as usize;
+    let end = if call.given(1) { call.integer(1)?.clamp(0.0, length) } else { length } as usize;
+    call.machine.text(string::slice(&text, start.min(end), start.max(end)))
+}
+
+fn substr(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let length = string::length(&text);
+    let start = call.relative(0, length, 0)?;
+    let rest = (length - start) as f64;
+    let count = if call.given(1) { call.integer(1)?.clamp(0.0, rest) } else { rest };
+    call.machine.text(string::slice(&text, start, start + count as usize))
+}
+
+fn to_lower_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    call.machine.text(text.to_lowercase())
+}
+
+fn to_upper_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    call.machine.text(text.to_uppercase())
+}
+
+fn trim(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    call.machine.text(string::trim(&text))
+}
+
+fn trim_start(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    call.machine.text(string::trim_start(&text))
+}
+
+fn trim_end(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    call.machine.text(string::trim_end(&text))
+}

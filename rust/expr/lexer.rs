@@ -1,0 +1,459 @@
+//! Lexer: an expression's text as tokens, all at once.
+//!
+//! Template literals need no help from the parser: the lexer counts braces, so that `}` either
+//! closes a brace or goes on with the template. The same count tells where a `${…}` of a
+//! configuration ends. What can only be said while reading characters (a regular expression, a
+//! BigInt, an escape) is refused here.
+
+use super::error::{CompileError, Span};
+use crate::value::{Text, number, string};
+
+/// What a token is.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum TokenKind {
+    Number(f64),
+    String(Text),
+    /// A name or a word of the language.
+    Name(Text),
+    /// Punctuation and operators, as spelt.
+    Punct(&'static str),
+    /// Text before the first `${`, between two, or after the last; `last` closes the template.
+    TemplateText {
+        text: Text,
+        last: bool,
+    },
+    /// The opening backtick.
+    TemplateStart,
+    End,
+}
+
+/// A token and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Token {
+    pub kind: TokenKind,
+    pub span: Span,
+}
+
+/// Longest first, so that the first match is the right one.
+const PUNCTUATION: &[&str] = &[
+    ">>>=", "...", "===", "!==", "**=", "<<=", ">>=", ">>>", "&&=", "||=", "??=", "=>", "==", "!=",
+    "<=", ">=", "&&", "||", "??", "?.", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=",
+    "<<", ">>", "**", "{", "}", "(", ")", "[", "]", ".", ";", ",", "<", ">", "+", "-", "*", "/",
+    "%", "&", "|", "^", "!", "~", "?", ":", "=", "#", "@",
+];
+
+/// All tokens of `source[start..]`, with spans in `source`; the last is `End`.
+///
+/// When `embedded`, they end before the `}` that closes nothing opened here, and that brace's
+/// offset is the span of `End`.
+pub(super) fn tokenize(
+    source: &str,
+    start: usize,
+    embedded: bool,
+) -> Result<Vec<Token>, CompileError> {
+    let mut lexer = Lexer { source, position: start, tokens: Vec::new(), braces: Vec::new() };
+    loop {
+        lexer.skip_blanks()?;
+        let start = lexer.position;
+        let Some(character) = lexer.peek() else {
+            if embedded {
+                let message = "`${` is not closed by `}`";
+                return Err(CompileError::new("E0301", start..start, message));
+            }
+            lexer.push(TokenKind::End, start);
+            return Ok(lexer.tokens);
+        };
+        if embedded && character == '}' && lexer.braces.is_empty() {
+            lexer.tokens.push(Token { kind: TokenKind::End, span: start..start + 1 });
+            return Ok(lexer.tokens);
+        }
+        lexer.token(character)?;
+    }
+}
+
+/// What a `}` closes.
+#[derive(Clone, Copy, PartialEq)]
+enum Brace {
+    Plain,
+    Template,
+}
+
+struct Lexer<'a> {
+    source: &'a str,
+    position: usize,
+    tokens: Vec<Token>,
+    braces: Vec<Brace>,
+}
+
+impl Lexer<'_> {
+    fn rest(&self) -> &str {
+        &self.source[self.position..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn advance(&mut self) -> Option<char> {
+        let character = self.peek()?;
+        self.position += character.len_utf8();
+        Some(character)
+    }
+
+    fn push(&mut self, kind: TokenKind, start: usize) {
+        self.tokens.push(Token { kind, span: start..self.position });
+    }
+
+    fn error(&self, start: usize, message: impl Into<String>) -> CompileError {
+        CompileError::new("E0301", start..self.position.max(start), message)
+    }
+
+    /// White space and comments.
+    fn skip_blanks(&mut self) -> Result<(), CompileError> {
+        loop {
+            let rest = self.rest();
+            let blank = rest.len() - string::trim_start(rest).len();
+            self.position += blank;
+            let rest = self.rest();
+            if rest.starts_with("//") {
+                let length = rest.find(['\n', '\r', '\u{2028}', '\u{2029}']);
+                self.position += length.unwrap_or(rest.len());
+            } else if rest.starts_with("/*") {
+                let start = self.position;
+                let Some(length) = rest.find("*/") else {
+                    return Err(CompileError::new(
+                        "E0301",
+                        start..start + 2,
+                        "comment not closed by `*/`",
+                    ));
+                };
+                self.position += length + 2;
+            } else if blank == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    fn token(&mut self, character: char) -> Result<(), CompileError> {
+        let start = self.position;
+        let next_is_digit = self.source.as_bytes().get(start + 1).is_some_and(u8::is_ascii_digit);
+        match character {
+            '0'..='9' => self.number(),
+            '.' if next_is_digit => self.number(),
+            '"' | '\'' => self.string(character),
+            '`' => {
+                self.position += 1;
+                self.push(TokenKind::TemplateStart, start);
+                self.template_text()
+            }
+            '}' if self.braces.last() == Some(&Brace::Template) => {
+                self.braces.pop();
+                self.position += 1;
+                self.template_text()
+            }
+            '/' if self.operand_expected() => {
+                self.position += 1;
+                Err(CompileError::new(
+                    "E0302",
+                    start..self.position,
+                    "regular expressions are not in this version",
+                )
+                .help("use includes, startsWith, endsWith, indexOf or split"))
+            }
+            '\\' => {
+                self.position += 1;
+                Err(self.error(start, "escapes are not allowed in names"))
+            }
+            _ if is_name_start(character) => {
+                let rest = self.rest();
+                let length = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
+                let name = Text::new(&rest[..length]);
+                self.position += length;
+                self.push(TokenKind::Name(name), start);
+                Ok(())
+            }
+            _ => self.punctuation(),
+        }
+    }
+
+    /// Whether an operand may stand here, so that `/` starts a regular expression.
+    fn operand_expected(&self) -> bool {
+        match self.tokens.last().map(|token| &token.kind) {
+            None | Some(TokenKind::TemplateText { last: false, .. }) => true,
+            Some(TokenKind::Punct(punct)) => !matches!(*punct, ")" | "]" | "}"),
+            Some(TokenKind::Name(name)) => matches!(name.as_str(), "typeof" | "void" | "in"),
+            _ => false,
+        }
+    }
+
+    fn punctuation(&mut self) -> Result<(), CompileError> {
+        let start = self.position;
+        let rest = self.rest();
+        let Some(mut punct) = PUNCTUATION.iter().copied().find(|punct| rest.starts_with(punct))
+        else {
+            let character = self.advance().unwrap_or_default();
+            return Err(self.error(start, format!("unexpected character `{character}`")));
+        };
+        // `a?.5:b` is a conditional.
+        if punct == "?." && rest[2..].starts_with(|c: char| c.is_ascii_digit()) {
+            punct = "?";
+        }
+        match punct {
+            "{" => self.braces.push(Brace::Plain),
+            "}" => {
+                self.braces.pop();
+            }
+            _ => {}
+        }
+        self.position += punct.len();
+        self.push(TokenKind::Punct(punct), start);
+        Ok(())
+    }
+
+    fn number(&mut self) -> Result<(), CompileError> {
+        let start = self.position;
+        let rest = self.rest().as_bytes();
+        let radix = match rest {
+            [b'0', b'x' | b'X', ..] => 16,
+            [b'0', b'o' | b'O', ..] => 8,
+            [b'0', b'b' | b'B', ..] => 2,
+            _ => 10,
+        };
+        let mut length = if radix == 10 { decimal_len(rest) } else { 2 };
+        if radix != 10 {
+            length +=
+                rest[2..].iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        }
+        let text = self.rest()[..length].to_string();
+        self.position += length;
+        if text.ends_with('n') || self.peek() == Some('n') {
+            return Err(CompileError::new(
+                "E0303",
+                start..self.position,
+                "BigInt is not supported",
+            )
+            .help("write the number without `n`"));
+        }
+        if self.peek().is_some_and(is_name_part) {
+            self.advance();
+            return Err(self.error(start, "a number is followed by a letter or digit"));
+        }
+        let bytes = text.as_bytes();
+        let lone_separator = bytes.iter().enumerate().any(|(at, byte)| {
+            let digit = |byte: Option<&u8>| byte.is_some_and(|b| char::from(*b).is_digit(radix));
+            *byte == b'_' && !(at > 0 && digit(bytes.get(at - 1)) && digit(bytes.get(at + 1)))
+        });
+        let legacy =
+            bytes.len() > 1 && bytes[0] == b'0' && (bytes[1].is_ascii_digit() || bytes[1] == b'_');
+        if lone_separator || legacy {
+            let message =
+                if legacy { "a number may not start with 0" } else { "misplaced `_` in a number" };
+            return Err(self.error(start, message));
+        }
+        let digits = text.replace('_', "");
+        let value = if radix == 10 {
+            number::from_text(&digits)
+        } else {
+            number::from_digits(&digits.as_bytes()[2..], radix)
+        };
+        if value.is_nan() {
+            return Err(self.error(start, "malformed number"));
+        }
+        self.push(TokenKind::Number(value), start);
+        Ok(())
+    }
+
+    fn string(&mut self, quote: char) -> Result<(), CompileError> {
+        let start = self.position;
+        self.position += 1;
+        let mut out = Units::default();
+        loop {
+            match self.peek() {
+                None | Some('\n' | '\r') => {
+                    return Err(CompileError::new(
+                        "E0301",
+                        start..start + 1,
+                        "string not closed on its line",
+                    ));
+                }
+                Some('\\') => self.escape(&mut out, false)?,
+                Some(character) => {
+                    self.position += character.len_utf8();
+                    if character == quote {
+                        self.push(TokenKind::String(out.finish()), start);
+                        return Ok(());
+                    }
+                    out.push(character);
+                }
+            }
+        }
+    }
+
+    /// Text of a template up to `${` or the closing backtick.
+    fn template_text(&mut self) -> Result<(), CompileError> {
+        let start = self.position;
+        let mut out = Units::default();
+        loop {
+            let rest = self.rest();
+            if rest.starts_with("${") {
+                self.position += 2;
+                self.braces.push(Brace::Template);
+                self.push(TokenKind::TemplateText { text: out.finish(), last: false }, start);
+                return Ok(());
+            }
+            match self.peek() {
+                None => {
+                    let at = start.saturating_sub(1)..start;
+                    return Err(CompileError::new("E0301", at, "template literal not closed"));
+                }
+                Some('\\') => self.escape(&mut out, true)?,
+                Some('`') => {
+                    self.position += 1;
+                    self.push(TokenKind::TemplateText { text: out.finish(), last: true }, start);
+                    return Ok(());
+                }
+                Some('\r') => {
+                    self.position += if rest.starts_with("\r\n") { 2 } else { 1 };
+                    out.push('\n');
+                }
+                Some(character) => {
+                    self.position += character.len_utf8();
+                    out.push(character);
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self, out: &mut Units, in_template: bool) -> Result<(), CompileError> {
+        let start = self.position;
+        self.position += 1;
+        let Some(kind) = self.advance() else {
+            return Err(self.error(start, "text ends inside an escape"));
+        };
+        match kind {
+            'n' => out.push('\n'),
+            't' => out.push('\t'),
+            'r' => out.push('\r'),
+            'b' => out.push('\u{8}'),
+            'f' => out.push('\u{c}'),
+            'v' => out.push('\u{b}'),
+            '\r' => self.position += usize::from(self.peek() == Some('\n')),
+            '\n' | '\u{2028}' | '\u{2029}' => {}
+            '0' if !self.peek().is_some_and(|c| c.is_ascii_digit()) => out.push('\0'),
+            '0'..='9' if kind < '8' || in_template => {
+                return Err(self.error(start, "octal escapes are not allowed; write \\x or \\u"));
+            }
+            '8' | '9' => return Err(self.error(start, "`\\8` and `\\9` are not allowed")),
+            'x' => {
+                let unit = self.hex(start, 2)?;
+                out.push_unit(unit);
+            }
+            'u' if self.peek() == Some('{') => {
+                self.position += 1;
+                let length = self.rest().find('}').unwrap_or(0);
+                let digits = &self.rest()[..length];
+                let code = u32::from_str_radix(digits, 16).ok().filter(|code| *code <= 0x10_FFFF);
+                let plain = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let Some(code) = code.filter(|_| plain) else {
+                    return Err(self.error(start, "malformed \\u{…} escape"));
+                };
+                self.position += length + 1;
+                match char::from_u32(code) {
+                    Some(character) => out.push(character),
+                    None => out.push_unit(code as u16),
+                }
+            }
+            'u' => {
+                let unit = self.hex(start, 4)?;
+                out.push_unit(unit);
+            }
+            other => out.push(other),
+        }
+        Ok(())
+    }
+
+    fn hex(&mut self, start: usize, length: usize) -> Result<u16, CompileError> {
+        let digits = self.rest().as_bytes().get(..length).unwrap_or(b"").to_vec();
+        if digits.len() != length || !digits.iter().all(u8::is_ascii_hexdigit) {
+            return Err(self.error(start, "malformed escape: hexadecimal digits expected"));
+        }
+        self.position += length;
+        Ok(digits
+            .iter()
+            .fold(0, |unit, &digit| unit << 4 | char::from(digit).to_digit(16).unwrap_or(0) as u16))
+    }
+}
+
+/// Text built from characters and UTF-16 units; a lone surrogate becomes U+FFFD.
+#[derive(Default)]
+struct Units {
+    text: String,
+    high: Option<u16>,
+}
+
+impl Units {
+    fn push(&mut self, character: char) {
+        self.flush();
+        self.text.push(character);
+    }
+
+    fn push_unit(&mut self, unit: u16) {
+        if let (Some(high), 0xDC00..0xE000) = (self.high, unit) {
+            self.high = None;
+            self.text.extend(char::decode_utf16([high, unit]).flatten());
+            return;
+        }
+        self.flush();
+        match unit {
+            0xD800..0xDC00 => self.high = Some(unit),
+            _ => self
+                .text
+                .push(char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER)),
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.high.take().is_some() {
+            self.text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
+    fn finish(mut self) -> Text {
+        self.flush();
+        Text::from(self.text)
+    }
+}
+
+/// Bytes of a decimal literal, separators included.
+fn decimal_len(bytes: &[u8]) -> usize {
+    let digits = |from: usize| {
+        bytes
+            .get(from..)
+            .unwrap_or(b"")
+            .iter()
+            .take_while(|b| b.is_ascii_digit() || **b == b'_')
+            .count()
+    };
+    let mut end = digits(0);
+    if bytes.get(end) == Some(&b'.') {
+        end += 1 + digits(end + 1);
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+        let exponent = digits(end + 1 + sign);
+        if exponent > 0 {
+            end += 1 + sign + exponent;
+        }
+    }
+    end
+}
+
+fn is_name_start(character: char) -> bool {
+    character == '$' || character == '_' || character.is_alphabetic()
+}
+
+fn is_name_part(character: char) -> bool {
+    is_name_start(character)
+        || character.is_alphanumeric()
+        || matches!(character, '\u{200c}' | '\u{200d}')
+}

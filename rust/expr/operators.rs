@@ -1,0 +1,140 @@
+//! Operators over primitives: pure, so that the compiler folds with the very same functions.
+//!
+//! Lists and maps are made primitive by the machine first, under fuel.
+
+use std::cmp::Ordering;
+
+use super::ast::{BinaryOperator, UnaryOperator};
+use super::error::Fault;
+use super::limits::STRING_BYTES_MAX;
+use crate::value::number::{to_int32, to_uint32};
+use crate::value::ops::{self, ConversionError};
+use crate::value::{Text, Value};
+
+impl From<ConversionError> for Fault {
+    fn from(error: ConversionError) -> Self {
+        match error {
+            ConversionError::NotPrimitive => {
+                Fault::type_error("cannot convert an object to a primitive value")
+            }
+            ConversionError::TooLong => too_long(),
+        }
+    }
+}
+
+/// Text beyond the limit.
+#[cold]
+pub(super) fn too_long() -> Fault {
+    Fault::limit(format!("text is longer than {STRING_BYTES_MAX} bytes"))
+}
+
+fn number(value: &Value) -> Result<f64, Fault> {
+    Ok(ops::to_number(value, STRING_BYTES_MAX)?)
+}
+
+/// Applies a unary operator.
+pub(super) fn unary(operator: UnaryOperator, operand: &Value) -> Result<Value, Fault> {
+    Ok(match operator {
+        UnaryOperator::Not => Value::Bool(!ops::truthy(operand)),
+        UnaryOperator::Negate => Value::Number(-number(operand)?),
+        UnaryOperator::Plus => Value::Number(number(operand)?),
+        UnaryOperator::BitNot => Value::Number(f64::from(!to_int32(number(operand)?))),
+        UnaryOperator::TypeOf => Value::String(Text::new_static(ops::type_of(operand))),
+        UnaryOperator::Void => Value::Undefined,
+    })
+}
+
+/// Applies a binary operator to primitives (`===` and `!==`: to anything).
+pub(super) fn binary(
+    operator: BinaryOperator,
+    left: &Value,
+    right: &Value,
+) -> Result<Value, Fault> {
+    use BinaryOperator as B;
+    Ok(match operator {
+        B::StrictEqual => Value::Bool(ops::strict_equals(left, right)),
+        B::StrictNotEqual => Value::Bool(!ops::strict_equals(left, right)),
+        B::Equal => Value::Bool(ops::loose_equals(left, right, STRING_BYTES_MAX)?),
+        B::NotEqual => Value::Bool(!ops::loose_equals(left, right, STRING_BYTES_MAX)?),
+        B::Less | B::LessOrEqual | B::Greater | B::GreaterOrEqual => {
+            let order = ops::compare(left, right, STRING_BYTES_MAX)?;
+            Value::Bool(ordered(operator, order))
+        }
+        B::Add => return add(left, right),
+        B::In => return Err(Fault::type_error("the right side of `in` is no object")),
+        _ => Value::Number(arithmetic(operator, number(left)?, number(right)?)),
+    })
+}
+
+fn ordered(operator: BinaryOperator, order: Option<Ordering>) -> bool {
+    use BinaryOperator as B;
+    match order {
+        None => false,
+        Some(Ordering::Less) => matches!(operator, B::Less | B::LessOrEqual),
+        Some(Ordering::Equal) => matches!(operator, B::LessOrEqual | B::GreaterOrEqual),
+        Some(Ordering::Greater) => matches!(operator, B::Greater | B::GreaterOrEqual),
+    }
+}
+
+fn add(left: &Value, right: &Value) -> Result<Value, Fault> {
+    if !matches!(left, Value::String(_)) && !matches!(right, Value::String(_)) {
+        return Ok(Value::Number(number(left)? + number(right)?));
+    }
+    let left = ops::to_text(left, STRING_BYTES_MAX)?;
+    let right = ops::to_text(right, STRING_BYTES_MAX)?;
+    if left.len() + right.len() > STRING_BYTES_MAX {
+        return Err(too_long());
+    }
+    Ok(Value::String(concatenate(&left, &right)))
+}
+
+/// Two texts as one, without an allocation when the result is short.
+fn concatenate(left: &str, right: &str) -> Text {
+    let mut builder = smol_str::SmolStrBuilder::new();
+    builder.push_str(left);
+    builder.push_str(right);
+    builder.finish()
+}
+
+/// Numbers against numbers, where most work is; `None` for operators that are not about numbers.
+#[inline]
+pub(super) fn numeric(operator: BinaryOperator, left: f64, right: f64) -> Option<Value> {
+    use BinaryOperator as B;
+    Some(match operator {
+        B::Less => Value::Bool(left < right),
+        B::LessOrEqual => Value::Bool(left <= right),
+        B::Greater => Value::Bool(left > right),
+        B::GreaterOrEqual => Value::Bool(left >= right),
+        B::Equal | B::StrictEqual => Value::Bool(left == right),
+        B::NotEqual | B::StrictNotEqual => Value::Bool(left != right),
+        B::Add => Value::Number(left + right),
+        B::In => return None,
+        _ => Value::Number(arithmetic(operator, left, right)),
+    })
+}
+
+fn arithmetic(operator: BinaryOperator, left: f64, right: f64) -> f64 {
+    use BinaryOperator as B;
+    match operator {
+        B::Subtract => left - right,
+        B::Multiply => left * right,
+        B::Divide => left / right,
+        B::Remainder => libm::fmod(left, right),
+        B::Power => power(left, right),
+        B::ShiftLeft => f64::from(to_int32(left).wrapping_shl(to_uint32(right) & 31)),
+        B::ShiftRight => f64::from(to_int32(left) >> (to_uint32(right) & 31)),
+        B::ShiftRightUnsigned => f64::from(to_uint32(left) >> (to_uint32(right) & 31)),
+        B::BitAnd => f64::from(to_int32(left) & to_int32(right)),
+        B::BitXor => f64::from(to_int32(left) ^ to_int32(right)),
+        B::BitOr => f64::from(to_int32(left) | to_int32(right)),
+        _ => f64::NAN,
+    }
+}
+
+/// `**` and `Math.pow`: as C's, but 1 to an infinite or unknown power is unknown.
+pub(super) fn power(base: f64, exponent: f64) -> f64 {
+    if exponent.is_nan() || (exponent.is_infinite() && base.abs() == 1.0) {
+        return f64::NAN;
+    }
+    libm::pow(base, exponent)
+}

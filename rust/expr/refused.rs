@@ -1,0 +1,223 @@
+//! Refused: what JavaScript has and this language has not, each with its own sentence.
+//!
+//! `E0303` is refused for good (page 3.1), `E0302` is not in this version or not built yet.
+
+use super::error::{CompileError, Span};
+use super::lexer::TokenKind;
+
+/// Words that name constructs or reach outside the sandbox.
+const WORDS: &[(&str, &str, &str)] = &[
+    ("this", "`this` is not allowed", "name what you mean: PROFILE, EVENT or a parameter"),
+    ("function", "`function` is not allowed", "write an arrow function: x => expression"),
+    ("class", "`class` is not allowed", "use objects: {name: value}"),
+    ("async", "`async` is not allowed", "expressions never wait: leave it out"),
+    ("await", "`await` is not allowed", "expressions never wait: leave it out"),
+    ("yield", "`yield` is not allowed", "build a list with map or flatMap"),
+    (
+        "delete",
+        "`delete` is not allowed",
+        "values never change: build a new object without the name",
+    ),
+    ("import", "`import` is not allowed", "only the built-ins of the language reference exist"),
+    ("export", "`export` is not allowed", "write one expression"),
+    ("super", "`super` is not allowed", "write one expression"),
+    ("if", "statements are not allowed: `if`", "write condition ? value : other"),
+    ("else", "statements are not allowed: `else`", "write condition ? value : other"),
+    ("for", "statements are not allowed: `for`", "use map, filter, reduce, some or every"),
+    ("while", "statements are not allowed: `while`", "use map, filter, reduce, some or every"),
+    ("do", "statements are not allowed: `do`", "use map, filter, reduce, some or every"),
+    ("return", "statements are not allowed: `return`", "write the value itself"),
+    ("throw", "statements are not allowed: `throw`", "yield `undefined` instead"),
+    ("try", "statements are not allowed: `try`", "use ?. and ?? where something may be missing"),
+    (
+        "catch",
+        "statements are not allowed: `catch`",
+        "use ?. and ?? where something may be missing",
+    ),
+    ("finally", "statements are not allowed: `finally`", "write one expression"),
+    ("switch", "statements are not allowed: `switch`", "write condition ? value : other"),
+    ("case", "statements are not allowed: `case`", "write condition ? value : other"),
+    ("default", "statements are not allowed: `default`", "write condition ? value : other"),
+    ("break", "statements are not allowed: `break`", "write one expression"),
+    ("continue", "statements are not allowed: `continue`", "write one expression"),
+    ("var", "statements are not allowed: `var`", "name values with `let` in the configuration"),
+    ("let", "statements are not allowed: `let`", "name values with `let` in the configuration"),
+    ("const", "statements are not allowed: `const`", "name values with `let` in the configuration"),
+    ("with", "statements are not allowed: `with`", "write one expression"),
+    ("debugger", "statements are not allowed: `debugger`", "use p13n eval"),
+    ("enum", "`enum` is not allowed", "use objects: {name: value}"),
+    ("instanceof", "`instanceof` is not allowed", "use typeof or Array.isArray"),
+    (
+        "globalThis",
+        "`globalThis` is not allowed",
+        "only the built-ins of the language reference exist",
+    ),
+    ("window", "`window` is not allowed", "only the built-ins of the language reference exist"),
+    ("eval", "`eval` is not allowed", "write the expression itself"),
+    ("Function", "`Function` is not allowed", "write an arrow function: x => expression"),
+    ("arguments", "`arguments` is not allowed", "write a rest parameter: (...list) => list"),
+];
+
+/// The error for a word that may not stand as a name.
+pub(super) fn word(name: &str, span: Span) -> Option<CompileError> {
+    let (_, message, help) = WORDS.iter().find(|(word, _, _)| *word == name)?;
+    Some(CompileError::new("E0303", span, *message).help(*help))
+}
+
+/// Refuses members that reach for prototypes and constructors.
+pub(super) fn member(name: &str, span: Span) -> Result<(), CompileError> {
+    if !matches!(name, "constructor" | "prototype" | "__proto__") {
+        return Ok(());
+    }
+    Err(CompileError::new("E0303", span, format!("`{name}` is not allowed"))
+        .help("values have no prototypes here; rename the field if it is yours"))
+}
+
+/// The error for an assignment operator.
+pub(super) fn assignment(punct: &str, span: Span) -> Option<CompileError> {
+    match punct {
+        "++" | "--" => Some(
+            CompileError::new(
+                "E0303",
+                span,
+                format!("`{punct}` is not allowed: values never change"),
+            )
+            .help(if punct == "++" { "write x + 1" } else { "write x - 1" }),
+        ),
+        "=" => Some(
+            CompileError::new("E0303", span, "assignment is not allowed: values never change")
+                .help("to compare, write === instead of ="),
+        ),
+        "+=" | "-=" | "*=" | "/=" | "%=" | "**=" | "<<=" | ">>=" | ">>>=" | "&=" | "|=" | "^="
+        | "&&=" | "||=" | "??=" => Some(
+            CompileError::new(
+                "E0303",
+                span,
+                format!("assignment is not allowed: values never change (`{punct}`)"),
+            )
+            .help(format!("write x {} y", punct.trim_end_matches('='))),
+        ),
+        _ => None,
+    }
+}
+
+/// The error for the comma operator.
+pub(super) fn comma(span: Span) -> CompileError {
+    CompileError::new("E0303", span, "the comma operator is not allowed")
+        .help("write one expression; lists stand in [ ]")
+}
+
+/// The error for punctuation that is refused wherever it stands.
+pub(super) fn punctuation(punct: &str, span: Span) -> Option<CompileError> {
+    match punct {
+        "," => Some(comma(span)),
+        ";" => Some(
+            CompileError::new("E0303", span, "statements are not allowed: `;`")
+                .help("write one expression without `;`"),
+        ),
+        "=>" => Some(
+            CompileError::new("E0303", span, "an arrow function stands only as an argument")
+                .help("pass it to a method: list.map(x => x.value)"),
+        ),
+        "#" | "@" => Some(CompileError::new("E0303", span, format!("`{punct}` is not allowed"))),
+        _ => assignment(punct, span),
+    }
+}
+
+/// The error for `new …`.
+pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
+    match what {
+        TokenKind::Name(name) if name == "Date" || name == "Set" => {
+            later(&format!("`new {name}`"), span)
+        }
+        TokenKind::Name(name) if name == "RegExp" => later("regular expressions", span),
+        _ => CompileError::new("E0303", span, "`new` is not allowed")
+            .help("write values as literals: [1, 2], {name: value}, \"text\""),
+    }
+}
+
+/// The error for what a later version will have; `what` starts the sentence.
+pub(super) fn later(what: &str, span: Span) -> CompileError {
+    let verb = if what.starts_with('`') || what == "destructuring" { "is" } else { "are" };
+    CompileError::new("E0302", span, format!("{what} {verb} not in this version"))
+}
+
+/// The error for names that the configuration page has and this release has not.
+pub(super) fn not_built(what: &str, span: Span) -> CompileError {
+    CompileError::new("E0302", span, format!("`{what}` is not built yet"))
+}
+
+const MUTATORS: &[(&str, &str)] = &[
+    ("push", "write [...list, item]"),
+    ("pop", "write list.slice(0, -1), or list.at(-1) for the item"),
+    ("shift", "write list.slice(1), or list[0] for the item"),
+    ("unshift", "write [item, ...list]"),
+    ("splice", "write list.toSpliced(start, count)"),
+    ("fill", "write list.map(() => value)"),
+    ("copyWithin", "write slices: [...list.slice(0, 2), ...list.slice(4)]"),
+    ("add", "write [...list, item]"),
+    ("delete", "write list.filter(item => item !== gone)"),
+    ("clear", "write []"),
+    ("set", "build a new object: {...object, name: value}"),
+    ("defineProperty", "build a new object: {...object, name: value}"),
+];
+
+/// The error for a method that exists in JavaScript and is refused or not there yet.
+pub(super) fn method(name: &str, span: Span) -> Option<CompileError> {
+    if let Some((_, help)) = MUTATORS.iter().find(|(mutator, _)| *mutator == name) {
+        let message = format!("`{name}` is not allowed: values never change");
+        return Some(CompileError::new("E0303", span, message).help(*help));
+    }
+    let is_date = |prefix: &str| {
+        name.strip_prefix(prefix).is_some_and(|rest| {
+            let rest = rest.strip_prefix("UTC").unwrap_or(rest);
+            matches!(
+                rest,
+                "FullYear"
+                    | "Month"
+                    | "Date"
+                    | "Day"
+                    | "Hours"
+                    | "Minutes"
+                    | "Seconds"
+                    | "Milliseconds"
+                    | "Time"
+                    | "TimezoneOffset"
+            )
+        })
+    };
+    if is_date("set") {
+        let message = format!("`{name}` is not allowed: values never change");
+        return Some(CompileError::new("E0303", span, message).help("add milliseconds instead"));
+    }
+    if is_date("get") || name == "toISOString" {
+        return Some(
+            later("dates", span).help("times are epoch milliseconds: compare with ago(\"7d\")"),
+        );
+    }
+    match name {
+        "match" | "matchAll" | "search" | "test" | "exec" => Some(
+            later("regular expressions", span)
+                .help("use includes, startsWith, endsWith, indexOf or split"),
+        ),
+        "normalize" | "isWellFormed" | "toWellFormed" => Some(later(&format!("`{name}`"), span)),
+        "localeCompare" | "toLocaleString" | "toLocaleUpperCase" | "toLocaleLowerCase"
+        | "toLocaleDateString" | "toLocaleTimeString" => Some(
+            CompileError::new(
+                "E0303",
+                span,
+                format!("`{name}` is not allowed: it depends on the place"),
+            )
+            .help("use <, toUpperCase, toLowerCase or toFixed"),
+        ),
+        "call" | "apply" | "bind" => Some(
+            CompileError::new(
+                "E0303",
+                span,
+                format!("`{name}` is not allowed: functions are not values"),
+            )
+            .help("call the function itself"),
+        ),
+        _ => None,
+    }
+}

@@ -1,0 +1,366 @@
+"""The command line: every command's good case, and one sentence and a code for every bad one."""
+
+import gzip
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from p13n import Reactor, __version__
+from p13n.exit_codes import ExitCode
+from serving import run_p13n, serving
+
+GOLDEN = Path(__file__).parent / "golden" / "http"
+CONTRACT = GOLDEN / "contract.yaml"
+TARGET = ["--to", "your_database.pageviews"]
+
+
+def assert_one_sentence(stderr: str) -> None:
+    """One line for a person, and no traceback."""
+    assert "Traceback" not in stderr
+    assert stderr.count("\n") == 1, stderr
+    assert stderr.strip(), "something must be said"
+
+
+# ------------------------------------------------------------------ help and version
+
+
+def test_the_version_is_the_binarys() -> None:
+    shown = run_p13n("--version")
+    assert (shown.returncode, shown.stdout) == (0, f"p13n {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["serve"],
+        ["demo"],
+        ["check"],
+        ["eval"],
+        ["ingest"],
+        ["profile"],
+        ["key", "create"],
+        ["key", "list"],
+        ["key", "revoke"],
+        ["log", "info"],
+    ],
+    ids=" ".join,
+)
+def test_the_help_of_every_command_shows_an_example(command: list[str]) -> None:
+    shown = run_p13n(*command, "--help", env={"COLUMNS": "100"})
+    assert shown.returncode == 0
+    assert f"p13n {' '.join(command)}" in shown.stdout.split("Example", 1)[1]
+
+
+def test_every_flag_of_serve_has_its_variable() -> None:
+    shown = run_p13n("serve", "--help", env={"COLUMNS": "300"}).stdout
+    flags = ["data-dir", "host", "port", "admin-host", "admin-port", "sync", "clock"]
+    for flag in [*flags, "answer-bytes-max", "workers"]:
+        assert f"--{flag}" in shown
+        assert f"P13N_{flag.upper().replace('-', '_')}" in shown
+
+
+# ------------------------------------------------------------------ serve
+
+
+def test_what_is_not_built_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    for flags in (["--sync", "never"], ["--workers", "2"]):
+        refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path, *flags)
+        assert refused.returncode == ExitCode.USAGE
+        assert "not built in this version" in refused.stderr
+        assert_one_sentence(refused.stderr)
+
+
+def test_a_word_that_is_no_policy_or_clock_is_refused(tmp_path: Path) -> None:
+    for flags in (["--sync", "sometimes"], ["--clock", "sundial"]):
+        refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path, *flags)
+        assert refused.returncode == ExitCode.USAGE
+        assert_one_sentence(refused.stderr)
+
+
+@pytest.mark.parametrize("flag", ["--port", "--admin-port"])
+def test_a_port_that_is_taken_is_said_with_its_flag(tmp_path: Path, flag: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        other = "--admin-port" if flag == "--port" else "--port"
+        port = str(taken.getsockname()[1])
+        refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path, flag, port, other, "0")
+    assert refused.returncode == ExitCode.LISTEN
+    assert f"`{flag}`" in refused.stderr
+    assert_one_sentence(refused.stderr)
+
+
+def test_a_data_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path / "file" / "data", "--port", "0")
+    assert refused.returncode == ExitCode.DIRECTORY
+    assert_one_sentence(refused.stderr)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_data_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path, "--port", "0")
+    assert refused.returncode == ExitCode.DIRECTORY
+    assert_one_sentence(refused.stderr)
+
+
+def test_a_configuration_with_errors_starts_nothing(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(CONTRACT.read_text().replace("version: 1", "version: 1\nunknown_field: 1"))
+    refused = run_p13n("serve", bad, "--data-dir", tmp_path / "data", "--port", "0")
+    assert refused.returncode == ExitCode.CONFIGURATION
+    assert "unknown_field" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_configuration_that_is_missing_starts_nothing(tmp_path: Path) -> None:
+    refused = run_p13n("serve", tmp_path / "none.yaml", "--data-dir", tmp_path, "--port", "0")
+    assert refused.returncode == ExitCode.CONFIGURATION
+    assert_one_sentence(refused.stderr)
+
+
+def test_damaged_keys_start_nothing(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("{")
+    refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path, "--port", "0")
+    assert refused.returncode == ExitCode.CONFIGURATION
+    assert_one_sentence(refused.stderr)
+
+
+def test_two_configurations_of_one_instance_are_refused_by_name(tmp_path: Path) -> None:
+    flags = ["--port", "0", "--admin-port", "0"]
+    refused = run_p13n("serve", CONTRACT, CONTRACT, "--data-dir", tmp_path, *flags)
+    assert refused.returncode == ExitCode.CONFIGURATION
+    assert "earlier configuration" in refused.stderr
+
+
+def test_a_directory_in_use_is_refused_in_one_sentence_by_every_command(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_text('{"td_client_id":"202"}\n')
+    data_dir = tmp_path / "data"
+    with serving(CONTRACT, data_dir=data_dir):
+        directory: list[str | Path] = ["--data-dir", data_dir]
+        commands: list[list[str | Path]] = [
+            ["serve", CONTRACT, *directory, "--port", "0", "--admin-port", "0"],
+            ["ingest", CONTRACT, events, *directory, *TARGET],
+            ["profile", CONTRACT, "td_client_id=202", *directory],
+        ]
+        for command in commands:
+            refused = run_p13n(*command)
+            assert refused.returncode == ExitCode.LOCKED, command
+            last = refused.stderr.splitlines()[-1]
+            assert "Another process is using" in last
+            assert "Traceback" not in refused.stderr
+        looked = run_p13n("log", "info", *directory)
+        assert looked.returncode == 0, "reading the log needs no lock"
+
+
+# ------------------------------------------------------------------ check
+
+
+def test_check_counts_and_passes_a_good_file() -> None:
+    checked = run_p13n("check", CONTRACT)
+    assert (checked.returncode, checked.stdout) == (0, "1 file: 0 errors, 0 warnings\n")
+
+
+def test_check_prints_every_problem_of_every_file(tmp_path: Path) -> None:
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    good = CONTRACT.read_text()
+    first.write_text(good.replace("version: 1", "version: 1\nunknown_one: 1\nunknown_two: 2"))
+    second.write_text(good.replace("PROFILE.preferences.length", "PROFILE.preference.length"))
+    checked = run_p13n("check", first, second)
+    assert checked.returncode == 1
+    for word in ("unknown_one", "unknown_two", "first.yaml:", "second.yaml:", "preference"):
+        assert word in checked.stdout
+    assert "2 files: 3 errors" in checked.stdout
+
+
+def test_check_of_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
+    checked = run_p13n("check", tmp_path / "none.yaml")
+    assert checked.returncode == 1
+    assert "none.yaml: No such file or directory." in checked.stderr
+    assert_one_sentence(checked.stderr)
+
+
+# ------------------------------------------------------------------ eval
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [
+        (["1 + 2"], "3"),
+        (["PROFILE.views > 3", "--profile", '{"views": 5}'], "true"),
+        (["EVENT.list.map(x => x * 2)", "--event", '{"list": [1, 2.5]}'], "[2,5]"),
+        (["EVENT.missing"], "undefined"),
+        (["'a' + EVENT.n", "--event", '{"n": null}'], '"anull"'),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_eval_prints_the_value_as_json(arguments: list[str], value: str) -> None:
+    evaluated = run_p13n("eval", *arguments)
+    assert (evaluated.returncode, evaluated.stdout, evaluated.stderr) == (0, value + "\n", "")
+
+
+def test_eval_reads_files(tmp_path: Path) -> None:
+    (tmp_path / "event.json").write_text('{"name": "a"}')
+    evaluated = run_p13n("eval", "EVENT.name", "--event", f"@{tmp_path / 'event.json'}")
+    assert evaluated.stdout == '"a"\n'
+    missing = run_p13n("eval", "1", "--event", f"@{tmp_path / 'none.json'}")
+    assert missing.returncode != 0
+    assert_one_sentence(missing.stderr)
+
+
+def test_eval_shows_where_an_expression_is_wrong() -> None:
+    evaluated = run_p13n("eval", "1 + * 2")
+    assert evaluated.returncode == 1
+    lines = evaluated.stderr.splitlines()
+    assert lines[1] == "  1 + * 2"
+    assert lines[2].index("^") == lines[1].index("*")
+    assert "Traceback" not in evaluated.stderr
+
+
+def test_eval_shows_where_an_expression_threw() -> None:
+    evaluated = run_p13n("eval", "EVENT.a.b")
+    assert evaluated.returncode == 1
+    assert evaluated.stderr.startswith("TypeError: ")
+    assert "^" in evaluated.stderr
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "1"])
+def test_eval_wants_objects(text: str) -> None:
+    evaluated = run_p13n("eval", "1", "--profile", text)
+    assert evaluated.returncode == ExitCode.USAGE
+    assert_one_sentence(evaluated.stderr)
+
+
+# ------------------------------------------------------------------ ingest, profile, log info
+
+
+def events_file(path: Path, number: int) -> Path:
+    """Events of one customer; the n-th has looked at category n."""
+    lines = [json.dumps({"td_client_id": "7", "product_category": f"c{n}"}) for n in range(number)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def ingest(data_dir: Path, file: Path, *more: str | Path) -> tuple[int, dict[str, int], str]:
+    """Exit code, counts, standard error."""
+    done = run_p13n("ingest", CONTRACT, file, "--data-dir", data_dir, *TARGET, *more)
+    pairs = [pair.split("=") for pair in done.stdout.split()]
+    counts = {name: int(value) for name, value in pairs if name != "seconds"}
+    return done.returncode, counts, done.stderr
+
+
+def test_ingest_stores_a_file_and_a_rerun_adds_nothing(tmp_path: Path) -> None:
+    file = events_file(tmp_path / "events.jsonl", 4_500)
+    code, counts, stderr = ingest(tmp_path / "data", file)
+    assert (code, stderr) == (0, "")
+    assert counts == {"stored": 4_500, "duplicate": 0, "skipped": 0, "refused": 0}
+    code, counts, _ = ingest(tmp_path / "data", file)
+    assert (code, counts["stored"], counts["skipped"]) == (0, 0, 4_500)
+    shown = run_p13n("profile", CONTRACT, "td_client_id=7", "--data-dir", tmp_path / "data")
+    assert shown.returncode == 0
+    values = [item["value"] for item in json.loads(shown.stdout)["attributes"]["preferences"]]
+    assert values[-2:] == ["c4498", "c4499"]
+
+
+def test_ingest_reads_gzip_and_refuses_a_cut_file(tmp_path: Path) -> None:
+    whole = gzip.compress(events_file(tmp_path / "events.jsonl", 50).read_bytes())
+    (tmp_path / "events.jsonl.gz").write_bytes(whole)
+    assert ingest(tmp_path / "a", tmp_path / "events.jsonl.gz")[1]["stored"] == 50
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[:-10])
+    code, _, stderr = ingest(tmp_path / "b", tmp_path / "cut.jsonl.gz")
+    assert code == 1
+    assert "not a whole gzip file" in stderr
+    assert_one_sentence(stderr)
+
+
+def test_ingest_stops_at_a_bad_line_with_its_number(tmp_path: Path) -> None:
+    file = events_file(tmp_path / "events.jsonl", 10)
+    lines = file.read_text().splitlines()
+    lines[6] = '{"td_client_id": "7", '
+    file.write_text("\n".join(lines))
+    code, counts, stderr = ingest(tmp_path / "data", file)
+    assert code == 1
+    assert "line 7:" in stderr
+    assert_one_sentence(stderr)
+    assert (counts["stored"], counts["refused"]) == (6, 1)
+
+
+def test_ingest_sets_bad_lines_aside_when_told_to(tmp_path: Path) -> None:
+    file = events_file(tmp_path / "events.jsonl", 10)
+    lines = file.read_text().splitlines()
+    lines[2], lines[6] = "no json", '{"nobody": 1}'
+    file.write_text("\n".join(lines))
+    rejects = tmp_path / "rejects.jsonl"
+    for stored, refused in ((8, 2), (0, 0)):
+        code, counts, _ = ingest(tmp_path / "data", file, "--rejects", rejects)
+        assert (code, counts["stored"], counts["refused"]) == (0, stored, refused)
+    rows = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert [(row["line"], row["text"]) for row in rows] == [(3, "no json"), (7, '{"nobody": 1}')]
+    assert all(row["why"] for row in rows)
+
+
+def test_the_same_events_in_another_file_are_other_lines(tmp_path: Path) -> None:
+    first = events_file(tmp_path / "first.jsonl", 10)
+    second = events_file(tmp_path / "second.jsonl", 11)
+    assert ingest(tmp_path / "data", first)[1]["stored"] == 10
+    assert ingest(tmp_path / "data", second)[1]["stored"] == 11
+
+
+@pytest.mark.parametrize("target", ["pageviews", "a.b.c", "Your.Table", ".", "your_database."])
+def test_ingest_wants_a_database_and_a_table(tmp_path: Path, target: str) -> None:
+    file = events_file(tmp_path / "events.jsonl", 1)
+    refused = run_p13n("ingest", CONTRACT, file, "--data-dir", tmp_path / "d", "--to", target)
+    assert refused.returncode == ExitCode.USAGE
+    assert_one_sentence(refused.stderr)
+
+
+def test_ingest_of_a_missing_file_makes_no_data_directory(tmp_path: Path) -> None:
+    code, _, stderr = ingest(tmp_path / "data", tmp_path / "none.jsonl")
+    assert code == ExitCode.DIRECTORY
+    assert_one_sentence(stderr)
+    assert not (tmp_path / "data").exists()
+
+
+def test_profile_says_what_is_wrong_with_a_question(tmp_path: Path) -> None:
+    with Reactor.open(CONTRACT, data_dir=tmp_path) as reactor:
+        reactor.personalize("your_database", "pageviews", {"td_client_id": "7"})
+    for question, code in (
+        ("td_client_id=8", ExitCode.FAILED),
+        ("customer=7", ExitCode.USAGE),
+        ("td_client_id", ExitCode.USAGE),
+        ("=7", ExitCode.USAGE),
+    ):
+        asked = run_p13n("profile", CONTRACT, question, "--data-dir", tmp_path)
+        assert (asked.returncode, asked.stdout) == (code, ""), question
+        assert_one_sentence(asked.stderr)
+    missing = run_p13n("profile", CONTRACT, "td_client_id=7", "--data-dir", tmp_path / "none")
+    assert missing.returncode == ExitCode.DIRECTORY
+    assert not (tmp_path / "none").exists()
+
+
+def test_log_info_shows_every_reactor(tmp_path: Path) -> None:
+    for configuration in (CONTRACT, GOLDEN / "contract-other.yaml"):
+        with Reactor.open(configuration, data_dir=tmp_path) as reactor:
+            reactor.personalize("your_database", "pageviews", {"td_client_id": "7"})
+    (tmp_path / "keys.json").write_text('{"version": 1, "keys": []}')
+    shown = run_p13n("log", "info", "--data-dir", tmp_path)
+    assert shown.returncode == 0
+    assert [line.split(":")[0] for line in shown.stdout.splitlines() if line[0] == "r"] == [
+        "reactor 1-8",
+        "reactor 1-9",
+    ]
+    document = json.loads(run_p13n("log", "info", "--data-dir", tmp_path, "--json").stdout)
+    assert all(log["records"] >= 2 for log in document.values())
+
+
+def test_log_info_of_nothing_is_one_sentence(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path / "none"):
+        shown = run_p13n("log", "info", "--data-dir", directory)
+        assert shown.returncode == ExitCode.DIRECTORY
+        assert_one_sentence(shown.stderr)
