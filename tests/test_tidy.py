@@ -51,8 +51,9 @@ def tracked(*suffixes: str) -> list[Path]:
 
 
 def sources() -> list[Path]:
-    """Everything written by hand in a programming language."""
-    return tracked(".rs", ".py", ".pyi", ".mjs", ".sh")
+    """Everything written by hand in a programming language; golden cases are no sources."""
+    languages = tracked(".rs", ".py", ".pyi", ".mjs", ".sh")
+    return [path for path in languages if "golden" not in path.parts]
 
 
 def name_of(path: Path) -> str:
@@ -158,7 +159,7 @@ def test_no_source_file_is_longer_than_600_lines() -> None:
 def test_no_line_is_too_long() -> None:
     rust = tracked(".rs")
     others = [path for path in sources() if path not in rust]
-    assert found(rf"^.{{{RUST_COLUMNS_MAX + 1},}}$", rust) == []
+    assert found(rf'^(?!.*r#").{{{RUST_COLUMNS_MAX + 1},}}$', rust) == [], "but raw literals"
     assert found(rf"^.{{{COLUMNS_MAX + 1},}}$", [*others, ROOT / "Makefile"]) == []
 
 
