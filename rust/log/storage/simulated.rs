@@ -22,7 +22,8 @@ pub enum Fault {
     Fail(io::ErrorKind),
     /// A write takes half of its bytes and succeeds; other calls are untouched.
     Short,
-    /// Every call from this one on fails with an I/O error, as after a pulled cable.
+    /// Every call from this one on fails with an I/O error, as after a pulled cable; what was unsynced
+    /// then may survive the crash that follows, or not.
     Dead,
     /// The call panics, as our own bug would.
     Panic,
@@ -281,6 +282,9 @@ impl Disk for SimulatedDisk {
     fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         let counted = state.count();
+        if state.dead {
+            return counted.map(|_| ());
+        }
         // Failed or not, what was owed is no longer owed: no later sync makes up for this one.
         let owed = std::mem::take(&mut state.unsynced_names);
         counted?;
@@ -352,6 +356,9 @@ impl DiskFile for SimulatedFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state.lock();
         let counted = state.count();
+        if state.dead {
+            return counted.map(|_| ());
+        }
         let inode = &mut state.inodes[self.inode];
         // Failed or not, the pages are clean now: no later sync makes up for this one.
         let owed = std::mem::take(&mut inode.unsynced);
