@@ -67,11 +67,7 @@ impl Vm {
             self.lists.clear();
             self.entries.clear();
             self.forget(used_parameters);
-            EvalError {
-                kind: fault.kind,
-                span: fault.span.unwrap_or(0..program.source.len()),
-                message: fault.message,
-            }
+            fault.into_error(0..program.source.len())
         })
     }
 
@@ -219,6 +215,10 @@ impl<'m> Machine<'m> {
                 let index = self.pop();
                 let object = self.pop();
                 let value = self.index(&object, &index)?;
+                self.push(value);
+            }
+            Op::ReadBinary { base, chain, operator, constant } => {
+                let value = self.read_binary(base, chain, operator, constant, span)?;
                 self.push(value);
             }
             Op::Unary(operator) => {
@@ -543,6 +543,37 @@ impl<'m> Machine<'m> {
             self.charge_bytes(text.len())?;
         }
         Ok(ops::to_number(&primitive, STRING_BYTES_MAX)?)
+    }
+
+    /// A read against a constant: numbers and sameness are settled without sharing the value.
+    #[inline]
+    fn read_binary(
+        &mut self,
+        base: Base,
+        chain: u32,
+        operator: BinaryOperator,
+        constant: u32,
+        span: &Span,
+    ) -> Result<Value, Fault> {
+        let program = self.program;
+        let steps: &[Step] = if chain == NO_CHAIN { &[] } else { &program.chains[chain as usize] };
+        let right = &program.constants[constant as usize];
+        let mut left = self.left;
+        let read = follow(base_value!(self, base), steps, &mut left).map(|value| {
+            let quick = match (&*value, right) {
+                (Value::Number(number), Value::Number(right)) => {
+                    operators::numeric(operator, *number, *right)
+                }
+                _ => None,
+            };
+            quick.ok_or_else(|| value.into_owned())
+        });
+        self.left = left;
+        match read {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(value)) => self.binary_general(operator, &value, right),
+            Err(stop) => Err(self.unreadable(stop, span)),
+        }
     }
 
     fn unary(&mut self, operator: UnaryOperator, operand: Value) -> Result<Value, Fault> {
