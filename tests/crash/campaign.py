@@ -134,7 +134,7 @@ def campaign(directory: Path, cycles: int, seed: int) -> Outcome:
             client.start()
         time.sleep(chance.uniform(*LOAD_S))
         server.send_signal(signal.SIGKILL)
-        server.wait()
+        server.communicate()  # reaps it and closes its pipe
         for client in clients:
             client.join()
     return compare(data_dir / "1-8", ledgers, cycles)
