@@ -255,6 +255,25 @@ fn fuel_is_taken_from_the_request_and_ends_what_is_dear() {
 }
 
 #[test]
+fn no_way_to_burn_all_fuel_takes_long() {
+    // A debug build under load: far above the release's bar, far under what a missing price costs.
+    for source in [
+        "\"ab\".repeat(30000).replaceAll(\"a\", (m, i, t) => \"\").length",
+        "Array.from({length: 9000}).map(() => \"é\".repeat(30000).length)",
+        "[\"é\".repeat(30000)].map(t => Array.from({length: 9000}).map(() => t.length))",
+        "[\"é\".repeat(30000)].map(t => Array.from({length: 9000}).map(() => t + \"x\" > t))",
+        "Array.from({length: 9000}).map((x, i) => Array.from({length: 9000}).sort())",
+        "Array.from({length: 9000}).map((x, i) => (5e-324).toFixed(100) + (i / 7).toString(2))",
+        "[Array.from({length: 9000})].map(l => l.map(() => JSON.stringify(l) + String(l)))",
+        "Array.from({length: 9000}).reduce((m, x, i) => ({...m, [i]: i}), {})",
+    ] {
+        let start = std::time::Instant::now();
+        let _ = outcome(source);
+        assert!(start.elapsed().as_millis() < 500, "{source}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
 fn values_end_at_their_limits() {
     use EvalErrorKind::{Fuel as Spent, Limit};
     for (source, kind) in [

@@ -189,6 +189,7 @@ fn action(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> O
         (.., None) if kind == Type::Counter => Some(Action::Increment),
         (.., None) => {
             let (needed, example) = match kind {
+                Type::List if fields.has("each") => ("`value` or `delete`", "\"${ITEM}\""),
                 Type::List => ("`value`, `delete` or `clear`", "${EVENT.product}"),
                 _ => ("`value` or `clear`", "${EVENT.td_url}"),
             };
