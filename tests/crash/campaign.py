@@ -134,13 +134,9 @@ def campaign(directory: Path, cycles: int, seed: int) -> Outcome:
             client.start()
         time.sleep(chance.uniform(*LOAD_S))
         server.send_signal(signal.SIGKILL)
-<<<<<<< HEAD
-        server.communicate()  # reaps it and closes its pipe
-=======
         server.wait()
         if server.stdout is not None:
             server.stdout.close()
->>>>>>> main
         for client in clients:
             client.join()
     return compare(data_dir / "1-8", ledgers, cycles)
