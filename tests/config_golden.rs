@@ -144,3 +144,53 @@ fn a_recorded_text_compiles_to_the_same_plan_without_secrets() {
         assert_eq!(shape(&replayed), shape(&plan), "{}", path.display());
     }
 }
+
+/// Whether a code is one of the pitfalls of expressions in YAML.
+fn is_pitfall(diagnostic: &Diagnostic) -> bool {
+    ("E0120".."E0140").contains(&diagnostic.code)
+}
+
+/// The text with every line that a pitfall stands on replaced by the line its help proposes.
+fn corrected(text: &str, found: &[Diagnostic]) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for diagnostic in found.iter().filter(|diagnostic| is_pitfall(diagnostic)) {
+        let help = diagnostic.help.as_deref().expect("a pitfall has a corrected line");
+        let (words, proposed) = help.split_once('\n').expect("a corrected line");
+        let line = &mut lines[diagnostic.line - 1];
+        let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
+        // A block takes the place of its first line only: the others are its content already.
+        let block = words.starts_with("write it as a block");
+        let proposed = proposed.trim();
+        *line = match proposed.split_once('\n').filter(|_| block) {
+            None => format!("{indent}{proposed}"),
+            Some((opening, content)) => {
+                let first = content.lines().next().expect("content").trim();
+                let deeper = " ".repeat(if opening.starts_with('-') { 2 } else { 1 });
+                format!("{indent}{opening}\n{indent}{deeper}{first}")
+            }
+        };
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn the_corrected_line_of_every_pitfall_corrects_it() {
+    let mut pitfalls = 0;
+    for path in cases("invalid") {
+        let (found, _) = diagnose(&path);
+        if !found.iter().any(is_pitfall) {
+            continue;
+        }
+        pitfalls += found.iter().filter(|diagnostic| is_pitfall(diagnostic)).count();
+        let text = std::fs::read_to_string(&path).expect("a readable case");
+        let file = SourceFile::new("corrected.yaml", corrected(&text, &found));
+        let left = match compile(&file, &Numbers::default(), &GoldenSecrets) {
+            Ok(compiled) => compiled.warnings,
+            Err(left) => left,
+        };
+        let wrong: Vec<_> =
+            left.iter().filter(|left| is_pitfall(left) || left.code == "E0102").collect();
+        assert!(wrong.is_empty(), "{}\n{}\n{wrong:?}", path.display(), file.text);
+    }
+    assert!(pitfalls >= 30, "{pitfalls}");
+}

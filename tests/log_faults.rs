@@ -194,3 +194,18 @@ fn a_waiter_is_told_of_a_failure_at_once() {
     let failure = log.failure().expect("the log keeps the cause");
     assert!(failure.message.contains("cannot sync /log/000000000001.log"), "{failure}");
 }
+
+#[test]
+fn a_poisoned_log_is_never_busy_but_says_what_it_is() {
+    let disk = SimulatedDisk::default();
+    let options = Options { queue_bytes_max: 100, ..options(SyncPolicy::Always) };
+    let log = Recovery::open(Path::new(DIRECTORY), Arc::new(disk.clone()), options)
+        .and_then(Recovery::start)
+        .expect("a new log starts");
+    disk.plan(0, Fault::Fail(std::io::ErrorKind::Other));
+    let lsn = append(&log, 1).expect("the log works until it fails");
+    assert!(matches!(log.wait(lsn, PATIENCE), Err(WaitError::Failed(_))));
+    assert_eq!(log.stats().queued_bytes, 69, "what failed is still in the queue");
+    assert!(matches!(append(&log, 2), Err(Failed::Stopped(_))));
+    assert_eq!(log.stats().queued_bytes, 69, "what was refused is not");
+}

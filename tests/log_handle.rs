@@ -319,3 +319,40 @@ fn a_reader_beside_a_running_writer_sees_a_growing_prefix_and_never_damage() {
         assert_eq!(before, 1200);
     });
 }
+
+#[test]
+fn what_a_killed_writer_left_in_the_cache_is_synced_before_it_counts_as_synced() {
+    let (disk, log) = gated(Options::default());
+    append(&log, b"never synced by its writer");
+    until("the record is written", || {
+        holds(&first_segment(&disk.disk), b"never synced by its writer")
+    });
+    let killed = disk.disk.kill();
+    disk.shut(false);
+    drop(log);
+    let log = start(Arc::new(killed.clone()), Options::default());
+    assert_eq!(log.synced(), 1, "the next start takes it over");
+    let after = killed.crash(|| 0);
+    drop(log);
+    let log = start(Arc::new(after), Options::default());
+    assert_eq!(log.appended(), 1, "so a power cut cannot take it back");
+}
+
+#[test]
+fn under_interval_a_segment_is_synced_before_its_successor_is_named() {
+    let sync = SyncPolicy::Interval { ms: 60_000 };
+    let options = Options { sync, segment_bytes_max: 1024, ..Options::default() };
+    let disk = SimulatedDisk::default();
+    let log = start(Arc::new(disk.clone()), options);
+    for batch in 1..=8 {
+        append(&log, &[batch; 300]);
+        until("the batch is written", || log.stats().batches == u64::from(batch));
+    }
+    assert!(log.stats().syncs >= 2, "only rotations sync in this test");
+    let synced = log.synced();
+    let after = disk.crash(|| 0);
+    drop(log);
+    let reopened = start(Arc::new(after), options);
+    assert_eq!(reopened.appended(), synced);
+    assert!(synced >= 4);
+}

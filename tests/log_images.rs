@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use p13n::log::frame::{self, Salt};
 use p13n::log::storage::{Disk, RealDisk, SimulatedDisk};
 use p13n::log::{Error, Log, Options, Reader, Recovery, ReplayError};
 
@@ -193,6 +194,31 @@ fn a_batch_of_another_segment_or_of_an_older_term_is_no_record() {
     // that only a wrong disk makes.
     disk.put(last, &[&good[..], &good[64..]].concat());
     assert_eq!(replay(&disk).expect("the rest is good").0, records);
+}
+
+#[test]
+fn a_batch_that_does_not_follow_the_one_before_it_is_no_record() {
+    let (disk, records) = killed_log();
+    let file = disk.files().into_iter().rfind(|file| is_segment(file)).expect("there is one");
+    let good = disk.bytes(&file).expect("it is there");
+    let salt = Salt::new(good[24..40].try_into().expect("16 bytes"));
+    let last = good.len() - (48 + 5 + payload(records).len()).next_multiple_of(8);
+    let chain = frame::parse_header(&good[last..], &salt).expect("the last batch").crc;
+    for (lsn, chain, follows) in [
+        (records + 1, chain, true),
+        (records + 1, chain ^ 1, false),
+        (records + 2, chain, false),
+        (records, chain, false),
+    ] {
+        let next = payload(records + 1);
+        let mut batch = vec![0; frame::BATCH_HEADER_BYTES];
+        frame::push_record(&mut batch, (records + 1) as u8, &[&next], next.len() as u32);
+        frame::seal(&mut batch, &salt, lsn, 1, records - 1, chain);
+        disk.put(&file, &[&good[..], &batch[..]].concat());
+        let torn_bytes = if follows { 0 } else { batch.len() as u64 };
+        let found = replay(&disk).expect("the rest is good");
+        assert_eq!(found, (records + u64::from(follows), torn_bytes), "{lsn} {chain}");
+    }
 }
 
 #[test]

@@ -223,8 +223,7 @@ def test_the_tour_in_readme_is_answered_as_shown(folder: Path) -> None:
     with subprocess.Popen(["bash", "-c", command], stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            assert " listening " in server.stdout.readline()
-            assert " ready " in server.stdout.readline()
+            assert f"data=http://127.0.0.1:{port} " in server.stdout.readline()
             script = call.text.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
             # A running server follows a new key within a second; until then curl is asked again.
             script = script.replace("curl ", "curl --fail --retry 20 --retry-all-errors ")

@@ -11,12 +11,7 @@ import http.client
 import json
 import os
 import random
-import re
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -27,6 +22,7 @@ import pytest
 import retail_oracle as oracle
 from p13n import Reactor
 from retail_oracle import Event, Offers, Shop
+from serving import create_key, event_headers, run_p13n, serving
 
 EXAMPLES = Path(str(resources.files("p13n"))) / "examples"
 RETAIL = EXAMPLES / "retail.yaml"
@@ -99,12 +95,6 @@ def open_retail(data_dir: Path | None = None) -> Reactor:
     return Reactor.open(RETAIL, data_dir=data_dir, sync="interval", clock="event")
 
 
-def p13n(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end."""
-    command = [sys.executable, "-m", "p13n", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
-
-
 # ------------------------------------------------------------------------- in process
 
 
@@ -157,48 +147,19 @@ def test_the_bulk_path_makes_the_same_profiles(sample: Expected) -> None:
 # ------------------------------------------------------------------------- through HTTP
 
 
-@contextmanager
-def served(data_dir: Path) -> Iterator[tuple[http.client.HTTPConnection, dict[str, str]]]:
-    """`p13n serve --clock event`: a connection to it and the headers that it takes.
-
-    It is stopped by SIGTERM at the end and must then exit 0.
-    """
-    created = p13n("key", "create", "--data-dir", data_dir, "--account", "1", "--kind", "write")
-    assert created.returncode == 0, created.stderr
-    headers = {
-        "Authorization": f"TD1 {created.stdout.strip()}",
-        "WP13n-Token": TOKEN,
-        "Content-Type": "application/vnd.treasuredata.v1+json",
-    }
-    arguments = ["--data-dir", str(data_dir), "--port", "0", "--admin-port", "0"]
-    command = [sys.executable, "-m", "p13n", "serve", str(RETAIL), *arguments]
-    command += ["--clock", "event", "--sync", "interval"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            yield http.client.HTTPConnection("127.0.0.1", ready_port(server), timeout=20), headers
-        finally:
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(30) == 0
-
-
-def ready_port(server: subprocess.Popen[str]) -> int:
-    """The data plane's port out of the start-up line, once the server says that it is ready."""
-    assert server.stdout is not None
-    listening = server.stdout.readline()
-    assert " ready " in server.stdout.readline()
-    address = re.search(r"data=http://[^ ]+:(\d+)", listening)
-    assert address is not None, listening
-    return int(address.group(1))
-
-
 def test_every_answer_through_http_equals_the_oracle(sample: Expected, tmp_path: Path) -> None:
-    with served(tmp_path) as (connection, headers):
+    headers = dict(event_headers(create_key(tmp_path), TOKEN))
+    flags = ("--clock", "event", "--sync", "interval")
+    with serving(RETAIL, data_dir=tmp_path, flags=flags) as server:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
         for event, offers in zip(sample.events, sample.offers, strict=True):
             connection.request("POST", f"/{DATABASE}/{TABLE}", body(event), headers)
             response = connection.getresponse()
             answer = response.read()
             assert response.status == 200, answer
             assert json.loads(answer) == {"offers": offers}, event
+        connection.close()
+        assert server.stop() == 0
     with open_retail(tmp_path) as reactor:
         assert_profiles(reactor, sample)
 
@@ -209,7 +170,7 @@ def test_every_answer_through_http_equals_the_oracle(sample: Expected, tmp_path:
 def ingest(data_dir: Path, file: Path) -> subprocess.CompletedProcess[str]:
     """`p13n ingest --clock event` of a file into the example's table."""
     target = ["--to", f"{DATABASE}.{TABLE}", "--clock", "event"]
-    return p13n("ingest", RETAIL, "--data-dir", data_dir, *target, file)
+    return run_p13n("ingest", RETAIL, "--data-dir", data_dir, *target, file, timeout_s=600)
 
 
 def test_an_ingested_file_makes_the_same_profiles(sample: Expected, tmp_path: Path) -> None:

@@ -8,6 +8,30 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import Any, Literal, Self, final
 
+__all__ = [
+    "BadEvent",
+    "Busy",
+    "CompileError",
+    "ConfigError",
+    "Corrupted",
+    "Diagnostic",
+    "DiskFull",
+    "EvaluationError",
+    "Expression",
+    "IngestReport",
+    "Locked",
+    "LogError",
+    "NotDurable",
+    "P13nError",
+    "Reactor",
+    "UnknownTable",
+    "__version__",
+    "check",
+    "log_events",
+    "log_info",
+    "log_rehearse",
+]
+
 __version__: str
 
 class P13nError(Exception):

@@ -107,8 +107,9 @@ fn destinations_are_unique(destinations: &[Place], problems: &mut Problems<'_>) 
 }
 
 fn events_are_known(configuration: &Configuration, problems: &mut Problems<'_>) {
-    let known: Vec<&str> =
-        configuration.events.iter().map(|event| event.name.value.as_str()).collect();
+    let names = configuration.events.iter().map(|event| event.name.value.as_str());
+    let known: Vec<&str> = names.collect();
+    let set: HashSet<&str> = known.iter().copied().collect();
     let attribute_rules = configuration.attributes.iter().flat_map(|attribute| &attribute.rules);
     let offer_rules = configuration.offers.iter().flat_map(|offer| &offer.rules);
     let lists = attribute_rules
@@ -116,7 +117,7 @@ fn events_are_known(configuration: &Configuration, problems: &mut Problems<'_>) 
         .chain(offer_rules.map(|rule| &rule.events))
         .flatten();
     for name in lists.flatten() {
-        if known.contains(&name.value.as_str()) {
+        if set.contains(name.value.as_str()) {
             continue;
         }
         let help = did_you_mean(&name.value, known.iter().copied()).unwrap_or_else(|| match known
@@ -132,6 +133,8 @@ fn events_are_known(configuration: &Configuration, problems: &mut Problems<'_>) 
 
 fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 10;
+    let mut names = names.to_vec();
+    names.dedup();
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     let more = names.len().saturating_sub(SHOWN);
     match more {
@@ -161,7 +164,7 @@ fn rules_are_reached(offer: &Offer, problems: &mut Problems<'_>) {
             );
             let help = "move it up, or give the earlier rule an `if`".to_owned();
             problems.warning("W0103", rule.at..rule.at + 1, sentence, Some(help));
-        } else if rule.conditions.is_empty() && rule.lets.is_empty() {
+        } else if !rule.conditional && rule.lets.is_empty() {
             // A `let` that throws means that the rule does not match: it is a condition too.
             match &rule.events {
                 None => every = Some(rule.at),

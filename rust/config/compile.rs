@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::check;
 use super::diagnostic::Diagnostic;
 use super::expressions::{Expressions, Slots};
-use super::limits::{FILE_BYTES_MAX, REGEX_BYTES_MAX};
+use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::plan::{
@@ -101,7 +101,9 @@ fn build(
     let root = yaml::read(problems)?;
     let configuration = load::configuration(&root, problems);
     check::check(&configuration, problems);
-    Some(Builder { configuration: &configuration, numbers, secrets }.plan(problems))
+    let events = configuration.events.iter().enumerate();
+    let events = events.map(|(id, event)| (event.name.value.as_str(), id as EventId)).collect();
+    Some(Builder { configuration: &configuration, numbers, secrets, events }.plan(problems))
 }
 
 /// Builds the plan part by part.
@@ -109,6 +111,8 @@ struct Builder<'a> {
     configuration: &'a Configuration,
     numbers: Numbers,
     secrets: Option<&'a dyn Secrets>,
+    /// Events by name.
+    events: HashMap<&'a str, EventId>,
 }
 
 impl Builder<'_> {
@@ -117,7 +121,7 @@ impl Builder<'_> {
         let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
         let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
         let keys = self.keys(problems);
-        let attributes = self.attributes();
+        let attributes = self.attributes(problems);
         let slots = slots(&keys, &attributes);
         let names = Slots::new(slots.iter().map(|(name, _)| name.clone()));
         let mut fields = FieldTable::default();
@@ -160,7 +164,7 @@ impl Builder<'_> {
         let mut keys = Vec::new();
         for key in &self.configuration.keys {
             keys.push(Key {
-                id: number(&mut self.numbers.keys, &key.name.value),
+                id: number(&mut self.numbers.keys, &key.name, problems),
                 name: key.name.value.clone(),
                 normalize: key.normalize.clone(),
                 valid_regexp: key.valid_regexp.as_ref().and_then(|text| regexp(text, problems)),
@@ -170,12 +174,12 @@ impl Builder<'_> {
         keys
     }
 
-    fn attributes(&mut self) -> Vec<Attribute> {
+    fn attributes(&mut self, problems: &mut Problems<'_>) -> Vec<Attribute> {
         let mut attributes = Vec::new();
         for attribute in &self.configuration.attributes {
             let (spec, windows) = spec(&attribute.kind);
             attributes.push(Attribute {
-                id: number(&mut self.numbers.attributes, &attribute.name.value),
+                id: number(&mut self.numbers.attributes, &attribute.name, problems),
                 name: attribute.name.value.clone(),
                 spec,
                 windows,
@@ -219,10 +223,7 @@ impl Builder<'_> {
 
     fn event_set(&self, names: Option<&Vec<Spanned<Text>>>) -> EventSet {
         let Some(names) = names else { return EventSet::Every };
-        let events = &self.configuration.events;
-        let id = |name: &Spanned<Text>| {
-            events.iter().position(|event| event.name.value == name.value).map(|id| id as EventId)
-        };
+        let id = |name: &Spanned<Text>| self.events.get(name.value.as_str()).copied();
         let mut ids: Vec<EventId> = names.iter().filter_map(id).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -300,12 +301,21 @@ fn action(
 }
 
 /// The number of a name: the one it has, or the next.
-fn number(names: &mut Vec<Text>, name: &Text) -> u16 {
-    let at = names.iter().position(|known| known == name).unwrap_or_else(|| {
-        names.push(name.clone());
-        names.len() - 1
-    });
-    at as u16
+fn number(names: &mut Vec<Text>, name: &Spanned<Text>, problems: &mut Problems<'_>) -> u16 {
+    if let Some(known) = names.iter().position(|known| *known == name.value) {
+        return known as u16;
+    }
+    if names.len() >= NUMBERS_MAX {
+        let sentence = format!(
+            "This data directory has given numbers to {NUMBERS_MAX} names over time; \
+             there is none left for `{}`.",
+            name.value
+        );
+        problems.error_with_help("E0240", name.span.clone(), sentence, "reuse an older name");
+        return 0;
+    }
+    names.push(name.value.clone());
+    (names.len() - 1) as u16
 }
 
 fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
@@ -345,12 +355,17 @@ fn regexp(text: &Spanned<Text>, problems: &mut Problems<'_>) -> Option<regex::Re
             let words = error.to_string();
             let last = words.lines().last().unwrap_or_default();
             let reason = last.strip_prefix("error: ").unwrap_or(last);
-            problems.error_with_help(
-                "E0220",
-                text.span.clone(),
-                format!("This regular expression does not compile: {reason}."),
-                "in YAML a regular expression is safest in single quotes: '^[^@]+@[^@]+$'",
-            );
+            let sentence = format!("This regular expression does not compile: {reason}.");
+            let span = text.span.clone();
+            match ["look-around", "backreference"].iter().any(|word| reason.contains(word)) {
+                true => problems.error_with_help(
+                    "E0220",
+                    span,
+                    sentence,
+                    "matching runs in linear time, which leaves these two out",
+                ),
+                false => problems.error("E0220", span, sentence),
+            }
             None
         }
     }

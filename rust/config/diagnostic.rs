@@ -36,7 +36,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0131", "an expression that starts with a backtick"),
     ("E0132", "an expression with a colon and a space in it"),
     ("E0133", "an expression cut off by ` #`"),
-    ("E0134", "an expression with commas or brackets inside `{…}` or `[…]`"),
+    ("E0134", "an expression with commas or brackets inside `{...}` or `[...]`"),
     // Fields.
     ("E0201", "an unknown field"),
     ("E0202", "a field that is not built yet"),
@@ -56,7 +56,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0216", "a destination listed twice"),
     // Values.
     ("E0220", "a regular expression that does not compile"),
-    ("E0221", "a field that must be exactly one `${…}`"),
+    ("E0221", "a field that must be exactly one `${...}`"),
     ("E0222", "a number that no double holds"),
     ("E0223", "an item field called `time`"),
     // Tokens.
@@ -69,7 +69,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0240", "a limit is passed"),
     // Warnings.
     ("W0101", "`yes`, `no`, `on`, `off` or `~`, which YAML 1.2 reads as text"),
-    ("W0102", "text that looks like an expression but has no `${…}`"),
+    ("W0102", "text that looks like an expression but has no `${...}`"),
     ("W0103", "a rule that is never reached"),
     ("W0104", "a key whose name says that many people share it"),
     ("W0105", "an entry of `data` or `value` with nothing in it"),

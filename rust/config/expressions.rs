@@ -1,7 +1,7 @@
 //! Expressions: from scalars of the file to programs and templates, and their errors back to the
 //! file's lines.
 //!
-//! A plain scalar of `data` and `value` is typed by JSON's grammar; all else is text with `${…}`.
+//! A plain scalar of `data` and `value` is typed by JSON's grammar; all else is text with `${...}`.
 //! On replay an expression that no longer compiles becomes one that always throws, so that what
 //! was published loads for ever (page 2, "Versions").
 
@@ -12,10 +12,11 @@ use saphyr_parser::ScalarStyle;
 
 use super::diagnostic::Severity;
 use super::pitfall;
+use super::place::place;
 use super::quantity::is_json_number;
+use super::scan;
 use super::source::{Problems, Span};
-use super::yaml::{Content, Node, Scalar, place};
-use crate::expr::limits::EXPRESSION_CHARS_MAX;
+use super::yaml::{Content, Node, Scalar};
 use crate::expr::{
     self, CompileError, FieldTable, Names, ProfileNames, ProfileSlots, Program, Template,
 };
@@ -23,6 +24,8 @@ use crate::value::{Text, Value};
 
 /// What every rule of an expression that no longer compiles runs on replay: it throws.
 const NO_LONGER_ACCEPTED: &str = "undefined.no_longer_accepted";
+/// The expression engine's code for what is no expression at all.
+const SYNTAX: &str = "E0301";
 /// What an event's filter says of `PROFILE`.
 const FILTER_SEES_EVENT: &str =
     "The `if` of an event sees EVENT only: the profile is not known before the event is.";
@@ -100,9 +103,9 @@ impl<'a, 'p> Expressions<'a, 'p> {
     }
 
     fn condition_in(&mut self, node: &Node, locals: &[Text], filter: bool) -> Option<Program> {
-        let scalar = node.scalar().filter(|scalar| !scalar.damaged)?;
-        if !self.has_length(node, scalar) {
-            return None;
+        let scalar = node.scalar()?;
+        if scalar.damaged {
+            return self.throwing();
         }
         if let Some(inner) = wrapped(&scalar.text) {
             let start = place(self.problems.text(), &node.span, scalar.style, &scalar.text, 0);
@@ -110,7 +113,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
                 self.problems.error_with_help(
                     "E0221",
                     start..node.span.end,
-                    "`if` takes a bare expression, without `${…}` around it.",
+                    "`if` takes a bare expression, without `${...}` around it.",
                     format!("write `if: {}`", pitfall::as_scalar(inner)),
                 );
                 return None;
@@ -128,7 +131,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    /// A field that must be exactly one `${…}` (`each`, entries of `let`).
+    /// A field that must be exactly one `${...}` (`each`, entries of `let`).
     pub fn exact(&mut self, node: &Node, what: &str, locals: &[Text]) -> Option<Program> {
         match self.text(node, node.scalar()?, locals)? {
             Template::Expression(program) => Some(program),
@@ -141,7 +144,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
                 self.problems.error_with_help(
                     "E0221",
                     node.span.clone(),
-                    format!("{what} must be exactly one `${{…}}`."),
+                    format!("{what} must be exactly one `${{...}}`."),
                     help,
                 );
                 self.throwing()
@@ -149,7 +152,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    /// `data`, `value`, `delete`: scalars, lists and maps with `${…}` inside.
+    /// `data`, `value`, `delete`: scalars, lists and maps with `${...}` inside.
     pub fn template(&mut self, node: &Node, locals: &[Text]) -> Option<Template> {
         match &node.content {
             Content::Scalar(scalar) => self.scalar(node, scalar, locals),
@@ -176,7 +179,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
 
     fn scalar(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
         if scalar.damaged {
-            return None;
+            return self.throwing().map(Template::Expression);
         }
         if scalar.style != ScalarStyle::Plain {
             self.warn_of_bare_expression(node, scalar);
@@ -255,10 +258,10 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    /// Text with `${…}`. The line break that ends a block does not make text of `${…}`.
+    /// Text with `${...}`. The line break that ends a block does not make text of `${...}`.
     fn text(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
         if scalar.damaged {
-            return None;
+            return self.throwing().map(Template::Expression);
         }
         let block = matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded);
         if block {
@@ -290,45 +293,40 @@ impl<'a, 'p> Expressions<'a, 'p> {
     ) {
         let file = self.problems.text();
         if let Some(whole) = pitfall::cut_by_comment(file, node, scalar) {
-            let cut_short = error.span.end >= scalar.text.trim_end().len();
-            if cut_short || compiles(&file[whole.clone()], self) {
+            let torn = error.code == SYNTAX && !scan::is_balanced(&scalar.text);
+            if torn || compiles(&file[whole.clone()], self) {
                 let found = pitfall::comment(file, whole);
-                let pitfall::Pitfall { code, span, message, help } = found;
-                return self.problems.error_with_help(code, span, message, help);
+                let help = found.help(file, &[]);
+                return self.problems.error_with_help(found.code, found.span, found.message, help);
             }
         }
         let span = self.place_of(node, scalar, &error.span);
         let CompileError { code, message, help, .. } = error;
-        self.problems.note(Severity::Error, code, span, message, help);
+        self.problems.note(Severity::Error, code, span, sentence(&message), help);
     }
 
     /// Where a span of the scalar's text stands in the file.
     fn place_of(&self, node: &Node, scalar: &Scalar, span: &Span) -> Span {
         let file = self.problems.text();
-        let at = |offset| place(file, &node.span, scalar.style, &scalar.text, offset);
-        let start = at(span.start);
-        let end = match span.end.checked_sub(1) {
-            // One past the place of the last byte: escapes and folds may follow it.
-            Some(last) if span.end > span.start => {
-                let last = at(last).max(start);
-                let width = file[last..].chars().next().map_or(1, char::len_utf8);
-                at(span.end).min(last + width.max(1)).max(last + 1)
-            }
-            _ => start,
+        let at = |offset| {
+            let at = place(file, &node.span, scalar.style, &scalar.text, offset);
+            file.floor_char_boundary(at)
         };
-        start..end.max(start)
-    }
-
-    fn has_length(&mut self, node: &Node, scalar: &Scalar) -> bool {
-        let length = scalar.text.chars().count();
-        let good = length <= EXPRESSION_CHARS_MAX;
-        if !good {
-            let sentence = format!(
-                "An expression has at most {EXPRESSION_CHARS_MAX} characters; this one has {length}."
-            );
-            self.problems.error("E0240", node.span.clone(), sentence);
+        let start = at(scalar.text.floor_char_boundary(span.start));
+        if span.end <= span.start {
+            return start..start;
         }
-        good
+        // The end is where the last character ends, not where the next one starts: an escape, a
+        // fold or indentation may stand between the two.
+        let last = scalar.text.floor_char_boundary(span.end - 1);
+        let last = at(last).max(start);
+        let width = match &file[last..] {
+            rest if scalar.style == ScalarStyle::DoubleQuoted && rest.starts_with('\\') => {
+                at(scalar.text.ceil_char_boundary(span.end)).saturating_sub(last)
+            }
+            rest => rest.chars().next().map_or(1, char::len_utf8),
+        };
+        start..last + width
     }
 
     fn names<'n>(&'n mut self, locals: &'n [Text], filter: bool) -> Names<'n> {
@@ -348,7 +346,19 @@ impl<'a, 'p> Expressions<'a, 'p> {
     }
 }
 
-/// The inside of a text that is `${…}` as a whole.
+/// The engine's words as a sentence among the other diagnostics.
+fn sentence(message: &str) -> String {
+    let mut sentence = String::new();
+    let mut characters = message.chars();
+    sentence.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+    sentence.push_str(characters.as_str());
+    if !sentence.ends_with(['.', '?', '!']) {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// The inside of a text that is `${...}` as a whole.
 fn wrapped(text: &str) -> Option<&str> {
     text.trim().strip_prefix("${")?.strip_suffix('}').map(str::trim)
 }

@@ -24,6 +24,9 @@ impl<'n> Fields<'n> {
     /// Opens a map; anything else is noted.
     pub fn open(node: &'n Node, section: Section, problems: &mut Problems<'_>) -> Option<Self> {
         let Content::Map(entries) = &node.content else {
+            if node.is_damaged() {
+                return None;
+            }
             problems.error_with_help(
                 "E0204",
                 node.span.clone(),
@@ -123,10 +126,14 @@ impl<'n> Fields<'n> {
             "true" if plain => true,
             "false" if plain => false,
             other => {
+                let found = match plain {
+                    true => format!("`{other}`"),
+                    false => "text".to_owned(),
+                };
                 problems.error_with_help(
                     "E0205",
                     text.span,
-                    format!("`{name}` is true or false, not `{other}`."),
+                    format!("`{name}` is true or false, not {found}."),
                     format!("write `{name}: true` or `{name}: false`, without quotes"),
                 );
                 return None;
@@ -183,7 +190,7 @@ impl<'n> Fields<'n> {
         match quantity::size_bytes(&text.value) {
             Some(value) if (1..=most).contains(&value) => Some(Spanned { value, span: text.span }),
             Some(_) => {
-                let sentence = format!("`{name}` is from 1B to {}KiB.", most / 1024);
+                let sentence = format!("`{name}` is from 1B to {}MiB.", most / 1024 / 1024);
                 problems.error("E0206", text.span, sentence);
                 None
             }
@@ -271,6 +278,8 @@ pub fn text_of(
     problems: &mut Problems<'_>,
 ) -> Option<Spanned<Text>> {
     match node.scalar() {
+        // What is wrong with it is already noted.
+        Some(scalar) if scalar.damaged => None,
         Some(scalar) if !scalar.text.is_empty() => {
             Some(Spanned { value: Text::new(&scalar.text), span: node.span.clone() })
         }
@@ -281,6 +290,11 @@ pub fn text_of(
     }
 }
 
+/// Whether a node that must be an expression is text; anything else is noted.
+pub fn is_expression(node: &Node, what: &str, name: &Span, problems: &mut Problems<'_>) -> bool {
+    node.is_damaged() || text_of(node, what, name, problems).is_some()
+}
+
 fn note_kind(node: &Node, what: &str, wanted: &str, name: &Span, problems: &mut Problems<'_>) {
     // Nothing has no place of its own: the field's name is shown.
     let span = if node.span.is_empty() { name.clone() } else { node.span.clone() };
@@ -288,7 +302,13 @@ fn note_kind(node: &Node, what: &str, wanted: &str, name: &Span, problems: &mut 
         "text" if wanted == "text" => "empty",
         kind => kind,
     };
-    problems.error("E0204", span, format!("{what} must be {wanted}, but is {found}."));
+    let sentence = format!("{what} must be {wanted}, but is {found}.");
+    match node.content {
+        Content::List(_) | Content::Map(_) if wanted == "text" => {
+            problems.error_with_help("E0204", span, sentence, "if it is meant as text, quote it");
+        }
+        _ => problems.error("E0204", span, sentence),
+    }
 }
 
 /// One of some words.
@@ -304,7 +324,8 @@ pub fn word_of<T: Copy>(
         return Some(*value);
     }
     if later.contains(&word) {
-        note_not_built(&format!("{what} `{word}`"), text.span.clone(), problems);
+        let what = what.trim_matches('`');
+        note_not_built(&format!("`{what}: {word}`"), text.span.clone(), problems);
         return None;
     }
     let known: Vec<&str> = words.iter().map(|(known, _)| *known).collect();

@@ -12,6 +12,8 @@ pub const TABLES_MAX: usize = 100;
 pub const KEYS_MAX: usize = 100;
 /// Keys, attributes and activations together.
 pub const NAMED_MAX: usize = 600;
+/// Numbers that a data directory gives to names of keys, and again of attributes, for good.
+pub const NUMBERS_MAX: usize = 1 << 16;
 /// Attributes that hold state in a profile.
 pub const STATE_ATTRIBUTES_MAX: usize = 200;
 /// Characters of a name that expressions use, and of an event's name.

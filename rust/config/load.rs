@@ -11,7 +11,7 @@ use super::names;
 use super::plan::Normalize;
 use super::schema;
 use super::source::{Problems, Spanned};
-use super::yaml::{Entry, Node};
+use super::yaml::{Content, Entry, Node};
 use crate::value::Text;
 
 /// Reads the whole file. Always gives a model; what was wrong is absent in it and noted.
@@ -31,6 +31,7 @@ pub fn configuration(root: &Node, problems: &mut Problems<'_>) -> Configuration 
     fixed_choices(&mut fields, problems);
     let database = default_database(&mut fields, problems);
     let database = database.as_ref();
+    fields.require("keys", "keys: [{name: customer_id}]", problems);
     loaded.keys = entries(&mut fields, "keys", problems, key);
     loaded.destinations =
         entries(&mut fields, "destinations", problems, |node, p| destination(node, database, p));
@@ -38,6 +39,9 @@ pub fn configuration(root: &Node, problems: &mut Problems<'_>) -> Configuration 
     loaded.attributes = entries(&mut fields, "attributes", problems, attribute);
     loaded.offers = entries(&mut fields, "offers", problems, offer);
     activations(&mut fields, problems);
+    if let Some(entry) = root.entry("tokens") {
+        hide_secrets(&entry.value, None, problems);
+    }
     loaded.tokens = entries(&mut fields, "tokens", problems, token);
     fields.finish(problems);
     loaded
@@ -127,7 +131,10 @@ fn activations(fields: &mut Fields<'_>, problems: &mut Problems<'_>) {
 fn key(node: &Node, problems: &mut Problems<'_>) -> Option<Key> {
     let mut fields = Fields::open(node, schema::KEY, problems)?;
     let name = fields.required_text("name", "name: customer_id", problems);
-    let valid_regexp = fields.text("valid_regexp", problems);
+    let valid_regexp = fields.text("valid_regexp", problems).map(|text| {
+        // The line break that ends a block is none of the expression's.
+        Spanned { value: Text::new(text.value.trim_end_matches('\n')), span: text.span }
+    });
     let normalize = normalize(&mut fields, problems);
     let invalid_texts = fields.list("invalid_texts", problems);
     let at = fields.name_span("invalid_texts");
@@ -239,6 +246,30 @@ fn note_empty_if(entry: &Entry, problems: &mut Problems<'_>) {
     );
 }
 
+/// Hides every text under `tokens` that may be a token's value, in its own field or not.
+fn hide_secrets(node: &Node, field: Option<&str>, problems: &mut Problems<'_>) {
+    match &node.content {
+        Content::Scalar(scalar) => {
+            let public = matches!(field, Some("name" | "type"))
+                || scalar.text.starts_with("env:")
+                || scalar.text.starts_with("file:");
+            if !public {
+                problems.hide(node.span.clone());
+            }
+        }
+        Content::List(items) => {
+            items.iter().for_each(|item| hide_secrets(item, None, problems));
+        }
+        Content::Map(entries) => {
+            for Entry { name, value } in entries {
+                if !schema::TOKEN.later.contains(&name.value.as_str()) {
+                    hide_secrets(value, Some(&name.value), problems);
+                }
+            }
+        }
+    }
+}
+
 fn token(node: &Node, problems: &mut Problems<'_>) -> Option<Token> {
     let mut fields = Fields::open(node, schema::TOKEN, problems)?;
     let name = fields.required_text("name", "name: server", problems);
@@ -255,9 +286,6 @@ fn token(node: &Node, problems: &mut Problems<'_>) -> Option<Token> {
 fn secret<'n>(fields: &mut Fields<'n>, problems: &mut Problems<'_>) -> Option<(Secret, &'n Entry)> {
     let value = fields.take("value");
     let digest = fields.take("value_sha256");
-    for entry in [value, digest].into_iter().flatten() {
-        problems.hide(entry.value.span.clone());
-    }
     let (entry, is_digest) = match (value, digest) {
         (Some(entry), None) => (entry, false),
         (None, Some(entry)) => (entry, true),

@@ -1,6 +1,6 @@
 //! Load, part two: attributes and offers, whose entries hold rules.
 
-use super::fields::{Fields, duration_of, text_of};
+use super::fields::{Fields, duration_of, is_expression, text_of};
 use super::limits;
 use super::load::{conditions, count};
 use super::model::{Action, Attribute, AttributeKind, AttributeRule, Offer, OfferRule};
@@ -28,9 +28,13 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     }
     fields.require("type", "type: single", problems);
     let types = [("single", Type::Single), ("list", Type::List), ("counter", Type::Counter)];
-    // The rest of an attribute whose type is unknown says nothing that could be checked.
     let later = schema::ATTRIBUTE_TYPES_LATER;
-    let kind = fields.word("type", &types, later, problems)?.value;
+    let Some(kind) = fields.word("type", &types, later, problems) else {
+        // The rest says nothing that could be checked without the type. The name stays known, so
+        // that expressions that read it draw no errors of their own.
+        return name.map(untyped);
+    };
+    let kind = kind.value;
     let options = options(&mut fields, kind, problems);
     let rules = fields.list("set", problems).iter();
     let rules: Vec<_> = rules.filter_map(|node| rule(node, kind, problems)).collect();
@@ -41,6 +45,11 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     }
     fields.finish(problems);
     Some(Attribute { name: name?, kind: options, rules })
+}
+
+fn untyped(name: Spanned<Text>) -> Attribute {
+    let kind = AttributeKind::Single { aggregation: Aggregation::Last, duration_ms: None };
+    Attribute { name, kind, rules: Vec::new() }
 }
 
 fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> AttributeKind {
@@ -154,8 +163,7 @@ fn each(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> Opt
         problems.error("E0207", entry.name.span.clone(), sentence);
         return None;
     }
-    text_of(&entry.value, "`each`", &entry.name.span, problems)?;
-    Some(entry.value.clone())
+    is_expression(&entry.value, "`each`", &entry.name.span, problems).then(|| entry.value.clone())
 }
 
 fn action(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> Option<Action> {
@@ -181,6 +189,7 @@ fn action(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> O
         (.., None) if kind == Type::Counter => Some(Action::Increment),
         (.., None) => {
             let (needed, example) = match kind {
+                Type::List if fields.has("each") => ("`value` or `delete`", "\"${ITEM}\""),
                 Type::List => ("`value`, `delete` or `clear`", "${EVENT.product}"),
                 _ => ("`value` or `clear`", "${EVENT.td_url}"),
             };
@@ -276,9 +285,10 @@ fn offer_rule(node: &Node, problems: &mut Problems<'_>) -> Option<OfferRule> {
     let events = events(&mut fields, problems);
     let lets = lets(&mut fields, problems);
     let conditions = conditions(&mut fields, problems);
+    let conditional = fields.has("if");
     let data = data(&mut fields, problems);
     fields.finish(problems);
-    Some(OfferRule { at, events, lets, conditions, data })
+    Some(OfferRule { at, events, lets, conditions, conditional, data })
 }
 
 fn lets(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<(Spanned<Text>, Node)> {
@@ -287,7 +297,7 @@ fn lets(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<(Spanned<Te
         let name = as_text(entry);
         names::check_local(&name, problems);
         let what = format!("`{}` under `let`", entry.name.value);
-        if text_of(&entry.value, &what, &entry.name.span, problems).is_some() {
+        if is_expression(&entry.value, &what, &entry.name.span, problems) {
             lets.push((name, entry.value.clone()));
         }
     }

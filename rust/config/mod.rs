@@ -19,13 +19,18 @@ mod load_rules;
 mod model;
 mod names;
 mod pitfall;
+mod place;
 pub mod plan;
 mod quantity;
 mod scan;
 mod schema;
 mod secret;
 mod source;
+mod unreadable;
 mod yaml;
+
+#[cfg(test)]
+mod tests;
 
 pub use compile::{Compiled, Numbers, compile, compile_recorded, diagnose as check};
 pub use diagnostic::{Diagnostic, Severity};

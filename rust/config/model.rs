@@ -154,6 +154,8 @@ pub struct OfferRule {
     pub lets: Vec<(Spanned<Text>, Node)>,
     /// `if`, one or many.
     pub conditions: Vec<Node>,
+    /// Whether there is an `if`, sound or not.
+    pub conditional: bool,
     /// `data`: a map.
     pub data: Option<Node>,
 }

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use saphyr_parser::ScalarStyle;
 
-use super::scan::{self, Line};
+use super::scan::{self, Holds, Line};
 use super::source::Span;
 use super::yaml::{Built, Content, Node, Scalar};
 
@@ -28,8 +28,41 @@ pub struct Pitfall {
     pub span: Span,
     /// One sentence.
     pub message: String,
-    /// The corrected line.
-    pub help: String,
+    /// How to write it as a block instead, in words.
+    block: String,
+    /// The line that opens such a block.
+    opening: String,
+}
+
+impl Pitfall {
+    /// The corrected line, with every pitfall on it corrected.
+    pub fn help(&self, text: &str, all: &[Pitfall]) -> String {
+        let expression = &text[self.span.clone()];
+        if expression.contains('\n') {
+            let lines = expression.lines().map(str::trim).filter(|line| !line.is_empty());
+            let lines: Vec<String> = lines.map(|line| format!("\n          {line}")).collect();
+            let opening = &self.opening;
+            return format!("write it as a block:\n        {opening}{}", lines.concat());
+        }
+        let start = text[..self.span.start].rfind('\n').map_or(0, |at| at + 1);
+        let line = text[start..].lines().next().unwrap_or_default();
+        let mut spans: Vec<&Span> = all.iter().map(|pitfall| &pitfall.span).collect();
+        if all.is_empty() {
+            spans.push(&self.span);
+        }
+        spans.retain(|span| start <= span.start && span.end <= start + line.len());
+        spans.sort_by_key(|span| std::cmp::Reverse(span.start));
+        let mut corrected = line.to_owned();
+        for span in spans {
+            let within = span.start - start..span.end - start;
+            corrected.replace_range(within, &as_scalar(&text[(*span).clone()]));
+        }
+        format!(
+            "quote the whole expression, or write {}:\n        {}",
+            self.block,
+            corrected.trim()
+        )
+    }
 }
 
 /// Ways in which YAML takes expressions apart.
@@ -41,7 +74,7 @@ enum Kind {
     Colon,
     /// It holds ` #`.
     Comment,
-    /// It holds commas or brackets inside `{…}` or `[…]`.
+    /// It holds commas or brackets inside `{...}` or `[...]`.
     Flow,
 }
 
@@ -94,26 +127,26 @@ pub fn at_error(text: &str, line: usize) -> Option<Pitfall> {
     let lines = scan::lines(text);
     let line = line.min(lines.len().checked_sub(1)?);
     let first = line.saturating_sub(LINES_LOOKED_BACK);
-    (first..=line).rev().find_map(|index| on_line(&lines, index))
+    (first..=line).rev().find_map(|index| on_line(text, &lines, index))
 }
 
 /// Pitfalls that the parser read something else from: tags, anchors, torn pieces.
-pub fn in_tree(text: &str, built: &Built, patches: &[Span]) -> Vec<Pitfall> {
+pub fn in_tree(text: &str, built: &Built, known: &[Pitfall]) -> Vec<Pitfall> {
     let lines = scan::lines(text);
     let mut found: Vec<Pitfall> = Vec::new();
     let mut suspects: Vec<usize> = built.marks.iter().map(|(_, span)| span.start).collect();
     if let Some(root) = &built.root {
-        suspicious(text, root, false, &mut suspects, &mut found);
+        suspicious(text, root, Holds::Nothing, &mut suspects, &mut found);
     }
     for at in suspects {
         let index = lines.partition_point(|line| line.start <= at).saturating_sub(1);
-        found.extend(on_line(&lines, index));
+        found.extend(on_line(text, &lines, index));
     }
     let overlaps = |a: &Span, b: &Span| a.start < b.end && b.start < a.end;
     let mut kept: Vec<Pitfall> = Vec::new();
     for pitfall in found {
-        let spans = kept.iter().map(|kept| &kept.span).chain(patches);
-        if !spans.into_iter().any(|span| overlaps(span, &pitfall.span)) {
+        let mut others = kept.iter().chain(known);
+        if !others.any(|other| overlaps(&other.span, &pitfall.span)) {
             kept.push(pitfall);
         }
     }
@@ -124,7 +157,7 @@ pub fn in_tree(text: &str, built: &Built, patches: &[Span]) -> Vec<Pitfall> {
 fn suspicious(
     text: &str,
     node: &Node,
-    expression: bool,
+    holds: Holds,
     suspects: &mut Vec<usize>,
     found: &mut Vec<Pitfall>,
 ) {
@@ -132,15 +165,15 @@ fn suspicious(
         Content::Scalar(scalar) => {
             let plain = scalar.style == ScalarStyle::Plain;
             let block = matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded);
-            if expression && plain && !scan::is_balanced(&scalar.text) {
+            if plain && holds.is_read(&scalar.text) && !scan::is_balanced(&scalar.text) {
                 suspects.push(node.span.start);
-            } else if expression && block && scalar.text.trim().is_empty() {
+            } else if block && holds != Holds::Nothing && scalar.text.trim().is_empty() {
                 found.extend(digit_header(text, node.span.start));
             }
         }
         Content::List(items) => {
             for item in items {
-                suspicious(text, item, expression, suspects, found);
+                suspicious(text, item, holds, suspects, found);
             }
         }
         Content::Map(entries) => {
@@ -151,9 +184,8 @@ fn suspicious(
                     found.extend(whole_map(text, &value.span));
                     continue;
                 }
-                let within = expression || scan::holds_expressions(name);
                 if name != "tokens" {
-                    suspicious(text, value, within, suspects, found);
+                    suspicious(text, value, holds.within(Some(name)), suspects, found);
                 }
             }
         }
@@ -163,7 +195,7 @@ fn suspicious(
 /// `if: {a: 1}` on one line: YAML's map is JavaScript's object.
 fn whole_map(text: &str, span: &Span) -> Option<Pitfall> {
     let flow = text[span.clone()].starts_with('{') && !text[span.clone()].contains('\n');
-    flow.then(|| pitfall(text, span.clone(), Kind::Starts('{'), Some("if")))
+    flow.then(|| pitfall(text, span.clone(), Kind::Starts('{')))
 }
 
 /// `if: >3` reads as the header of an empty block.
@@ -174,29 +206,34 @@ fn digit_header(text: &str, after: usize) -> Option<Pitfall> {
     let header = &before[start..];
     let kind = Kind::of_start(header.chars().next()?)?;
     let digits = header.len() > 1 && header[1..].bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| pitfall(text, start..before.len(), kind, None))
+    digits.then(|| pitfall(text, start..before.len(), kind))
 }
 
-fn on_line(lines: &[Line<'_>], index: usize) -> Option<Pitfall> {
-    let line = &lines[index];
+fn on_line(text: &str, lines: &[Line<'_>], index: usize) -> Option<Pitfall> {
+    let first = scan::scalar_start(lines, index);
+    let line = &lines[first];
     let head = scan::head(line.text);
-    let enclosing = scan::enclosing(lines, index, head.column);
+    let enclosing = scan::enclosing(lines, first, head.column);
     if enclosing.iter().any(|name| name == "tokens") {
         return None;
     }
-    let inherited = enclosing.iter().any(|name| scan::holds_expressions(name));
-    let key = head.key.as_deref();
-    let expected = inherited || key.is_some_and(scan::holds_expressions);
-    let in_block = expected.then(|| block(line.text, head.value)).flatten();
-    let (range, kind) = in_block.or_else(|| {
-        let open = scan::flow_is_open(lines, index);
-        flow(line.text, head.column, open, inherited)
-    })?;
+    let inherited = enclosing.iter().map(|name| Holds::of(name)).max().unwrap_or(Holds::Nothing);
+    let holds = inherited.within(head.key.as_deref());
+    let open = scan::flow_is_open(lines, index);
+    if holds != Holds::Nothing && !open {
+        let from = line.start + head.value;
+        let end = scan::scalar_end(lines, first, &head);
+        if let Some((range, kind)) = block(&text[from..end.max(from)], 0) {
+            return Some(make(line, from + range.start..from + range.end, kind, true));
+        }
+    }
+    let line = &lines[index];
+    let (range, kind) = flow(line.text, scan::head(line.text).column, open, inherited)?;
     let span = line.start + range.start..line.start + range.end;
-    Some(make(line, span, kind, key))
+    Some(make(line, span, kind, false))
 }
 
-/// The pitfall of a `name: expression` line, by the range of the expression.
+/// The pitfall of what follows `name:`, over all its lines, by the range of the expression.
 fn block(line: &str, from: usize) -> Option<(Range<usize>, Kind)> {
     let rest = &line[from..];
     let first = rest.chars().next()?;
@@ -229,9 +266,9 @@ fn block(line: &str, from: usize) -> Option<(Range<usize>, Kind)> {
     }
 }
 
-/// The first pitfall inside `{…}` or `[…]` of a line. `open`: such a bracket is open above it.
-fn flow(line: &str, from: usize, open: bool, inherited: bool) -> Option<(Range<usize>, Kind)> {
-    let mut levels: Vec<bool> = if open { vec![inherited] } else { Vec::new() };
+/// The first pitfall inside `{...}` or `[...]` of a line. `open`: such a bracket is open above it.
+fn flow(line: &str, from: usize, open: bool, inherited: Holds) -> Option<(Range<usize>, Kind)> {
+    let mut levels: Vec<Holds> = if open { vec![inherited] } else { Vec::new() };
     let mut at = from;
     loop {
         at += line[at..].len() - line[at..].trim_start_matches([' ', '\t', ',']).len();
@@ -247,11 +284,11 @@ fn flow(line: &str, from: usize, open: bool, inherited: bool) -> Option<(Range<u
         }
         let (name, value) = scan::flow_name(line, at);
         let outer = levels.last().copied().unwrap_or(inherited);
-        let expected = outer || name.is_some_and(scan::holds_expressions);
-        match flow_value(line, value, expected, !levels.is_empty()) {
+        let holds = outer.within(name);
+        match flow_value(line, value, holds, !levels.is_empty()) {
             Step::Found(range, kind) => return Some((range, kind)),
             Step::Into => {
-                levels.push(expected);
+                levels.push(holds);
                 at = value + 1;
             }
             Step::Over(end) if end > at => at = end,
@@ -270,7 +307,8 @@ enum Step {
     Over(usize),
 }
 
-fn flow_value(line: &str, at: usize, expected: bool, in_flow: bool) -> Step {
+fn flow_value(line: &str, at: usize, holds: Holds, in_flow: bool) -> Step {
+    let expected = holds != Holds::Nothing;
     let Some(first) = line[at..].chars().next() else { return Step::Over(line.len()) };
     let end = scan::extent(line, at, in_flow);
     let found = |kind| match end {
@@ -296,7 +334,6 @@ fn flow_value(line: &str, at: usize, expected: bool, in_flow: bool) -> Step {
             (None, None) => Step::Over(line.len()),
             (None, Some(end)) => {
                 let text = &line[at..end];
-                let template = text.contains("${");
                 let kind = if text.contains([',', '{', '}', '[', ']']) {
                     Kind::Flow
                 } else if text.contains(": ") {
@@ -306,7 +343,7 @@ fn flow_value(line: &str, at: usize, expected: bool, in_flow: bool) -> Step {
                 } else {
                     return Step::Over(end);
                 };
-                match in_flow && (expected || template) {
+                match in_flow && holds.is_read(text) {
                     true => Step::Found(at..end, kind),
                     false => Step::Over(end),
                 }
@@ -329,36 +366,35 @@ pub fn cut_by_comment(file: &str, node: &Node, scalar: &Scalar) -> Option<Span> 
 /// The diagnostic of an expression cut by ` #`.
 pub fn comment(file: &str, whole: Span) -> Pitfall {
     let first_line = whole.start + file[whole.clone()].lines().next().map_or(0, str::len);
-    pitfall(file, whole.start..first_line.max(whole.start), Kind::Comment, None)
+    pitfall(file, whole.start..first_line.max(whole.start), Kind::Comment)
 }
 
-fn pitfall(text: &str, span: Span, kind: Kind, key: Option<&str>) -> Pitfall {
+fn pitfall(text: &str, span: Span, kind: Kind) -> Pitfall {
     let lines = scan::lines(text);
     let index = lines.partition_point(|line| line.start <= span.start).saturating_sub(1);
     let line = &lines[index];
-    let head = scan::head(line.text);
-    make(line, span, kind, key.or(head.key.as_deref()))
+    let in_block = scan::head(line.text).value == span.start - line.start;
+    make(line, span, kind, in_block)
 }
 
-fn make(line: &Line<'_>, span: Span, kind: Kind, key: Option<&str>) -> Pitfall {
+/// A pitfall; `in_block`: it stands after a name or dash of its own line, not inside brackets.
+fn make(line: &Line<'_>, span: Span, kind: Kind, in_block: bool) -> Pitfall {
     let (code, message) = kind.words();
-    let within = span.start - line.start..(span.end - line.start).min(line.text.len());
-    let expression = &line.text[within.clone()];
-    let corrected = format!(
-        "{}{}{}",
-        &line.text[..within.start],
-        as_scalar(expression),
-        &line.text[within.end..]
-    );
-    let block = match key {
-        Some(key) if scan::head(line.text).value == within.start => {
-            format!("`{}: |` and the expression on the next line", scan::quoted_if_needed(key))
+    let at = span.start - line.start;
+    let head = scan::head(line.text);
+    let next_line = "and the expression on the next line";
+    let (opening, block) = match (&head.key, in_block) {
+        (Some(key), true) => {
+            let opening = format!("{}: |", scan::quoted_if_needed(key));
+            (opening.clone(), format!("`{opening}` {next_line}"))
         }
-        _ => "one field a line, with `if: |`".to_owned(),
+        (None, true) => ("- |".to_owned(), format!("`- |` {next_line}")),
+        (_, false) => match scan::name_before(line.text, at) {
+            Some(name) => (format!("{name}: |"), format!("one field a line, with `{name}: |`")),
+            None => ("- |".to_owned(), "one entry a line, with `- |`".to_owned()),
+        },
     };
-    let help =
-        format!("quote the whole expression, or write {block}:\n        {}", corrected.trim());
-    Pitfall { code, span, message, help }
+    Pitfall { code, span, message, block, opening }
 }
 
 /// Text as a quoted YAML scalar, in the quotes that need the least escaping.

@@ -35,9 +35,37 @@ pub struct Head {
     pub value: usize,
 }
 
-/// Fields that hold expressions, or maps and lists of them.
-pub fn holds_expressions(name: &str) -> bool {
-    matches!(name, "if" | "value" | "each" | "delete" | "data" | "let")
+/// What may stand in a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holds {
+    /// No expression.
+    Nothing,
+    /// Text with `${...}`, or maps and lists of it.
+    Templates,
+    /// Bare expressions.
+    Expressions,
+}
+
+impl Holds {
+    /// What a field holds, by its name.
+    pub fn of(name: &str) -> Self {
+        match name {
+            "if" => Self::Expressions,
+            // Regular expressions are torn apart in the same ways.
+            "value" | "each" | "delete" | "data" | "let" | "valid_regexp" => Self::Templates,
+            _ => Self::Nothing,
+        }
+    }
+
+    /// What a field inside holds.
+    pub fn within(self, name: Option<&str>) -> Self {
+        name.map_or(self, |name| self.max(Self::of(name)))
+    }
+
+    /// Whether a text would be read as an expression, at least in part.
+    pub fn is_read(self, text: &str) -> bool {
+        self == Self::Expressions || text.contains("${")
+    }
 }
 
 /// A name as it would be written.
@@ -96,6 +124,51 @@ pub fn enclosing(lines: &[Line<'_>], index: usize, column: usize) -> Vec<String>
     names
 }
 
+/// The line at which the scalar starts that goes on at line `index`.
+pub fn scalar_start(lines: &[Line<'_>], index: usize) -> usize {
+    let indentation = |line: &Line<'_>| line.text.len() - line.text.trim_start().len();
+    let own = &lines[index];
+    if head(own.text).key.is_some() || own.text.trim_start().starts_with("- ") {
+        return index;
+    }
+    for (above, line) in lines[..index].iter().enumerate().rev() {
+        let text = line.text.trim_start();
+        if text.starts_with('#') {
+            return index;
+        }
+        let head = head(line.text);
+        let starts = head.key.is_some() || text.starts_with("- ");
+        if !text.is_empty() && starts {
+            let goes_on = indentation(line) < indentation(own) && head.value < line.text.len();
+            return if goes_on { above } else { index };
+        }
+    }
+    index
+}
+
+/// The byte of the file at which a scalar ends that starts on line `index`: lines that are
+/// indented deeper and start no entry of their own belong to it.
+pub fn scalar_end(lines: &[Line<'_>], index: usize, head: &Head) -> usize {
+    let mut end = lines[index].start + lines[index].text.trim_end().len();
+    if head.value >= lines[index].text.len() {
+        return end;
+    }
+    let least = head.column + usize::from(head.key.is_some());
+    for line in &lines[index + 1..] {
+        let text = line.text.trim_start();
+        if text.is_empty() {
+            continue;
+        }
+        let deep = line.text.len() - text.len() >= least;
+        let own_entry = self::head(line.text).key.is_some() || text.starts_with("- ");
+        if !deep || own_entry || text.starts_with('#') {
+            break;
+        }
+        end = line.start + line.text.trim_end().len();
+    }
+    end
+}
+
 /// Whether a bracket is open where the line starts: the line above ends with a comma or bracket.
 pub fn flow_is_open(lines: &[Line<'_>], index: usize) -> bool {
     let above = lines[..index].iter().rev().map(|line| line.text.trim_end());
@@ -152,10 +225,10 @@ pub fn is_balanced(text: &str) -> bool {
     depth == 0
 }
 
-/// One past the bracket that closes the one at `from`.
+/// One past the bracket that closes the one at `from`; `None` when brackets do not match.
 pub fn bracket_end(line: &str, from: usize) -> Option<usize> {
     let bytes = line.as_bytes();
-    let mut depth = 0usize;
+    let mut open: Vec<u8> = Vec::new();
     let mut at = from;
     while at < bytes.len() {
         match bytes[at] {
@@ -165,10 +238,14 @@ pub fn bracket_end(line: &str, from: usize) -> Option<usize> {
                     continue;
                 }
             }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => {
-                depth = depth.saturating_sub(1);
-                if depth == 0 {
+            b'(' => open.push(b')'),
+            b'[' => open.push(b']'),
+            b'{' => open.push(b'}'),
+            close @ (b')' | b']' | b'}') => {
+                if open.pop() != Some(close) {
+                    return None;
+                }
+                if open.is_empty() {
                     return Some(at + 1);
                 }
             }
@@ -219,9 +296,16 @@ pub fn has_more(line: &str, after: usize) -> bool {
     !trimmed.is_empty() && !comment
 }
 
-/// Whether something follows that cannot follow a whole value inside `{…}` or `[…]`.
+/// Whether something follows that cannot follow a whole value inside `{...}` or `[...]`.
 pub fn has_more_in_flow(line: &str, after: usize) -> bool {
     has_more(line, after) && !line[after..].trim_start().starts_with([',', '}', ']', ':'])
+}
+
+/// The name that stands before a value inside a flow collection.
+pub fn name_before(line: &str, value: usize) -> Option<&str> {
+    let before = line[..value].trim_end().strip_suffix(':')?;
+    let start = before.rfind(['{', '[', ',']).map_or(0, |at| at + 1);
+    Some(before[start..].trim())
 }
 
 /// The name of an entry inside a flow collection, and where its value starts.

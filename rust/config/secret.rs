@@ -105,7 +105,6 @@ fn variable(
     secrets: &dyn Secrets,
     problems: &mut Problems<'_>,
 ) -> Option<String> {
-    problems.show(&token.value_span);
     let Some(value) = secrets.variable(name).filter(|value| !value.is_empty()) else {
         problems.error_with_help(
             "E0232",
@@ -124,7 +123,6 @@ fn file(
     secrets: &dyn Secrets,
     problems: &mut Problems<'_>,
 ) -> Option<String> {
-    problems.show(&token.value_span);
     match secrets.file(path) {
         Ok(value) => usable(value, token, &format!("The text of file `{path}`"), problems),
         Err(error) => {

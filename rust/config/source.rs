@@ -109,11 +109,6 @@ impl<'a> Problems<'a> {
         self.secrets.push(span);
     }
 
-    /// Shows the bytes of a span that was hidden: it was the name of a variable or a file.
-    pub fn show(&mut self, span: &Span) {
-        self.secrets.retain(|secret| secret != span);
-    }
-
     /// Notes an error.
     pub fn error(&mut self, code: &'static str, span: Span, message: impl Into<String>) {
         self.note(Severity::Error, code, span, message.into(), None);

@@ -13,9 +13,10 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 use super::limits::YAML_DEPTH_MAX;
 use super::pitfall::{self, Pitfall};
 use super::source::{Problems, Span, Spanned};
+use super::unreadable;
 
-/// How often a text is read again after a pitfall; more in one file are reported next time.
-const READINGS_MAX: usize = 100;
+/// Pitfalls looked for in one file, since each reads it again; the rest are found next time.
+const PITFALLS_MAX: usize = 100;
 
 /// One value of the file.
 #[derive(Clone, Debug)]
@@ -66,6 +67,19 @@ impl Node {
         }
     }
 
+    /// The last entry of that name, when it is a map.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        match &self.content {
+            Content::Map(entries) => entries.iter().rfind(|entry| entry.name.value == name),
+            _ => None,
+        }
+    }
+
+    /// Whether what stands there is a problem that is already noted.
+    pub fn is_damaged(&self) -> bool {
+        self.scalar().is_some_and(|scalar| scalar.damaged)
+    }
+
     /// Whether nothing stands there.
     pub fn is_empty(&self) -> bool {
         matches!(&self.content, Content::Scalar(scalar) if scalar.text.trim().is_empty())
@@ -84,44 +98,54 @@ impl Node {
 
 /// Reads the one document of the file. `None` when its YAML cannot be read, which is noted.
 pub fn read(problems: &mut Problems<'_>) -> Option<Node> {
-    let mut text = problems.text().to_owned();
-    let mut patches: Vec<Span> = Vec::new();
-    for _ in 0..READINGS_MAX {
-        let found = match Builder::build(&text) {
-            Ok(built) => {
-                let found = pitfall::in_tree(&text, &built, &patches);
-                if found.is_empty() {
-                    return finish(built, &patches, problems);
-                }
-                found
-            }
-            Err(error) => match pitfall::at_error(&text, error.line) {
-                Some(found) => vec![found],
-                None => {
-                    note_unreadable(&text, &error, problems);
-                    return None;
-                }
-            },
-        };
-        for pitfall in found {
-            overwrite(&mut text, &pitfall.span);
-            patches.push(pitfall.span.clone());
-            note_pitfall(pitfall, problems);
+    let text = problems.text();
+    let mut pitfalls: Vec<Pitfall> = Vec::new();
+    let built = read_through(text, &mut pitfalls);
+    for pitfall in &pitfalls {
+        let help = pitfall.help(text, &pitfalls);
+        problems.error_with_help(pitfall.code, pitfall.span.clone(), &pitfall.message, help);
+    }
+    match built {
+        Ok(built) => finish(built, &pitfalls, problems),
+        Err(error) => {
+            unreadable::note(text, &error, problems);
+            None
         }
     }
-    None
 }
 
-fn note_pitfall(pitfall: Pitfall, problems: &mut Problems<'_>) {
-    problems.error_with_help(pitfall.code, pitfall.span, pitfall.message, pitfall.help);
+/// Reads the text again and again, each time with the pitfalls found overwritten.
+fn read_through(original: &str, pitfalls: &mut Vec<Pitfall>) -> Result<Built, BuildError> {
+    let mut text = original.to_owned();
+    loop {
+        let built = Builder::build(&text);
+        let enough = pitfalls.len() >= PITFALLS_MAX;
+        let found = match &built {
+            _ if enough => Vec::new(),
+            Ok(built) => pitfall::in_tree(&text, built, pitfalls),
+            Err(error) => pitfall::at_error(&text, error.line).into_iter().collect(),
+        };
+        if found.is_empty() {
+            return built;
+        }
+        for pitfall in found {
+            overwrite(&mut text, &pitfall.span);
+            pitfalls.push(pitfall);
+        }
+    }
 }
 
-/// Replaces bytes one for one by a word that YAML reads as plain text.
+/// Replaces bytes one for one by words that YAML reads as plain text; white space stays.
 fn overwrite(text: &mut String, span: &Span) {
-    text.replace_range(span.clone(), &"x".repeat(span.len()));
+    let plain = |character: char| match character.is_ascii_whitespace() {
+        true => character.to_string(),
+        false => "x".repeat(character.len_utf8()),
+    };
+    let replaced: String = text[span.clone()].chars().map(plain).collect();
+    text.replace_range(span.clone(), &replaced);
 }
 
-fn finish(built: Built, patches: &[Span], problems: &mut Problems<'_>) -> Option<Node> {
+fn finish(built: Built, pitfalls: &[Pitfall], problems: &mut Problems<'_>) -> Option<Node> {
     for (mark, span) in built.marks {
         let (code, message, help) = match mark {
             Mark::Tag => (
@@ -151,18 +175,19 @@ fn finish(built: Built, patches: &[Span], problems: &mut Problems<'_>) -> Option
         );
         return None;
     };
-    settle(&mut root, patches, problems);
+    settle(&mut root, pitfalls, problems);
     Some(root)
 }
 
 /// Marks what pitfalls damaged, and reports names that are doubled, merged or no words.
-fn settle(node: &mut Node, patches: &[Span], problems: &mut Problems<'_>) {
+fn settle(node: &mut Node, pitfalls: &[Pitfall], problems: &mut Problems<'_>) {
     match &mut node.content {
         Content::Scalar(scalar) => {
-            let touches = |patch: &Span| patch.start < node.span.end && node.span.start < patch.end;
-            scalar.damaged = patches.iter().any(touches);
+            let Span { start, end } = node.span;
+            let touches = |p: &Pitfall| p.span.start < end && start < p.span.end;
+            scalar.damaged |= pitfalls.iter().any(touches);
         }
-        Content::List(items) => items.iter_mut().for_each(|item| settle(item, patches, problems)),
+        Content::List(items) => items.iter_mut().for_each(|item| settle(item, pitfalls, problems)),
         Content::Map(entries) => {
             let mut seen = std::collections::HashMap::new();
             for entry in entries.iter_mut() {
@@ -179,127 +204,21 @@ fn settle(node: &mut Node, patches: &[Span], problems: &mut Problems<'_>) {
                         "keep one of the two",
                     );
                 }
-                settle(&mut entry.value, patches, problems);
+                settle(&mut entry.value, pitfalls, problems);
             }
             entries.retain(|entry| entry.name.value != "<<");
         }
     }
 }
 
-fn note_merge_key(span: Span, problems: &mut Problems<'_>) {
+/// Notes a merge key.
+pub(super) fn note_merge_key(span: Span, problems: &mut Problems<'_>) {
     problems.error_with_help(
         "E0106",
         span,
         "YAML merge keys (`<<`) are not part of this format.",
         "write the fields out where they are used",
     );
-}
-
-fn note_unreadable(text: &str, error: &BuildError, problems: &mut Problems<'_>) {
-    let line = error.line.min(problems.lines() - 1);
-    let line_span = problems.line_span(line);
-    let at = error.at.clamp(line_span.start, line_span.end);
-    let shown = &text[line_span.clone()];
-    if shown.trim_start().trim_start_matches("- ").starts_with("<<:") {
-        return note_merge_key(line_span, problems);
-    }
-    if error.words.contains("anchor") {
-        problems.error_with_help(
-            "E0105",
-            at..at + 1,
-            "YAML anchors (`&name`) and aliases (`*name`) are not part of this format.",
-            "write the value out where it is used, or quote the whole text",
-        );
-        return;
-    }
-    if let Some(code) = error.own_code {
-        return problems.error(code, at..at + 1, error.words.clone());
-    }
-    let (message, help) = plain_words(&error.words, shown);
-    problems.error_with_help("E0102", at..at + 1, message, help);
-}
-
-/// The parser's words, in ours.
-fn plain_words(words: &str, line: &str) -> (String, &'static str) {
-    let indent = &line[..line.len() - line.trim_start().len()];
-    if indent.contains('\t') || words.contains("tab") {
-        let sentence = "YAML does not allow tabs here.";
-        return (sentence.to_owned(), "indent with spaces");
-    }
-    let known: &[(&str, &str, &str)] = &[
-        (
-            "mapping values are not allowed",
-            "A second `name: value` stands inside one value here.",
-            "quote the text when it contains a colon and a space; else check the indentation",
-        ),
-        (
-            "did not find expected ',' or '}'",
-            "This `{…}` is not closed, or a comma is missing in it.",
-            "quote every text with commas, brackets or `${…}` in it, or write one entry a line",
-        ),
-        (
-            "expected ',' or ']'",
-            "This `[…]` is not closed, or a comma is missing in it.",
-            "quote every text with commas, brackets or `${…}` in it, or write one entry a line",
-        ),
-        (
-            "did not find expected key",
-            "A `name: value` was expected here.",
-            "check the indentation, and quote text that starts with a bracket or a quote",
-        ),
-        (
-            "expected '-' indicator",
-            "An entry of the list above, starting with `- `, was expected here.",
-            "check the indentation",
-        ),
-        (
-            "block sequence entries are not allowed",
-            "A list cannot start on this line.",
-            "start the list on the next line, or quote text that starts with `- `",
-        ),
-        (
-            "simple key expect",
-            "A `:` is missing after this name, or the indentation is wrong.",
-            "write `name: value`",
-        ),
-        (
-            "end of stream",
-            "A quote that opens here is never closed.",
-            "close it, or quote the text with the other kind of quote",
-        ),
-        (
-            "in quoted scalar",
-            "A quote that opens here is not closed on its line.",
-            "close it, or quote the text with the other kind of quote",
-        ),
-        (
-            "unknown escape",
-            "This escape is unknown inside double quotes.",
-            "write `\\\\` for a backslash, or use single quotes, where nothing is escaped",
-        ),
-        (
-            "unexpected character",
-            "YAML does not allow a text to start with this character.",
-            "quote the whole text",
-        ),
-        (
-            "invalid trailing content",
-            "Something follows the closing quote.",
-            "quote the whole text, with the other kind of quote around it",
-        ),
-        ("indentation", "The indentation does not fit the lines above.", "check the indentation"),
-        (
-            "recursion limit",
-            "Maps and lists are nested too deeply here.",
-            "write it with fewer levels",
-        ),
-    ];
-    for (theirs, sentence, help) in known {
-        if words.contains(theirs) {
-            return ((*sentence).to_owned(), help);
-        }
-    }
-    (format!("The YAML cannot be read here: {words}."), "check quotes, brackets and indentation")
 }
 
 /// Parts of YAML that this format does not have.
@@ -333,7 +252,8 @@ pub struct BuildError {
     pub line: usize,
     /// The parser's words, or ours with a code.
     pub words: String,
-    own_code: Option<&'static str>,
+    /// The code, when the words are ours.
+    pub own_code: Option<&'static str>,
 }
 
 /// A collection that is still open.
@@ -498,60 +418,4 @@ impl<'a> Builder<'a> {
         }
         Ok(())
     }
-}
-
-/// Where byte `offset` of a scalar's text stands in the file: through quotes, escapes, folding
-/// and the indentation of blocks.
-pub fn place(file: &str, span: &Span, style: ScalarStyle, text: &str, offset: usize) -> usize {
-    let raw = &file.as_bytes()[span.clone()];
-    let text = text.as_bytes();
-    let quoted = matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted);
-    let mut at = usize::from(quoted && !raw.is_empty());
-    let mut seen = 0;
-    while seen < offset && at < raw.len() && seen < text.len() {
-        let (taken, made) = step(&raw[at..], &text[seen..], style);
-        at += taken;
-        seen += made;
-    }
-    let escaped_break = style == ScalarStyle::DoubleQuoted && raw[at..].starts_with(b"\\\n");
-    if escaped_break {
-        at += 2 + blank_run(&raw[at + 2..]);
-    }
-    (span.start + at).min(span.end)
-}
-
-/// Bytes taken of the source and made of the text by one character, escape or line fold.
-fn step(raw: &[u8], text: &[u8], style: ScalarStyle) -> (usize, usize) {
-    if style == ScalarStyle::DoubleQuoted && raw[0] == b'\\' {
-        return escape(raw, text);
-    }
-    if style == ScalarStyle::SingleQuoted && raw.starts_with(b"''") {
-        return (2, 1);
-    }
-    let run = blank_run(raw);
-    if run > 0 && raw[..run].contains(&b'\n') {
-        return (run, blank_run(text).max(usize::from(run == 0)));
-    }
-    (1, 1)
-}
-
-fn escape(raw: &[u8], text: &[u8]) -> (usize, usize) {
-    let taken = match raw.get(1) {
-        Some(b'x') => 4,
-        Some(b'u') => 6,
-        Some(b'U') => 10,
-        Some(b'\n') => return (2 + blank_run(&raw[2..]), 0),
-        _ => 2,
-    };
-    let made = match text[0] {
-        0..0x80 => 1,
-        0x80..0xE0 => 2,
-        0xE0..0xF0 => 3,
-        _ => 4,
-    };
-    (taken.min(raw.len()), made)
-}
-
-fn blank_run(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }

@@ -19,7 +19,6 @@ type Compiled<T> = Result<T, CompileError>;
 /// Compiles a tree; spans are in `source`.
 pub(super) fn compile(source: &str, expr: &Expr, names: &mut Names<'_>) -> Compiled<Program> {
     let mut compiler = Compiler {
-        source,
         names,
         program: Program {
             source: source.into(),
@@ -38,7 +37,6 @@ pub(super) fn compile(source: &str, expr: &Expr, names: &mut Names<'_>) -> Compi
 }
 
 struct Compiler<'a, 'n> {
-    source: &'a str,
     names: &'a mut Names<'n>,
     program: Program,
     /// The block that instructions go to.
@@ -72,6 +70,7 @@ impl Compiler<'_, '_> {
     /// Lets the jump at `at` go to the next instruction.
     fn land(&mut self, at: usize) {
         let here = self.here();
+        self.program.blocks[self.block].landing = here as usize;
         match &mut self.program.blocks[self.block].ops[at] {
             Op::Jump(target)
             | Op::JumpIfFalse(target)
@@ -227,13 +226,28 @@ impl Compiler<'_, '_> {
             let span = expr.span.start..operand.span.end;
             if let Some(value) = self.fold(operand) {
                 let constant = self.constant(value);
-                self.emit(Op::BinaryConstant(*operator, constant), &span);
+                self.emit_binary_constant(*operator, constant, &span);
             } else {
                 self.expr(operand)?;
                 self.emit(Op::Binary(*operator), &span);
             }
         }
         Ok(())
+    }
+
+    /// Joins the operator to the read before it, where no jump lands between the two.
+    fn emit_binary_constant(&mut self, operator: BinaryOperator, constant: u32, span: &Span) {
+        let block = &mut self.program.blocks[self.block];
+        match block.ops.last_mut() {
+            Some(op) if block.landing < block.spans.len() || block.landing == 0 => {
+                if let Op::Read { base, chain } = *op {
+                    *op = Op::ReadBinary { base, chain, operator, constant };
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.emit(Op::BinaryConstant(operator, constant), span);
     }
 
     fn logical(&mut self, operator: LogicalOperator, operands: &[Expr]) -> Compiled<()> {

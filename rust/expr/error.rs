@@ -80,16 +80,28 @@ pub struct EvalError {
 }
 
 /// What went wrong inside an instruction or a built-in; the machine adds the span.
+///
+/// One pointer wide, so that results on the fast path are no larger than values.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
-    pub kind: EvalErrorKind,
-    pub message: String,
-    pub span: Option<Span>,
+pub(super) struct Fault(Box<Blame>);
+
+#[derive(Clone, Debug)]
+struct Blame {
+    kind: EvalErrorKind,
+    message: String,
+    span: Option<Span>,
 }
 
 impl Fault {
+    #[cold]
     pub(super) fn new(kind: EvalErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), span: None }
+        Self(Box::new(Blame { kind, message: message.into(), span: None }))
+    }
+
+    /// The error, blamed on `whole` where nothing smaller is known.
+    pub(super) fn into_error(self, whole: Span) -> EvalError {
+        let Blame { kind, message, span } = *self.0;
+        EvalError { kind, span: span.unwrap_or(whole), message }
     }
 
     pub(super) fn type_error(message: impl Into<String>) -> Self {
@@ -113,7 +125,7 @@ impl Fault {
     /// The fault with `span`, unless it has one already.
     #[must_use]
     pub(super) fn at(mut self, span: &Span) -> Self {
-        self.span.get_or_insert_with(|| span.clone());
+        self.0.span.get_or_insert_with(|| span.clone());
         self
     }
 }

@@ -227,6 +227,7 @@ impl Lexer<'_> {
         let text = self.rest()[..length].to_string();
         self.position += length;
         if text.ends_with('n') || self.peek() == Some('n') {
+            self.position += usize::from(!text.ends_with('n'));
             return Err(CompileError::new(
                 "E0303",
                 start..self.position,

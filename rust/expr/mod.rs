@@ -1,8 +1,77 @@
-//! Offer expressions: JavaScript's semantics, compiled once, evaluated many times.
+//! Offer expressions: JavaScript's semantics, compiled once, evaluated many times. This is the
+//! language's reference.
 //!
 //! Text becomes tokens (`lexer`), tokens a tree (`parser`, `ast`), the tree a program of slots and
 //! fused member chains (`compiler`, `program`), and the program a value (`vm`, `builtins`), under
 //! fuel (`limits`). This module never heard of profiles or HTTP: it sees slots.
+//!
+//! # What an expression is
+//!
+//! One JavaScript expression, with ECMAScript's semantics:
+//!
+//! - literals: numbers in every form (`1_000`, `0xFF`, `0b1`, `.5e3`), strings with every escape,
+//!   template literals, lists, objects (shorthand, computed names, `...`), `true false null
+//!   undefined NaN Infinity`; comments;
+//! - members, indexes, calls of methods, all forms of `?.`;
+//! - `! - + ~ typeof void`, `** * / % + - << >> >>> < <= > >= in == != === !== & ^ | && || ??`,
+//!   `? :` with the standard's precedence (`??` beside `||`, and `-x ** 2`, need parentheses);
+//! - arrow functions with an expression as body, as arguments only; parameters plain, with
+//!   defaults, and rest; built-in functions by name in their place (`list.map(Number)`).
+//!
+//! # Names
+//!
+//! `PROFILE.name` (in a configuration only so, or `PROFILE["name"]`; outside one `PROFILE` is an
+//! ordinary object), `PROFILE.rid`, `EVENT` (an ordinary object), `ITEM` and the names of `let`,
+//! `ago("7d")` (processing time less a duration, epoch milliseconds; units `s m h d w`),
+//! `bucket("salt")` (0 to 9,999: xxh3 of rid, a zero byte and the salt, modulo 10,000),
+//! `escapeHtml(text)` (`undefined` and `null` pass as they are), and the built-ins.
+//!
+//! # Built-ins (the closed list)
+//!
+//! - strings: `length at charAt charCodeAt codePointAt concat endsWith hasOwnProperty includes
+//!   indexOf lastIndexOf padEnd padStart repeat replace replaceAll slice split startsWith substr
+//!   substring toLowerCase toString toUpperCase trim trimEnd trimStart valueOf`;
+//!   `String() String.fromCharCode String.fromCodePoint`;
+//! - lists: `length at concat every filter find findIndex findLast findLastIndex flat flatMap
+//!   forEach hasOwnProperty includes indexOf join lastIndexOf map reduce reduceRight reverse slice
+//!   some sort toReversed toSorted toSpliced toString valueOf with` (`sort` and `reverse` return
+//!   new lists; `sort` is stable); `Array.from Array.isArray Array.of`;
+//! - objects: `hasOwnProperty toString valueOf`; `Object.assign` (onto a literal)
+//!   `Object.entries Object.fromEntries Object.hasOwn Object.is Object.keys Object.values`;
+//! - numbers and booleans: `toExponential toFixed toPrecision toString valueOf`; `Number()
+//!   Number.isFinite isInteger isNaN isSafeInteger parseFloat parseInt` and its constants;
+//!   `Boolean() parseInt parseFloat isNaN isFinite`;
+//! - `Math`: `abs acos acosh asin asinh atan atan2 atanh cbrt ceil clz32 cos cosh exp expm1 floor
+//!   fround hypot imul log log10 log1p log2 max min pow round sign sin sinh sqrt tan tanh trunc`
+//!   and its constants;
+//! - `JSON.parse JSON.stringify` (a replacer may be a list of names; no functions),
+//!   `encodeURIComponent decodeURIComponent`.
+//!
+//! Not in this version, each refused with that sentence: regular expressions, `Date`, `Set`,
+//! destructuring, `Math.random`. Not built yet: `SEGMENT CATALOG BEFORE UPDATED REQUEST
+//! PROFILE.segments`. Refused for good (page 3.1), each with what to write instead: whatever
+//! changes a value, statements, and any reach for constructors and prototypes.
+//!
+//! # Limits
+//!
+//! 10,000 characters and 100 levels of nesting an expression; text 64 KiB, lists and maps 10,000
+//! elements, values 64 levels, calls 64 deep; 100,000 units of fuel an expression, taken from the
+//! request's budget. An instruction costs 1, an element that a function visits 1, every 16 bytes
+//! that a built-in reads or writes 1.
+//!
+//! # Deliberate differences
+//!
+//! 1. Values are immutable. Functions are not values: a method that is not called reads as
+//!    `undefined`. A method that is not in the list is a compile error.
+//! 2. Text never holds half a surrogate pair: a cut pair, and a lone surrogate in a literal, is
+//!    U+FFFD (`charCodeAt` and `codePointAt` give true units); `replaceAll` with empty text stops
+//!    at characters.
+//! 3. `JSON.parse` reads as events are read: lone surrogates, numbers beyond a double and more
+//!    than 64 levels are a SyntaxError, `-0` is `0`.
+//! 4. `localeCompare`, `toLocale*` and `Intl` are refused; case mapping follows our release's
+//!    Unicode tables. Transcendental functions and powers come from `libm` and may differ from V8
+//!    in the last two units. With a comparator that contradicts itself `sort` may order otherwise.
+//! 5. Lists have no holes. The limits above.
 
 mod ast;
 mod builtins;
@@ -44,6 +113,15 @@ impl FieldTable {
                 (self.names.len() - 1) as u32
             }
         }
+    }
+
+    /// A table of these names, in order.
+    pub fn from_names<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+        let mut table = Self::default();
+        for name in names {
+            table.intern(name);
+        }
+        table
     }
 
     /// Field names by index.

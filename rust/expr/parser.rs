@@ -135,6 +135,11 @@ impl Parser<'_> {
         {
             return error;
         }
+        if let TokenKind::Name(name) = self.peek()
+            && let Some(error) = refused::word(name, self.peek_span())
+        {
+            return error;
+        }
         let found = match self.peek() {
             TokenKind::End => "the expression ends".to_string(),
             _ => format!("`{}` stands", &self.source[self.peek_span()]),

@@ -48,6 +48,8 @@ impl Program {
 pub(super) struct Block {
     pub ops: Vec<Op>,
     pub spans: Vec<Span>,
+    /// Where the last jump lands: instructions before and after are never made one.
+    pub landing: usize,
 }
 
 /// Where a read starts.
@@ -80,6 +82,13 @@ pub(super) enum Op {
     Binary(BinaryOperator),
     /// The top of the stack against a constant.
     BinaryConstant(BinaryOperator, u32),
+    /// A read and `BinaryConstant` in one: most conditions are made of these.
+    ReadBinary {
+        base: Base,
+        chain: u32,
+        operator: BinaryOperator,
+        constant: u32,
+    },
     Jump(u32),
     /// Takes the condition.
     JumpIfFalse(u32),

@@ -5,19 +5,16 @@
 //! parameters are kept between evaluations. Invariants: every instruction costs fuel; recursion
 //! happens through callbacks only, and those are counted.
 
-use std::borrow::Cow;
-
 use super::Scope;
-use super::ast::{BinaryOperator, UnaryOperator};
-use super::builtins::{self, Call, Function, Method};
-use super::error::{EvalError, EvalErrorKind, Fault, Span};
-use super::limits::{
-    BYTES_PER_FUEL, CALL_DEPTH_MAX, EXPRESSION_FUEL_MAX, Fuel, LIST_ITEMS_MAX, STRING_BYTES_MAX,
-    VALUE_DEPTH_MAX,
-};
-use super::operators::{self, too_long};
-use super::program::{Base, Callback, NO_CALLBACK, NO_CHAIN, Op, Program, Step, StepKind};
-use crate::value::{Object, Text, Value, array_index, number, ops, string};
+use super::error::{EvalError, Fault, Span};
+use super::limits::{BYTES_PER_FUEL, EXPRESSION_FUEL_MAX, Fuel, LIST_ITEMS_MAX, VALUE_DEPTH_MAX};
+use super::program::{NO_CALLBACK, Op, Program};
+use crate::value::{Object, Text, Value, number, ops};
+
+mod build;
+mod calls;
+mod convert;
+mod read;
 
 static UNDEFINED: Value = Value::Undefined;
 
@@ -67,11 +64,7 @@ impl Vm {
             self.lists.clear();
             self.entries.clear();
             self.forget(used_parameters);
-            EvalError {
-                kind: fault.kind,
-                span: fault.span.unwrap_or(0..program.source.len()),
-                message: fault.message,
-            }
+            fault.into_error(0..program.source.len())
         })
     }
 
@@ -103,20 +96,6 @@ pub(super) struct Machine<'m> {
     depth: usize,
     /// Lists and maps made so far: no value is deeper than its parts and this count.
     containers: usize,
-}
-
-/// A place that a read starts from, lent for one instruction.
-macro_rules! base_value {
-    ($machine:expr, $base:expr) => {
-        match $base {
-            Base::Profile(slot) => $machine.scope.profile(slot),
-            Base::ProfileObject => Cow::Borrowed($machine.scope.profile_object()),
-            Base::Field(index) => Cow::Borrowed($machine.scope.field(index)),
-            Base::Event => Cow::Borrowed($machine.scope.event()),
-            Base::Local(index) => Cow::Borrowed($machine.scope.local(index)),
-            Base::Parameter(place) => Cow::Borrowed(&$machine.vm.parameters[place as usize]),
-        }
-    };
 }
 
 impl<'m> Machine<'m> {
@@ -189,26 +168,12 @@ impl<'m> Machine<'m> {
         match op {
             Op::Constant(index) => self.push(program.constants[index as usize].clone()),
             Op::Read { base, chain } => {
-                let value = if chain == NO_CHAIN {
-                    base_value!(self, base).into_owned()
-                } else {
-                    let steps = &program.chains[chain as usize];
-                    let mut left = self.left;
-                    let read = follow(base_value!(self, base), steps, &mut left);
-                    let value = read.map(Cow::into_owned);
-                    self.left = left;
-                    value.map_err(|stop| self.unreadable(stop, span))?
-                };
+                let value = self.read(base, chain, span)?;
                 self.push(value);
             }
             Op::Members(chain) => {
                 let object = self.pop();
-                let mut left = self.left;
-                let read =
-                    follow(Cow::Borrowed(&object), &program.chains[chain as usize], &mut left);
-                let value = read.map(Cow::into_owned);
-                self.left = left;
-                let value = value.map_err(|stop| self.unreadable(stop, span))?;
+                let value = self.members(&object, chain, span)?;
                 self.push(value);
             }
             Op::Rid => {
@@ -219,6 +184,10 @@ impl<'m> Machine<'m> {
                 let index = self.pop();
                 let object = self.pop();
                 let value = self.index(&object, &index)?;
+                self.push(value);
+            }
+            Op::ReadBinary { base, chain, operator, constant } => {
+                let value = self.read_binary(base, chain, operator, constant, span)?;
                 self.push(value);
             }
             Op::Unary(operator) => {
@@ -320,548 +289,6 @@ impl<'m> Machine<'m> {
         self.push(Value::Undefined);
         Some(target)
     }
-
-    /// Instructions that build text, lists and maps.
-    fn build(&mut self, op: Op) -> Result<(), Fault> {
-        match op {
-            Op::Concatenate(count) => {
-                let parts = self.take_arguments(count as usize);
-                let mut out = String::new();
-                for part in &parts {
-                    out.push_str(&self.text_of(part)?);
-                    if out.len() > STRING_BYTES_MAX {
-                        return Err(too_long());
-                    }
-                }
-                self.recycle(parts);
-                let value = self.text(out)?;
-                self.push(value);
-            }
-            Op::MakeArray(count) => {
-                let first = self.vm.stack.len() - count as usize;
-                let items = self.vm.stack.split_off(first);
-                let value = self.array(items)?;
-                self.push(value);
-            }
-            Op::MakeObject(shape) => {
-                let names = &self.program.shapes[shape as usize];
-                let first = self.vm.stack.len() - names.len();
-                let values = self.vm.stack.drain(first..);
-                let entries = names.iter().cloned().zip(values).collect();
-                let value = self.object(entries)?;
-                self.push(value);
-            }
-            Op::ListStart => self.vm.lists.push(Vec::new()),
-            Op::ListPush => {
-                let item = self.pop();
-                self.extend_list([item])?;
-            }
-            Op::ListSpread => {
-                let value = self.pop();
-                let items = self.iterate(&value)?;
-                self.extend_list(items.iter().cloned())?;
-            }
-            Op::ListEnd => {
-                let items = self.vm.lists.pop().unwrap_or_default();
-                let value = self.array(items)?;
-                self.push(value);
-            }
-            _ => self.build_entries(op)?,
-        }
-        Ok(())
-    }
-
-    fn build_entries(&mut self, op: Op) -> Result<(), Fault> {
-        match op {
-            Op::EntriesStart => self.vm.entries.push(Vec::new()),
-            Op::EntriesPush(name) => {
-                let value = self.pop();
-                if let Value::String(name) = &self.program.constants[name as usize] {
-                    self.extend_entries([(name.clone(), value)])?;
-                }
-            }
-            Op::EntriesPushComputed => {
-                let value = self.pop();
-                let name = self.pop();
-                let name = self.text_of(&name)?;
-                self.extend_entries([(name, value)])?;
-            }
-            Op::EntriesSpread => match self.pop() {
-                Value::Object(object) => self.extend_entries(object.entries().iter().cloned())?,
-                value @ (Value::Array(_) | Value::String(_)) => {
-                    let items = self.own_items(&value)?;
-                    let entries =
-                        items.into_iter().enumerate().map(|(at, item)| (index_name(at), item));
-                    self.extend_entries(entries)?;
-                }
-                _ => {}
-            },
-            Op::EntriesEnd => {
-                let entries = self.vm.entries.pop().unwrap_or_default();
-                let value = self.object(entries)?;
-                self.push(value);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn extend_list(&mut self, items: impl IntoIterator<Item = Value>) -> Result<(), Fault> {
-        let Some(list) = self.vm.lists.last_mut() else { return Ok(()) };
-        let before = list.len();
-        list.extend(items.into_iter().take(LIST_ITEMS_MAX + 1));
-        let added = list.len() - before;
-        if list.len() > LIST_ITEMS_MAX {
-            return Err(too_many());
-        }
-        self.charge(added)
-    }
-
-    fn extend_entries(
-        &mut self,
-        entries: impl IntoIterator<Item = (Text, Value)>,
-    ) -> Result<(), Fault> {
-        let Some(list) = self.vm.entries.last_mut() else { return Ok(()) };
-        let before = list.len();
-        list.extend(entries.into_iter().take(LIST_ITEMS_MAX + 1));
-        let added = list.len() - before;
-        if list.len() > LIST_ITEMS_MAX {
-            return Err(too_many());
-        }
-        self.charge(added)
-    }
-
-    /// What spreading the value gives: a list's items, a text's characters.
-    pub(super) fn iterate<'v>(&mut self, value: &'v Value) -> Result<Cow<'v, [Value]>, Fault> {
-        match value {
-            Value::Array(items) => Ok(Cow::Borrowed(items)),
-            Value::String(text) => {
-                self.charge_bytes(text.len())?;
-                if text.len() > LIST_ITEMS_MAX && text.chars().count() > LIST_ITEMS_MAX {
-                    return Err(too_many());
-                }
-                Ok(Cow::Owned(text.chars().map(char_value).collect()))
-            }
-            _ => Err(Fault::type_error(format!("{} is not iterable", kind_of(value)))),
-        }
-    }
-
-    /// Items by index as own properties: a list's, or a text's units.
-    pub(super) fn own_items(&mut self, value: &Value) -> Result<Vec<Value>, Fault> {
-        match value {
-            Value::Array(items) => {
-                self.charge(items.len())?;
-                Ok(items.to_vec())
-            }
-            Value::String(text) => {
-                let length = string::length(text);
-                self.charge(length)?;
-                if length > LIST_ITEMS_MAX {
-                    return Err(too_many());
-                }
-                if text.is_ascii() {
-                    return Ok(text.chars().map(char_value).collect());
-                }
-                let units: Vec<u16> = text.encode_utf16().collect();
-                Ok(units.into_iter().map(unit_value).collect())
-            }
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    /// Text as a value, within the limit.
-    pub(super) fn text(&mut self, text: impl Into<Text>) -> Result<Value, Fault> {
-        let text = text.into();
-        if text.len() > STRING_BYTES_MAX {
-            return Err(too_long());
-        }
-        self.charge_bytes(text.len())?;
-        Ok(Value::String(text))
-    }
-
-    /// A new list, within the limit.
-    pub(super) fn array(&mut self, items: Vec<Value>) -> Result<Value, Fault> {
-        if items.len() > LIST_ITEMS_MAX {
-            return Err(too_many());
-        }
-        self.containers += 1;
-        self.charge(items.len())?;
-        Ok(Value::array(items))
-    }
-
-    /// A new map, within the limit.
-    pub(super) fn object(&mut self, entries: Vec<(Text, Value)>) -> Result<Value, Fault> {
-        if entries.len() > LIST_ITEMS_MAX {
-            return Err(too_many());
-        }
-        self.containers += 1;
-        // Three an entry: names are sorted when there are many.
-        self.charge(entries.len() * 3)?;
-        Ok(Value::object(entries))
-    }
-
-    /// `ToString`, paid for.
-    pub(super) fn text_of(&mut self, value: &Value) -> Result<Text, Fault> {
-        match value {
-            Value::String(text) => Ok(text.clone()),
-            Value::Array(items) => self.join(items, ","),
-            _ => Ok(ops::to_text(value, STRING_BYTES_MAX)?),
-        }
-    }
-
-    /// `join`, paid for by the elements visited and the bytes written.
-    pub(super) fn join(&mut self, items: &[Value], separator: &str) -> Result<Text, Fault> {
-        let before = usize::try_from(self.left).unwrap_or(usize::MAX);
-        let mut visits = before;
-        let joined = ops::join(items, separator, STRING_BYTES_MAX, &mut visits);
-        self.charge(before - visits)?;
-        if joined.is_err() && visits == 0 {
-            return Err(Fault::fuel());
-        }
-        let text = joined?;
-        self.charge_bytes(text.len())?;
-        Ok(text)
-    }
-
-    /// `ToPrimitive`, paid for.
-    pub(super) fn primitive<'v>(&mut self, value: &'v Value) -> Result<Cow<'v, Value>, Fault> {
-        match value {
-            Value::Array(_) | Value::Object(_) => {
-                Ok(Cow::Owned(Value::String(self.text_of(value)?)))
-            }
-            _ => Ok(Cow::Borrowed(value)),
-        }
-    }
-
-    /// `ToNumber`, paid for.
-    pub(super) fn number_of(&mut self, value: &Value) -> Result<f64, Fault> {
-        if let Value::Number(number) = value {
-            return Ok(*number);
-        }
-        let primitive = self.primitive(value)?;
-        if let Value::String(text) = &*primitive {
-            self.charge_bytes(text.len())?;
-        }
-        Ok(ops::to_number(&primitive, STRING_BYTES_MAX)?)
-    }
-
-    fn unary(&mut self, operator: UnaryOperator, operand: Value) -> Result<Value, Fault> {
-        match operator {
-            UnaryOperator::Not | UnaryOperator::TypeOf | UnaryOperator::Void => {
-                operators::unary(operator, &operand)
-            }
-            _ => operators::unary(operator, &Value::Number(self.number_of(&operand)?)),
-        }
-    }
-
-    #[inline]
-    fn binary(
-        &mut self,
-        operator: BinaryOperator,
-        left: &Value,
-        right: &Value,
-    ) -> Result<Value, Fault> {
-        if let (Value::Number(left), Value::Number(right)) = (left, right)
-            && let Some(value) = operators::numeric(operator, *left, *right)
-        {
-            return Ok(value);
-        }
-        self.binary_general(operator, left, right)
-    }
-
-    fn binary_general(
-        &mut self,
-        operator: BinaryOperator,
-        left: &Value,
-        right: &Value,
-    ) -> Result<Value, Fault> {
-        use BinaryOperator as B;
-        if let (Value::String(left), Value::String(right)) = (left, right) {
-            self.charge_bytes(left.len().min(right.len()))?;
-        }
-        match operator {
-            B::StrictEqual | B::StrictNotEqual => return operators::binary(operator, left, right),
-            B::Equal | B::NotEqual => {
-                let compound = |v: &Value| matches!(v, Value::Array(_) | Value::Object(_));
-                // Two lists or maps are compared as they are, and nothing is like null.
-                if compound(left) == compound(right) || left.is_nullish() || right.is_nullish() {
-                    return operators::binary(operator, left, right);
-                }
-            }
-            B::In => return self.has_property(left, right),
-            _ => {}
-        }
-        let left = self.primitive(left)?;
-        let right = self.primitive(right)?;
-        for side in [&left, &right] {
-            if let Value::String(text) = &**side {
-                self.charge_bytes(text.len())?;
-            }
-        }
-        operators::binary(operator, &left, &right)
-    }
-
-    fn has_property(&mut self, name: &Value, object: &Value) -> Result<Value, Fault> {
-        let found = match object {
-            Value::Array(items) => {
-                let name = self.text_of(name)?;
-                array_index(&name).is_some_and(|index| (index as usize) < items.len())
-                    || name == "length"
-                    || builtins::inherits(object, &name)
-            }
-            Value::Object(map) => {
-                let name = self.text_of(name)?;
-                map.get(&name).is_some() || builtins::inherits(object, &name)
-            }
-            _ => {
-                let message = format!("the right side of `in` is {}, no object", kind_of(object));
-                return Err(Fault::type_error(message));
-            }
-        };
-        Ok(Value::Bool(found))
-    }
-
-    /// `object[index]`.
-    fn index(&mut self, object: &Value, index: &Value) -> Result<Value, Fault> {
-        if let (Value::Array(items), Value::Number(number)) = (object, index) {
-            let position = *number as usize;
-            let exact = position as f64 == *number;
-            return Ok(items.get(position).filter(|_| exact).cloned().unwrap_or_default());
-        }
-        if object.is_nullish() {
-            let message = format!("cannot read a property of {}", kind_of(object));
-            return Err(Fault::type_error(message));
-        }
-        let name = self.text_of(index)?;
-        let mut left = self.left;
-        let step = Step::new(name, 0);
-        let value = member(object, &step, &mut left).map(Cow::into_owned);
-        self.left = left;
-        match value {
-            Ok(value) => Ok(value),
-            Err(Stop::Fuel) => Err(Fault::fuel()),
-            Err(Stop::Nullish { .. }) => Ok(Value::Undefined),
-        }
-    }
-
-    #[cold]
-    fn unreadable(&mut self, stop: Stop, span: &Span) -> Fault {
-        match stop {
-            Stop::Fuel => {
-                self.left = 0;
-                Fault::fuel()
-            }
-            Stop::Nullish { name, kind, object_end } => {
-                let object = span.start..object_end.max(span.start);
-                let text = excerpt(&self.program.source, &object);
-                let message = format!("cannot read `{name}` of {kind}: `{text}` is {kind}");
-                Fault::type_error(message).at(&object)
-            }
-        }
-    }
-
-    fn take_arguments(&mut self, count: usize) -> Vec<Value> {
-        let first = self.vm.stack.len().saturating_sub(count);
-        let mut arguments = self.vm.spare.pop().unwrap_or_default();
-        arguments.extend(self.vm.stack.drain(first..));
-        arguments
-    }
-
-    fn spread_arguments(&mut self) -> Vec<Value> {
-        match self.pop() {
-            Value::Array(items) => items.to_vec(),
-            _ => Vec::new(),
-        }
-    }
-
-    fn recycle(&mut self, mut arguments: Vec<Value>) {
-        arguments.clear();
-        if self.vm.spare.len() < 16 && arguments.capacity() <= 64 {
-            self.vm.spare.push(arguments);
-        }
-    }
-
-    fn callback(&self, index: u32) -> Option<&'m Callback> {
-        if index == NO_CALLBACK { None } else { self.program.callbacks.get(index as usize) }
-    }
-
-    fn call_method(
-        &mut self,
-        method: &'static Method,
-        receiver: Value,
-        arguments: Vec<Value>,
-        callback: u32,
-        span: &Span,
-    ) -> Result<Value, Fault> {
-        let Some(run) = method.of(&receiver) else {
-            return Err(self.no_method(method, &receiver, span));
-        };
-        let callback = self.callback(callback);
-        let mut call = Call { machine: self, receiver, arguments, callback };
-        let value = run(&mut call);
-        let arguments = std::mem::take(&mut call.arguments);
-        self.recycle(arguments);
-        value
-    }
-
-    #[cold]
-    fn no_method(&self, method: &Method, receiver: &Value, span: &Span) -> Fault {
-        let text = excerpt(&self.program.source, span);
-        let kind = kind_of(receiver);
-        let name = method.name;
-        if receiver.is_nullish() {
-            let message = format!("cannot call `{name}` of {kind}: `{text}`");
-            return Fault::type_error(message);
-        }
-        Fault::type_error(format!("{kind} has no method `{name}`: `{text}`"))
-    }
-
-    fn call_function(
-        &mut self,
-        function: &'static Function,
-        arguments: Vec<Value>,
-        callback: u32,
-    ) -> Result<Value, Fault> {
-        let callback = self.callback(callback);
-        let mut call = Call { machine: self, receiver: Value::Undefined, arguments, callback };
-        let value = (function.run)(&mut call);
-        let arguments = std::mem::take(&mut call.arguments);
-        self.recycle(arguments);
-        value
-    }
-
-    /// Calls a function that was given as an argument.
-    pub(super) fn call(
-        &mut self,
-        callback: &'m Callback,
-        given: &[&Value],
-    ) -> Result<Value, Fault> {
-        self.charge(1)?;
-        if self.depth >= CALL_DEPTH_MAX {
-            return Err(Fault::limit(format!("calls nest deeper than {CALL_DEPTH_MAX}")));
-        }
-        self.depth += 1;
-        let value = match callback {
-            Callback::Function(function) => {
-                let mut arguments = self.vm.spare.pop().unwrap_or_default();
-                arguments.extend(given.iter().map(|value| (*value).clone()));
-                self.call_function(function, arguments, NO_CALLBACK)
-            }
-            Callback::Arrow { block, first, count, rest } => {
-                let plain = count - usize::from(*rest);
-                for position in 0..plain {
-                    let value = given.get(position).map_or(Value::Undefined, |v| (*v).clone());
-                    self.vm.parameters[first + position] = value;
-                }
-                if *rest {
-                    let rest = given.get(plain..).unwrap_or(&[]);
-                    let items = rest.iter().map(|value| (*value).clone()).collect();
-                    self.vm.parameters[first + plain] = self.array(items)?;
-                }
-                self.run(*block)
-            }
-        };
-        self.depth -= 1;
-        value
-    }
-
-    /// Counts a list or map that was made elsewhere.
-    pub(super) fn count_container(&mut self) {
-        self.containers += 1;
-    }
-
-    /// Lists and maps made so far.
-    pub(super) fn containers(&self) -> usize {
-        self.containers
-    }
-
-    /// Refuses a value of more than `levels` levels; pays for every part.
-    pub(super) fn check_depth(&mut self, value: &Value, levels: usize) -> Result<(), Fault> {
-        let deeper = |machine: &mut Self, value: &Value| match value {
-            Value::Array(_) | Value::Object(_) => match levels.checked_sub(1) {
-                Some(levels) => machine.check_depth(value, levels),
-                None => Ok(()),
-            },
-            _ => Ok(()),
-        };
-        match value {
-            Value::Array(items) => {
-                if levels == 0 {
-                    return Err(too_deep());
-                }
-                self.charge(items.len() / BYTES_PER_FUEL + 1)?;
-                items.iter().try_for_each(|item| deeper(self, item))
-            }
-            Value::Object(object) => {
-                if levels == 0 {
-                    return Err(too_deep());
-                }
-                self.charge(object.len() / BYTES_PER_FUEL + 1)?;
-                object.entries().iter().try_for_each(|(_, item)| deeper(self, item))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Why a member cannot be read.
-enum Stop {
-    Fuel,
-    Nullish { name: Text, kind: &'static str, object_end: usize },
-}
-
-/// Follows members by reference as far as they go.
-#[inline]
-fn follow<'v>(
-    start: Cow<'v, Value>,
-    steps: &[Step],
-    left: &mut u64,
-) -> Result<Cow<'v, Value>, Stop> {
-    let mut current = start;
-    for step in steps {
-        current = match &current {
-            Cow::Borrowed(value) => member(value, step, left)?,
-            Cow::Owned(value) => Cow::Owned(member(value, step, left)?.into_owned()),
-        };
-    }
-    Ok(current)
-}
-
-/// One member of a value.
-#[inline]
-fn member<'v>(value: &'v Value, step: &Step, left: &mut u64) -> Result<Cow<'v, Value>, Stop> {
-    Ok(match value {
-        Value::Object(object) => Cow::Borrowed(object.get(&step.name).unwrap_or(&UNDEFINED)),
-        Value::Array(items) => match step.kind {
-            StepKind::Length => Cow::Owned(Value::Number(items.len() as f64)),
-            StepKind::Index(index) => {
-                Cow::Borrowed(items.get(index as usize).unwrap_or(&UNDEFINED))
-            }
-            StepKind::Name => Cow::Borrowed(&UNDEFINED),
-        },
-        Value::String(text) => {
-            if matches!(step.kind, StepKind::Name) {
-                return Ok(Cow::Borrowed(&UNDEFINED));
-            }
-            // Text beyond ASCII is counted through.
-            let price = (text.len() / BYTES_PER_FUEL) as u64;
-            *left = left.checked_sub(price).ok_or(Stop::Fuel)?;
-            match step.kind {
-                StepKind::Index(index) => Cow::Owned(
-                    string::unit_at(text, index as usize).map_or(Value::Undefined, unit_value),
-                ),
-                _ => Cow::Owned(Value::Number(string::length(text) as f64)),
-            }
-        }
-        Value::Undefined | Value::Null => {
-            return Err(Stop::Nullish {
-                name: step.name.clone(),
-                kind: kind_of(value),
-                object_end: step.object_end,
-            });
-        }
-        Value::Bool(_) | Value::Number(_) => Cow::Borrowed(&UNDEFINED),
-    })
 }
 
 /// A value's kind in a sentence; never the value.
@@ -881,11 +308,6 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
 #[cold]
 pub(super) fn too_many() -> Fault {
     Fault::limit(format!("a list or map has more than {LIST_ITEMS_MAX} elements"))
-}
-
-#[cold]
-fn too_deep() -> Fault {
-    Fault::new(EvalErrorKind::Limit, format!("a value nests deeper than {VALUE_DEPTH_MAX} levels"))
 }
 
 /// One character as text.

@@ -131,12 +131,12 @@ impl Log {
     }
 
     /// Reserves room for a record of `bytes` payload bytes. Reserve before computing: `append` does not
-    /// refuse a record for its size in the queue.
+    /// refuse a record for its size in the queue. A poisoned log is never busy: `append` says what it is.
     ///
     /// # Errors
     /// `Busy` when the queue has no room; nothing has happened then.
     pub fn reserve(&self, bytes: usize) -> Result<Reservation<'_>, Busy> {
-        if self.memory.is_some() {
+        if self.memory.is_some() || self.queue.failure().is_some() {
             return Ok(Reservation { log: self, bytes: 0 });
         }
         let bytes = bytes.saturating_add(RECORD_HEADER_BYTES);

@@ -1,7 +1,8 @@
 //! Draft: one event's changes beside the state, and the change that they become.
 //!
-//! Singles are copied when first touched. Lists and counters are long and mostly grow by an item or
-//! an amount, so such changes are checked at once and carried out at install, in place.
+//! A single's next state is made beside the one that is there. Lists and counters are long and mostly
+//! grow by an item or an amount, so such changes are checked at once and carried out at install, in
+//! place.
 //! Invariants: reading sees the event's own changes so far; a draft that is dropped leaves no
 //! trace; whatever can be refused was refused before the draft is finished.
 
@@ -220,6 +221,13 @@ impl<'l> Draft<'l> {
                     if counter.takes(spec, self.moment, amount) =>
                 {
                     Touched::Amount { moment: self.moment, amount }
+                }
+                (Some(AttributeState::Single(single)), _)
+                    if matches!(spec, AttributeSpec::Single { .. }) =>
+                {
+                    let next = single.next(spec, self.moment, operation, value_bytes_max)?;
+                    let Some(next) = next else { return Ok(()) };
+                    Touched::State(AttributeState::Single(next))
                 }
                 _ => {
                     let mut state = before.cloned().unwrap_or_else(|| AttributeState::new(spec));

@@ -21,6 +21,18 @@ use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Profile, Rid};
 #[error("the recorded identity outcome does not fit the profiles that are there")]
 pub struct Diverged;
 
+/// A half installed change cannot be taken back and its record is in the log, so a panic while
+/// installing ends the process; replay then starts from the log (page 5.2).
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
+
 /// Everything that one event can touch, locked and looked up.
 pub struct Locked<'a> {
     store: &'a Store,
@@ -203,6 +215,7 @@ impl<'a> Locked<'a> {
     /// Moves a change in at the LSN of its record and remembers the uuid. Cannot fail; afterwards
     /// [`Locked::profile`] and [`Locked::held`] show the new state.
     pub fn install(&mut self, change: Change, lsn: u64) {
+        let _half_installed = AbortOnPanic;
         let Change { outcome, now_ms, moved } = change;
         match moved {
             Move::Nothing => {}

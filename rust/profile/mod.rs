@@ -11,6 +11,8 @@
 pub mod attribute;
 pub mod dedup;
 mod draft;
+#[cfg(test)]
+mod draft_tests;
 pub mod identity;
 mod lock;
 pub mod store;
@@ -211,10 +213,14 @@ impl Profile {
         }
     }
 
-    /// Puts `state` in the place of attribute `id`.
+    /// Puts `state` in the place of attribute `id`; an empty one is not kept.
     pub(crate) fn put_attribute(&mut self, id: u16, state: AttributeState) {
         match self.attributes.binary_search_by_key(&id, |(id, _)| *id) {
+            Ok(at) if state.is_empty() => {
+                self.attributes.remove(at);
+            }
             Ok(at) => self.attributes[at].1 = state,
+            Err(_) if state.is_empty() => {}
             Err(at) => self.attributes.insert(at, (id, state)),
         }
     }

@@ -376,3 +376,17 @@ fn threads_that_merge_crosswise_neither_wait_in_a_circle_nor_lose_an_event() {
         assert_eq!(uuids.len() as u32, THREADS * EVENTS);
     }
 }
+
+#[test]
+fn after_a_merge_the_value_of_a_key_that_was_seen_last_is_its_newest() {
+    for (first_seen, expected) in [(0, "20"), (1, "10")] {
+        let store = Store::new(5, 16, 1000);
+        let names = [[identifier(0, 0), identifier(9, 10)], [identifier(1, 0), identifier(9, 20)]];
+        event(&store, 1, &names[first_seen], 1, || 1);
+        event(&store, 2, &names[1 - first_seen], 2, || 2);
+        let both = [identifier(0, 0), identifier(1, 0)];
+        event(&store, 3, &both, 3, || 3);
+        let newest = store.visit(&both[0], |profile| profile.newest_value(9).cloned());
+        assert_eq!(newest.flatten().as_deref(), Some(expected));
+    }
+}

@@ -225,8 +225,8 @@ pub fn to_radix(number: f64, radix: u32) -> Text {
     let mut integer = libm::floor(magnitude);
     let fraction = radix_fraction(magnitude, &mut integer, radix);
     let mut reversed = Vec::new();
-    // Beyond 2^53 the low digits carry nothing.
-    while integer >= 9_007_199_254_740_992.0 {
+    // Digits beneath a double's precision carry nothing.
+    while integer / base >= 9_007_199_254_740_992.0 {
         integer /= base;
         reversed.push(b'0');
     }

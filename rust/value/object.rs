@@ -28,9 +28,7 @@ impl Object {
         }
         if entries.iter().any(|(name, _)| array_index(name).is_some()) {
             // `None` sorts last, and the sort is stable: the others keep their order.
-            entries.sort_by_key(|(name, _)| {
-                array_index(name).map_or(u64::MAX, |index| u64::from(index))
-            });
+            entries.sort_by_key(|(name, _)| array_index(name).map_or(u64::MAX, u64::from));
         }
         let by_name =
             if entries.len() > SCAN_ENTRIES_MAX { sorted_positions(&entries) } else { Vec::new() };

@@ -135,6 +135,8 @@ def campaign(directory: Path, cycles: int, seed: int) -> Outcome:
         time.sleep(chance.uniform(*LOAD_S))
         server.send_signal(signal.SIGKILL)
         server.wait()
+        if server.stdout is not None:
+            server.stdout.close()
         for client in clients:
             client.join()
     return compare(data_dir / "1-8", ledgers, cycles)

@@ -16,6 +16,8 @@ mod string_search;
 
 use std::sync::{Arc, LazyLock};
 
+pub(super) use global::duration_ms;
+
 use super::error::Fault;
 use super::program::Callback;
 use super::vm::{Machine, kind_of};
@@ -72,6 +74,9 @@ impl Function {
 /// One method of one kind of receiver, in the tables of this folder.
 type Entry = (&'static str, Option<usize>, Builtin);
 
+/// Where a method keeps what one kind of receiver does.
+type Place = fn(&mut Method) -> &mut Option<Builtin>;
+
 const fn within(namespace: &'static str, member: &'static str, run: Builtin) -> Function {
     Function { namespace: Some(namespace), member, callback: None, run }
 }
@@ -82,7 +87,7 @@ const fn global(member: &'static str, run: Builtin) -> Function {
 
 static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
     let mut methods: Vec<Method> = Vec::new();
-    let tables: [(&[&[Entry]], fn(&mut Method) -> &mut Option<Builtin>); 5] = [
+    let tables: [(&[&[Entry]], Place); 5] = [
         (&[string::METHODS, string_search::METHODS], |method| &mut method.string),
         (&[array::METHODS, array_callbacks::METHODS], |method| &mut method.array),
         (&[number::METHODS], |method| &mut method.number),

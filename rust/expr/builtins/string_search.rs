@@ -107,10 +107,12 @@ fn replace_all(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn replace_at(
     call: &mut Call<'_, '_>,
-    text: &str,
-    wanted: &str,
+    text: &Text,
+    wanted: &Text,
     found: Vec<usize>,
 ) -> Result<Value, Fault> {
+    // Shared by all calls: a copy for each match would be work that nobody pays for.
+    let (match_value, text_value) = (Value::String(wanted.clone()), Value::String(text.clone()));
     let replacement = if call.callback.is_none() { call.text(1)? } else { Text::default() };
     let mut out = String::new();
     let (mut done, mut units) = (0, 0);
@@ -119,8 +121,7 @@ fn replace_at(
         units += string::length(&text[done..at]);
         match call.callback {
             Some(function) => {
-                let given =
-                    [&Value::text(wanted), &Value::Number(units as f64), &Value::text(text)];
+                let given = [&match_value, &Value::Number(units as f64), &text_value];
                 let value = call.machine.call(function, &given)?;
                 out.push_str(&call.machine.text_of(&value)?);
             }

@@ -130,6 +130,9 @@ impl Compiler<'_, '_> {
             if path == "Object.assign" {
                 refuse_assign(arguments, &path_span)?;
             }
+            if path == "ago" {
+                self.check_duration(arguments)?;
+            }
             self.function_call(function, arguments, span.start..call.end)?;
             return Ok(call_at + 1);
         }
@@ -148,6 +151,21 @@ impl Compiler<'_, '_> {
             format!("write {path}(…)")
         };
         Err(CompileError::new("E0303", whole.span.start..path_span.end, message).help(help))
+    }
+
+    /// A duration that is written out is checked before anything runs.
+    fn check_duration(&self, arguments: &[Element]) -> Compiled<()> {
+        let Some(Element { spread: false, value }) = arguments.first() else { return Ok(()) };
+        match self.fold(value) {
+            Some(Value::String(text)) if builtins::duration_ms(&text).is_some() => Ok(()),
+            None => Ok(()),
+            Some(_) => Err(CompileError::new(
+                "E0303",
+                value.span.clone(),
+                "`ago` takes a duration: digits and one of s, m, h, d, w",
+            )
+            .help("write ago(\"7d\")")),
+        }
     }
 
     fn no_function(

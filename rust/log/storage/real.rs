@@ -18,13 +18,15 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        if directory.is_dir() {
-            return Ok(());
-        }
+        let missing: Vec<&Path> =
+            directory.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         fs::create_dir_all(directory)?;
-        // The new directory's own name must survive, too.
-        let parent = directory.parent().filter(|parent| !parent.as_os_str().is_empty());
-        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+        // The new directories' own names must survive, too.
+        for created in missing {
+            let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
+            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        }
+        Ok(())
     }
 
     fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {

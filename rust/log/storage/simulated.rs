@@ -1,8 +1,8 @@
 //! The simulated disk: a file system in memory that forgets what was not synced and fails on demand.
 //!
 //! It is what tests hold against the log: a crash keeps of the unsynced writes any subset, torn at
-//! 512-byte sectors, and of the unsynced names a prefix in the order in which they were made, as journalled
-//! file systems do. Faults count every call that changes something or syncs. Invariants: synced bytes and
+//! 512-byte sectors, and any subset of the unsynced names, which is more than a journalled file system would
+//! take. Faults count every call that changes something or syncs. Invariants: synced bytes and
 //! synced names always survive a crash; the same seed gives the same crash.
 
 use std::collections::{BTreeMap, HashSet};
@@ -22,7 +22,8 @@ pub enum Fault {
     Fail(io::ErrorKind),
     /// A write takes half of its bytes and succeeds; other calls are untouched.
     Short,
-    /// Every call from this one on fails with an I/O error, as after a pulled cable.
+    /// Every call from this one on fails with an I/O error, as after a pulled cable; what was unsynced
+    /// then may survive the crash that follows, or not.
     Dead,
     /// The call panics, as our own bug would.
     Panic,
@@ -47,7 +48,7 @@ struct Inode {
 #[derive(Clone)]
 enum Naming {
     Link(PathBuf, usize),
-    Rename(PathBuf, PathBuf),
+    Rename(PathBuf, PathBuf, usize),
     Remove(PathBuf),
 }
 
@@ -96,8 +97,11 @@ impl SimulatedDisk {
     pub fn crash(&self, mut random: impl FnMut() -> u64) -> Self {
         let state = self.state.lock();
         let mut names = state.durable_names.clone();
-        let kept = random() as usize % (state.unsynced_names.len() + 1);
-        state.unsynced_names[..kept].iter().for_each(|naming| apply_naming(&mut names, naming));
+        for naming in &state.unsynced_names {
+            if random() % 2 == 1 {
+                apply_naming(&mut names, naming);
+            }
+        }
         let inodes = state.inodes.iter().map(|inode| inode.crash(&mut random)).collect();
         let after = State { inodes, durable_names: names.clone(), names, ..State::default() };
         Self { state: Arc::new(Mutex::new(after)), locks: Arc::default() }
@@ -184,10 +188,9 @@ fn apply_naming(names: &mut Names, naming: &Naming) {
         Naming::Link(file, inode) => {
             names.insert(file.clone(), *inode);
         }
-        Naming::Rename(from, to) => {
-            if let Some(inode) = names.remove(from) {
-                names.insert(to.clone(), inode);
-            }
+        Naming::Rename(from, to, inode) => {
+            names.remove(from);
+            names.insert(to.clone(), *inode);
         }
         Naming::Remove(file) => {
             names.remove(file);
@@ -261,10 +264,8 @@ impl Disk for SimulatedDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.count()?;
-        if !state.names.contains_key(from) {
-            return Err(missing());
-        }
-        state.name(Naming::Rename(from.to_path_buf(), to.to_path_buf()));
+        let inode = state.names.get(from).copied().ok_or_else(missing)?;
+        state.name(Naming::Rename(from.to_path_buf(), to.to_path_buf(), inode));
         Ok(())
     }
 
@@ -281,6 +282,9 @@ impl Disk for SimulatedDisk {
     fn sync_directory(&self, _directory: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         let counted = state.count();
+        if state.dead {
+            return counted.map(|_| ());
+        }
         // Failed or not, what was owed is no longer owed: no later sync makes up for this one.
         let owed = std::mem::take(&mut state.unsynced_names);
         counted?;
@@ -352,6 +356,9 @@ impl DiskFile for SimulatedFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state.lock();
         let counted = state.count();
+        if state.dead {
+            return counted.map(|_| ());
+        }
         let inode = &mut state.inodes[self.inode];
         // Failed or not, the pages are clean now: no later sync makes up for this one.
         let owed = std::mem::take(&mut inode.unsynced);

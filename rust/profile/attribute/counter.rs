@@ -241,6 +241,7 @@ impl Counter {
         out.push(b'C');
         if let Some(total) = self.total {
             out.push(b'T');
+            out.extend_from_slice(&total.newest_ms.to_le_bytes());
             out.extend_from_slice(&(total.amount + 0.0).to_bits().to_le_bytes());
         }
         let mut rows: SmallVec<[&Row; 4]> =

@@ -75,7 +75,6 @@ impl List {
         value_bytes_max: usize,
     ) -> Result<(), Rejected> {
         let bounds = Bounds::of(spec)?;
-        self.sweep(bounds, moment.now_ms);
         if let Some(change) = Self::prepare(moment, operation, value_bytes_max)? {
             self.change(bounds, moment, LSN_PENDING, change);
         }
@@ -181,9 +180,13 @@ impl List {
     }
 
     fn drop_oldest(&mut self, count: usize) {
-        if count > 0 {
-            self.marks.drain(..count);
-            Arc::make_mut(&mut self.items).drain(..count);
+        match count {
+            0 => {}
+            1 => self.remove(0),
+            count => {
+                self.marks.drain(..count);
+                Arc::make_mut(&mut self.items).drain(..count);
+            }
         }
     }
 

@@ -31,10 +31,27 @@ impl Single {
         operation: Operation,
         value_bytes_max: usize,
     ) -> Result<(), Rejected> {
+        self.expire(spec, moment.now_ms);
+        if let Some(next) = self.next(spec, moment, operation, value_bytes_max)? {
+            *self = next;
+        }
+        Ok(())
+    }
+
+    /// The state after the operation, or `None` when it stays as it is.
+    pub(in crate::profile) fn next(
+        &self,
+        spec: &AttributeSpec,
+        moment: Moment,
+        operation: Operation,
+        value_bytes_max: usize,
+    ) -> Result<Option<Self>, Rejected> {
         let AttributeSpec::Single { aggregation, duration_ms } = spec else {
             return Err(Rejected::WrongKind);
         };
-        self.expire(spec, moment.now_ms);
+        if self.has_expired(spec, moment.now_ms) {
+            return Self::default().next(spec, moment, operation, value_bytes_max);
+        }
         let value = match operation {
             Operation::Set(value) => value,
             Operation::SetFields(fields) => Value::Object(fields),
@@ -42,22 +59,15 @@ impl Single {
             Operation::Increment | Operation::Delete(_) => return Err(Rejected::WrongKind),
         };
         match value {
-            Value::Undefined => Ok(()),
-            Value::Null => {
-                self.clear(moment);
-                Ok(())
-            }
+            Value::Undefined => Ok(None),
+            Value::Null => Ok((self.stamp.time_ms <= moment.time_ms).then(Self::default)),
             value if exceeds(&value, value_bytes_max) => Err(Rejected::TooLarge),
             value => {
-                let late = duration_ms.is_some_and(|duration_ms| {
+                let folded = self.fold(*aggregation, value, moment)?;
+                let is_late = duration_ms.is_some_and(|duration_ms| {
                     is_expired(moment.time_ms, duration_ms, moment.now_ms)
                 });
-                let folded = self.fold(*aggregation, &value, moment)?;
-                if !late && let Some((value, stamp)) = folded {
-                    self.value = value;
-                    self.stamp = stamp;
-                }
-                Ok(())
+                Ok(folded.filter(|_| !is_late))
             }
         }
     }
@@ -66,33 +76,29 @@ impl Single {
     fn fold(
         &self,
         aggregation: Aggregation,
-        value: &Value,
+        value: Value,
         moment: Moment,
-    ) -> Result<Option<(Value, Stamp)>, Rejected> {
+    ) -> Result<Option<Self>, Rejected> {
         let stamp = moment.stamp();
         let number = match aggregation {
             Aggregation::Last => {
                 let wins = self.is_empty() || stamp.time_ms >= self.stamp.time_ms;
-                return Ok(wins.then(|| (value.clone(), stamp)));
+                return Ok(wins.then_some(Self { value, stamp }));
             }
             Aggregation::First => {
                 let wins = self.is_empty() || stamp.time_ms < self.stamp.time_ms;
-                return Ok(wins.then(|| (value.clone(), stamp)));
+                return Ok(wins.then_some(Self { value, stamp }));
             }
-            Aggregation::Sum | Aggregation::Min | Aggregation::Max => finite(value)?,
+            Aggregation::Sum | Aggregation::Min | Aggregation::Max => finite(&value)?,
         };
         let folded = match self.value {
             Value::Number(held) => combine(aggregation, held, number),
             _ => number,
         };
         let newest = if self.is_empty() { stamp } else { stamp.max(self.stamp) };
-        Ok(Some((Value::Number(finite(&Value::Number(folded))?), newest)))
-    }
-
-    fn clear(&mut self, moment: Moment) {
-        if self.stamp.time_ms <= moment.time_ms {
-            *self = Self::default();
-        }
+        let value = Value::Number(folded);
+        finite(&value)?;
+        Ok(Some(Self { value, stamp: newest }))
     }
 
     pub(super) fn expire(&mut self, spec: &AttributeSpec, now_ms: i64) {
@@ -103,7 +109,7 @@ impl Single {
 
     fn has_expired(&self, spec: &AttributeSpec, now_ms: i64) -> bool {
         match spec {
-            AttributeSpec::Single { duration_ms: Some(duration_ms), .. } => {
+            AttributeSpec::Single { duration_ms: Some(duration_ms), .. } if !self.is_empty() => {
                 is_expired(self.stamp.time_ms, *duration_ms, now_ms)
             }
             _ => false,
