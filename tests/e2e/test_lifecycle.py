@@ -98,7 +98,7 @@ def test_sigterm_under_load_loses_nothing_that_was_answered(tmp_path: Path) -> N
                 if response.status == 200:
                     answered.append(name)
         except (OSError, http.client.HTTPException):
-            return
+            connection.close()
 
     with serving(CONTRACT, data_dir=tmp_path) as server:
         clients = [threading.Thread(target=send, args=(n, server.port)) for n in range(1, 5)]

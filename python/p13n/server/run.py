@@ -254,6 +254,7 @@ def listen(host: str, port: int, flag: str) -> socket.socket:
 
 
 def _exit_now(code: ExitCode) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(code)

@@ -63,10 +63,10 @@ class Service:
         self.gate.drain()
         if self.stopping.is_set():
             return
-        if sentence is not None:
-            say(sentence)
         self.exit_code = code
         self.stopping.set()
+        if sentence is not None:
+            say(sentence)
 
     def recovering(self) -> bool:
         """Whether a thread is still at work on recovery."""
@@ -166,8 +166,12 @@ class Service:
 
 
 def say(sentence: str) -> None:
-    """One line on standard error, where faults and notices go."""
-    print(sentence, file=sys.stderr, flush=True)
+    """One line on standard error, where faults and notices go.
+
+    Standard error may be a file on the very disk that is full: that stops nothing else.
+    """
+    with contextlib.suppress(OSError):
+        print(sentence, file=sys.stderr, flush=True)
 
 
 def _id(served: Served) -> str:
