@@ -256,7 +256,8 @@ fn a_restart_finds_the_same_state_and_publishes_nothing_anew() {
     let options = on_disk(directory.path());
     let reactor = open(&options);
     for client in 0..50 {
-        let body = format!(r#"{{"td_client_id":"t{client}","category":"c{client}","td_path":"/"}}"#);
+        let body =
+            format!(r#"{{"td_client_id":"t{client}","category":"c{client}","td_path":"/"}}"#);
         answer(&reactor, "pageviews", &body);
         let body = format!(r#"{{"td_client_id":"t{client}","total":{client},"skus":[1,"b"]}}"#);
         answer(&reactor, "orders", &body);
@@ -320,10 +321,7 @@ fn a_second_reactor_on_a_directory_is_refused() {
     let options = on_disk(directory.path());
     let _first = open(&options);
     let error = Reactor::open(&source(), &options).map(|_| ()).unwrap_err();
-    assert!(
-        matches!(error.kind(), ErrorKind::Log(p13n::log::Error::Locked { .. })),
-        "{error}"
-    );
+    assert!(matches!(error.kind(), ErrorKind::Log(p13n::log::Error::Locked { .. })), "{error}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Answer: the object of page 1.4, written straight into bytes.
 
-use crate::value::json::{write_json, write_string};
 use crate::value::Value;
+use crate::value::json::{write_json, write_string};
 
 /// An answer being written into a reused buffer.
 #[derive(Debug)]

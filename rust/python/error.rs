@@ -1,7 +1,7 @@
 //! Errors: the exception tree, and the one conversion from our errors to Python's.
 
-use pyo3::create_exception;
 use pyo3::IntoPyObjectExt;
+use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;

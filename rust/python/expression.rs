@@ -25,8 +25,7 @@ impl PyExpression {
     #[new]
     fn new(py: Python<'_>, source: String) -> PyResult<Self> {
         let mut fields = FieldTable::default();
-        let mut names =
-            Names { profile: ProfileNames::Object, fields: &mut fields, locals: &[] };
+        let mut names = Names { profile: ProfileNames::Object, fields: &mut fields, locals: &[] };
         let program =
             expr::compile(&source, &mut names).map_err(|error| compile_error(py, &error))?;
         Ok(Self { source, program, fields })

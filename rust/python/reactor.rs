@@ -255,8 +255,7 @@ impl PyReactor {
     ) -> PyResult<(Bound<'py, PyBytes>, u64, u64)> {
         let request = Request { answer_bytes_max, ..Request::new(database, table, body) };
         ANSWER.with_borrow_mut(|out| {
-            let mut take =
-                |published: &Arc<Published>| self.names.take(published, event, body);
+            let mut take = |published: &Arc<Published>| self.names.take(published, event, body);
             let receipt = self.core.personalize(&request, &mut take, out)?;
             Ok((PyBytes::new(py, out), receipt.lsn, self.core.wait_lsn(&receipt)))
         })
@@ -389,7 +388,9 @@ fn check_names(database: &str, table: &str) -> PyResult<()> {
 }
 
 fn one_key() -> PyErr {
-    PyValueError::new_err("profile() takes one key with a text value, such as email=\"a@b.example\"")
+    PyValueError::new_err(
+        "profile() takes one key with a text value, such as email=\"a@b.example\"",
+    )
 }
 
 /// An event's JSON: bytes as they are, a dict as orjson writes it.
@@ -407,7 +408,8 @@ fn dumps<'py>(event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     if !event.is_instance_of::<PyDict>() {
         return Err(PyTypeError::new_err("an event is a dict, or its JSON as bytes"));
     }
-    let value = from_python(event).map_err(|error| Error::bad_event(error.value(py).to_string()))?;
+    let value =
+        from_python(event).map_err(|error| Error::bad_event(error.value(py).to_string()))?;
     if !is_finite(&value) {
         return Err(Error::bad_event("NaN and infinities have no JSON form").into());
     }

@@ -154,7 +154,9 @@ fn operation<P: ProfileView>(
     Ok(match &rule.action {
         Action::Increment => Some(Operation::Increment),
         Action::Clear => Some(Operation::Clear),
-        Action::Delete(template) => Some(value(template)?).filter(is_defined).map(Operation::Delete),
+        Action::Delete(template) => {
+            Some(value(template)?).filter(is_defined).map(Operation::Delete)
+        }
         Action::Set(template) => {
             let is_map = matches!(template, Template::Map(_));
             match value(template)? {

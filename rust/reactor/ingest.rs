@@ -51,8 +51,7 @@ impl Reactor {
     ) -> Result<IngestReport> {
         let mut report = IngestReport::default();
         let mut answer = Vec::new();
-        let dealt_with =
-            lines.map_or(0, |lines| self.ingested_line(database, table, lines.file));
+        let dealt_with = lines.map_or(0, |lines| self.ingested_line(database, table, lines.file));
         for (position, body) in bodies.iter().enumerate() {
             let source = lines.map(|lines| SourceLine {
                 file: lines.file,

@@ -71,9 +71,8 @@ fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifi
         return Err(ErrorKind::Argument(message).into());
     };
     let sent = Value::text(value);
-    let matches = |text: &str| {
-        key.valid_regexp.as_ref().is_none_or(|pattern| pattern.is_match(text))
-    };
+    let matches =
+        |text: &str| key.valid_regexp.as_ref().is_none_or(|pattern| pattern.is_match(text));
     match identity::identifying_text(&sent, &key.normalize, &key.invalid_texts, matches) {
         Ok(value) => Ok(Identifier { key: key.id, value }),
         Err(refusal) => Err(ErrorKind::Argument(never(name, refusal)).into()),
