@@ -14,6 +14,9 @@ use p13n::error::ErrorKind;
 use p13n::log::SyncPolicy;
 use p13n::reactor::{Options, Reactor, Request};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CLIENTS: usize = 100_000;
 const ROUNDS: usize = 5;
 const EVENTS_PER_ROUND: usize = 400_000;

@@ -93,14 +93,14 @@ impl List {
                 return Err(Rejected::TooLarge);
             }
             Operation::Set(value) => {
-                finish_item([(VALUE, value)], Vec::with_capacity(2), moment.time_ms)
+                let time = Value::Number(moment.time_ms as f64);
+                Value::Object(Arc::new(Object::from_pair((VALUE, value), (TIME, time))))
             }
             Operation::SetFields(object) => {
                 if exceeds(&Value::Object(object.clone()), value_bytes_max) {
                     return Err(Rejected::TooLarge);
                 }
-                let fields = Vec::with_capacity(object.entries().len() + 1);
-                finish_item(object.entries().iter().cloned(), fields, moment.time_ms)
+                item_of_fields(object.entries(), moment.time_ms)
             }
             Operation::Delete(value) => return Ok(Some(ListChange::Delete(value))),
             Operation::Clear => return Ok(Some(ListChange::Clear)),
@@ -271,14 +271,11 @@ impl List {
 }
 
 /// The item object: the fields, then `time`.
-fn finish_item(
-    entries: impl IntoIterator<Item = Entry>,
-    mut fields: Vec<Entry>,
-    time_ms: i64,
-) -> Value {
-    fields.extend(entries);
+fn item_of_fields(entries: &[Entry], time_ms: i64) -> Value {
+    let mut fields = Vec::with_capacity(entries.len() + 1);
+    fields.extend_from_slice(entries);
     fields.push((TIME, Value::Number(time_ms as f64)));
-    Value::Object(Arc::new(Object::from_entries(fields)))
+    Value::object(fields)
 }
 
 /// The item's fields without `time`.
