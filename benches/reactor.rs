@@ -17,8 +17,9 @@ use p13n::reactor::{Options, Reactor, Request};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const CLIENTS: usize = 100_000;
 const ROUNDS: usize = 5;
+/// Rounds before the timed ones: profiles fill up first.
+const WARM_UP_ROUNDS: usize = 3;
 const EVENTS_PER_ROUND: usize = 400_000;
 
 const CONFIGURATION: &str = r#"
@@ -83,6 +84,12 @@ offers:
     set: [{event: pageview, if: PROFILE.views === 1, data: {welcome: "hello ${PROFILE.td_client_id}"}}]
 "#;
 
+/// 100,000 unless P13N_BENCH_CLIENTS says otherwise.
+fn clients() -> usize {
+    let given = std::env::var("P13N_BENCH_CLIENTS").ok();
+    given.map_or(100_000, |clients| clients.parse().expect("P13N_BENCH_CLIENTS is a number"))
+}
+
 fn body(client: usize) -> Vec<u8> {
     let text = format!(
         concat!(
@@ -98,7 +105,8 @@ fn body(client: usize) -> Vec<u8> {
 }
 
 fn main() {
-    let bodies: Vec<Vec<u8>> = (0..CLIENTS).map(body).collect();
+    let clients = clients();
+    let bodies: Vec<Vec<u8>> = (0..clients).map(body).collect();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let options = Options {
         data_dir: Some(directory.path().to_path_buf()),
@@ -113,13 +121,13 @@ fn main() {
     let mut rates = Vec::new();
     let mut own_cpu = Duration::ZERO;
     let cpu_before = process_cpu();
-    for round in 0..=ROUNDS {
+    for round in 0..WARM_UP_ROUNDS + ROUNDS {
         let (took, cpu) = run(&reactor, &bodies, &mut order);
         let rate = EVENTS_PER_ROUND as f64 / cpu.as_secs_f64();
         let wall = EVENTS_PER_ROUND as f64 / took.as_secs_f64();
         println!("round {round}: {rate:>9.0} events/s of a core's time, {wall:>9.0} by the clock");
         own_cpu += cpu;
-        if round > 0 {
+        if round >= WARM_UP_ROUNDS {
             rates.push(rate);
         }
     }
@@ -129,13 +137,13 @@ fn main() {
     let log_share = (all_cpu.as_secs_f64() - own_cpu.as_secs_f64()) / own_cpu.as_secs_f64();
     let controls = Controls::measure(directory.path());
     println!();
-    println!("in process, Rust, interval, {CLIENTS} clients, {} B", bodies[0].len());
+    println!("in process, Rust, interval, {clients} clients, {} B", bodies[0].len());
     println!("  events/s of one core (median of {ROUNDS})   {rate:>12.0}");
     println!("  the log's threads beside it, of its CPU     {:>11.0}%", log_share * 100.0);
     println!("  control: fdatasync p50                      {:>9.3} ms", controls.fdatasync_ms);
     println!("  control: memory copy                        {:>7.1} GB/s", controls.copy_gb_s);
     println!("  control: pure compute loop                  {:>6.2} ns/step", controls.step_ns);
-    write_results(rate, log_share, &controls);
+    write_results(clients, rate, log_share, &controls);
 }
 
 /// Nothing is timed before its answers are known to be right.
@@ -238,10 +246,10 @@ fn cpu_of(file: impl AsRef<std::path::Path>) -> Duration {
     Duration::from_nanos(nanoseconds.expect("a figure"))
 }
 
-fn write_results(rate: f64, log_share: f64, controls: &Controls) {
+fn write_results(clients: usize, rate: f64, log_share: f64, controls: &Controls) {
     let Controls { fdatasync_ms, copy_gb_s, step_ns } = controls;
     let json = format!(
-        "{{\"bench\":\"reactor\",\"events_per_s_of_a_core\":{rate:.0},\"clients\":{CLIENTS},\
+        "{{\"bench\":\"reactor\",\"events_per_s_of_a_core\":{rate:.0},\"clients\":{clients},\
          \"sync\":\"interval\",\"log_threads_cpu_share\":{log_share:.3},\
          \"fdatasync_p50_ms\":{fdatasync_ms:.3},\"copy_gb_per_s\":{copy_gb_s:.1},\
          \"compute_step_ns\":{step_ns:.2},\"cores\":{}}}\n",
