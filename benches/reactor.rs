@@ -2,7 +2,7 @@
 //!
 //! One thread does what the server's loop does without HTTP: take, identify, apply, append, decide,
 //! encode. Beside the rate stand controls of the same run: fdatasync, memory copy, pure compute, and
-//! the CPU that the log's own threads took. `cargo bench --bench reactor`, pinned to one core.
+//! the CPU that the log's own threads took. `taskset -c 0 cargo bench --features mimalloc --bench reactor`.
 
 use std::fs;
 use std::hint::black_box;
@@ -14,12 +14,9 @@ use p13n::error::ErrorKind;
 use p13n::log::SyncPolicy;
 use p13n::reactor::{Options, Reactor, Request};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const ROUNDS: usize = 5;
 /// Rounds before the timed ones: profiles fill up first.
-const WARM_UP_ROUNDS: usize = 3;
+const WARM_UP_ROUNDS: usize = 5;
 const EVENTS_PER_ROUND: usize = 400_000;
 
 const CONFIGURATION: &str = r#"

@@ -37,8 +37,8 @@ impl Object {
             // `None` sorts last, and the sort is stable: the others keep their order.
             entries.sort_by_key(|(name, _)| array_index(name).map_or(u64::MAX, u64::from));
         }
-        let by_name = (entries.len() > SCAN_ENTRIES_MAX)
-            .then(|| Box::new(sorted_positions(&entries)));
+        let by_name =
+            (entries.len() > SCAN_ENTRIES_MAX).then(|| Box::new(sorted_positions(&entries)));
         let entries = match entries.len() {
             ..=2 => entries.into_iter().collect(),
             _ => SmallVec::from_vec(entries),
