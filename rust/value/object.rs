@@ -21,6 +21,7 @@ pub struct Object {
     /// not in the cache should cost as few misses as can be.
     entries: SmallVec<[Entry; 2]>,
     /// Positions in `entries`, sorted by name; `None` for small objects.
+    #[expect(clippy::box_collection, reason = "one word, so that a shared pair is 128 bytes")]
     by_name: Option<Box<Vec<u32>>>,
 }
 

@@ -198,7 +198,7 @@ impl AttributeState {
     /// Loads what the state points to, for [`super::Profile::touch`].
     pub(super) fn touch(&self) -> usize {
         match self {
-            Self::Single(_) => 0,
+            Self::Single(single) => single.touch(),
             Self::List(list) => list.touch(),
             Self::Counter(counter) => counter.touch(),
         }
