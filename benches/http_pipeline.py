@@ -191,7 +191,7 @@ def p13n_server(directory: Path, sync: str) -> Iterator[tuple[int, str]]:
     data_dir = str(directory / "data")
     create = [*p13n, "key", "create", "--data-dir", data_dir, "--account", "1"]
     key = subprocess.run(create, check=True, capture_output=True, text=True).stdout.strip()
-    command = [*p13n, "serve", str(HERE / "http_pipeline.yaml"), "--data-dir", data_dir]
+    command = [*p13n, "serve", str(HERE / "seed_event.yaml"), "--data-dir", data_dir]
     command += ["--port", "0", "--admin-port", "0", "--sync", sync]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: pin(SERVER_CORE)

@@ -17,7 +17,3 @@ pub mod value;
 
 #[cfg(feature = "python")]
 mod python;
-
-#[cfg(feature = "mimalloc")]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
