@@ -4,6 +4,7 @@ Every failure is one sentence on standard error and an exit code of `p13n.exit_c
 standard output. Modules of commands import what is heavy only when they run.
 """
 
+import sys
 from typing import Annotated
 
 import typer
@@ -57,4 +58,23 @@ app.add_typer(log.app, name="log")
 
 def main() -> None:
     """The entry point of the script `p13n`."""
-    app()
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        if words := _sentence_of(error):
+            print(words, file=sys.stderr)
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _sentence_of(error: typer.TyperException) -> str:
+    """What is wrong with the command line, on one line: logs of supervisors show lines, not boxes.
+
+    Nothing, when a command that was called without arguments has shown its help instead.
+    """
+    words = error.format_message().strip()
+    context = getattr(error, "ctx", None)
+    if not words or "\n" in words or context is None:
+        return words
+    sentence = words if words.endswith((".", "?", "!")) else words + "."
+    return f"{sentence} `{context.command_path} --help` shows what there is."
