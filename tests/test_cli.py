@@ -103,6 +103,26 @@ def test_a_variable_of_nonsense_is_named(tmp_path: Path) -> None:
     assert_one_sentence(refused.stderr)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [["check", CONTRACT], ["eval", "1 + 2"], ["--version"]],
+    ids=lambda command: str(command[0]),
+)
+def test_a_result_that_cannot_be_written_is_one_sentence(command: list[str | Path]) -> None:
+    with Path("/dev/full").open("w") as full:
+        refused = subprocess.run(
+            [sys.executable, "-m", "p13n", *map(str, command)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert refused.returncode == ExitCode.FAILED
+    assert "No space left on device" in refused.stderr
+    assert_one_sentence(refused.stderr)
+
+
 @pytest.mark.parametrize("command", [[], ["key"], ["log"]], ids=str)
 def test_no_arguments_show_the_help(command: list[str]) -> None:
     shown = run_p13n(*command)

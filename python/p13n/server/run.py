@@ -82,7 +82,8 @@ async def _run(
     ]
     await _until_ready(service, f"{_url(admin_socket)}/readyz")
     if service.recovered.is_set():
-        print(_start_up_line(service, data_socket, admin_socket), flush=True)
+        with contextlib.suppress(OSError):  # Standard output may be a file on a full disk.
+            print(_start_up_line(service, data_socket, admin_socket), flush=True)
         _say_which_keys_are_missing(service, keys)
         if on_ready is not None:
             on_ready(int(data_socket.getsockname()[1]))
