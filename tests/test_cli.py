@@ -439,6 +439,29 @@ def test_ingest_of_a_missing_file_makes_no_data_directory(tmp_path: Path) -> Non
     assert not (tmp_path / "data").exists()
 
 
+def test_an_ingest_that_is_interrupted_goes_on_with_the_same_command(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    line = '{"td_client_id":"7"}\n'
+    file.write_text(line * 400_000)
+    data_dir = tmp_path / "data"
+    log = data_dir / "1-8" / "log"
+    command = [sys.executable, "-m", "p13n", "ingest", str(CONTRACT), str(file), *TARGET]
+    command += ["--data-dir", str(data_dir)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as ingesting:
+        while not any(segment.stat().st_size > 1_000_000 for segment in log.glob("*.log")):
+            assert ingesting.poll() is None
+        ingesting.send_signal(signal.SIGINT)
+        assert ingesting.stderr is not None
+        said = ingesting.stderr.read()
+    assert ingesting.returncode == 130
+    assert "goes on" in said
+    assert_one_sentence(said)
+    code, counts, _ = ingest(data_dir, file)
+    assert (code, counts["stored"] + counts["skipped"]) == (0, 400_000)
+    assert counts["stored"] > 0, "it was in the middle"
+    assert counts["skipped"] > 0, "it had stored something"
+
+
 def test_ingest_knows_gzip_by_what_it_is_not_by_its_name(tmp_path: Path) -> None:
     plain = events_file(tmp_path / "events.jsonl", 50)
     (tmp_path / "packed.jsonl").write_bytes(gzip.compress(plain.read_bytes()))

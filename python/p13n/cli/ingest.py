@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
@@ -77,7 +78,13 @@ def ingest(
         _must_be_known(reactor, configuration, (target[1], target[2]))
         bad = stack.enter_context(rejects.open("ab")) if rejects is not None else None
         advance = stack.enter_context(progress_bar(f"{file.name} to {to}", total))
-        outcome = ingest_file(reactor, target[1], target[2], file, rejects=bad, advance=advance)
+        try:
+            outcome = ingest_file(reactor, target[1], target[2], file, rejects=bad, advance=advance)
+        except KeyboardInterrupt:
+            print(
+                "Interrupted; the same command goes on after the last line stored.", file=sys.stderr
+            )
+            raise
     duration_s = time.monotonic() - started
     print(
         f"stored={outcome.stored} duplicate={outcome.duplicate} skipped={outcome.skipped} "
