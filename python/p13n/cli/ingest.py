@@ -22,9 +22,14 @@ _TARGET = re.compile(r"([0-9a-z_]{3,128})\.([0-9a-z_]{3,128})")
 
 
 def ingest(
-    configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration.")],
+    configuration: Annotated[
+        Path, typer.Argument(metavar="CONFIG", readable=False, help="The configuration.")
+    ],
     file: Annotated[
-        Path, typer.Argument(metavar="FILE[.gz]", help="One JSON event a line, oldest first.")
+        Path,
+        typer.Argument(
+            metavar="FILE[.gz]", readable=False, help="One JSON event a line, oldest first."
+        ),
     ],
     data_dir: FreeDirectory,
     to: Annotated[

@@ -11,7 +11,9 @@ from p13n.exit_codes import ExitCode
 
 
 def profile(
-    configuration: Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration.")],
+    configuration: Annotated[
+        Path, typer.Argument(metavar="CONFIG", readable=False, help="The configuration.")
+    ],
     identifier: Annotated[str, typer.Argument(metavar="KEY=VALUE", help="Whom to look up.")],
     data_dir: FreeDirectory,
 ) -> None:

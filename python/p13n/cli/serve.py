@@ -15,7 +15,8 @@ PORT_MAX = 65535
 
 def serve(
     configurations: Annotated[
-        list[Path], typer.Argument(metavar="CONFIG", help="One YAML file for each reactor.")
+        list[Path],
+        typer.Argument(metavar="CONFIG", readable=False, help="One YAML file for each reactor."),
     ],
     data_dir: ServedDirectory,
     host: Annotated[
