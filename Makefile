@@ -163,6 +163,7 @@ SAY_NO = { printf 'p13n: %s\n' "$(1)" >&2; exit 1; }
 	@rm -f .make/release && touch $@
 
 .make/release: .make/venv $(WHEEL_SOURCES)
+	@echo "Building p13n for release: two to five minutes the first time."
 	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --quiet --release
 	@rm -f .make/develop && touch $@
 

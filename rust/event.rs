@@ -157,7 +157,8 @@ fn time_s(value: &Value) -> Result<Option<i64>, Error> {
             Ok(Some(*seconds as i64))
         }
         _ => Err(Error::bad_event(format!(
-            "`time` must be a whole number of epoch seconds from 0 to {TIME_S_MAX}"
+            "`time` must be a whole number of epoch seconds (not milliseconds) from 0 to \
+             {TIME_S_MAX}"
         ))),
     }
 }

@@ -39,7 +39,10 @@ class Answer:
 
 
 def run_p13n(
-    *arguments: str | Path, env: dict[str, str] | None = None, timeout_s: float = 60
+    *arguments: str | Path,
+    env: dict[str, str] | None = None,
+    timeout_s: float = 60,
+    cwd: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     return subprocess.run(
@@ -49,6 +52,7 @@ def run_p13n(
         timeout=timeout_s,
         check=False,
         env=os.environ | (env or {}),
+        cwd=cwd,
     )
 
 

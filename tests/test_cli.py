@@ -3,14 +3,17 @@
 import gzip
 import json
 import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from p13n import Reactor, __version__
 from p13n.exit_codes import ExitCode
-from serving import run_p13n, serving
+from serving import create_key, run_p13n, serving
 
 GOLDEN = Path(__file__).parent / "golden" / "http"
 CONTRACT = GOLDEN / "contract.yaml"
@@ -60,6 +63,71 @@ def test_every_flag_of_serve_has_its_variable() -> None:
     for flag in [*flags, "answer-bytes-max", "workers"]:
         assert f"--{flag}" in shown
         assert f"P13N_{flag.upper().replace('-', '_')}" in shown
+
+
+# ------------------------------------------------------------------ a wrong command line
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (["--frobnicate"], "--frobnicate"),
+        (["frob"], "frob"),
+        (["serve", "--frob"], "--frob"),
+        (["serve", CONTRACT], "--data-dir"),
+        (["serve", CONTRACT, "--data-dir", "d", "--port", "abc"], "--port"),
+        (["serve", CONTRACT, "--data-dir", "d", "--port", "99999"], "--port"),
+        (["serve", CONTRACT, "--data-dir", ""], "--data-dir"),
+        (["serve", CONTRACT, "--data-dir", "d", "--host", ""], "--host"),
+        (["profile", CONTRACT, "a=b", "--data-dir", ""], "--data-dir"),
+        (["check"], "FILE"),
+        (["key", "create", "--data-dir", "d", "--account", "x"], "--account"),
+        (["key", "frob"], "frob"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else " ".join(map(str, value))[-30:],
+)
+def test_a_wrong_command_line_is_one_sentence(
+    tmp_path: Path, command: list[str | Path], word: str
+) -> None:
+    refused = run_p13n(*command, cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (ExitCode.USAGE, "")
+    assert word in refused.stderr
+    assert_one_sentence(refused.stderr)
+    assert not list(tmp_path.iterdir()), "nothing was made"
+
+
+def test_a_variable_of_nonsense_is_named(tmp_path: Path) -> None:
+    refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path, env={"P13N_PORT": "abc"})
+    assert refused.returncode == ExitCode.USAGE
+    assert "P13N_PORT" in refused.stderr
+    assert_one_sentence(refused.stderr)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["check", CONTRACT], ["eval", "1 + 2"], ["--version"]],
+    ids=lambda command: str(command[0]),
+)
+def test_a_result_that_cannot_be_written_is_one_sentence(command: list[str | Path]) -> None:
+    with Path("/dev/full").open("w") as full:
+        refused = subprocess.run(
+            [sys.executable, "-m", "p13n", *map(str, command)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert refused.returncode == ExitCode.FAILED
+    assert "No space left on device" in refused.stderr
+    assert_one_sentence(refused.stderr)
+
+
+@pytest.mark.parametrize("command", [[], ["key"], ["log"]], ids=str)
+def test_no_arguments_show_the_help(command: list[str]) -> None:
+    shown = run_p13n(*command)
+    assert "Usage" in shown.stdout
+    assert (shown.returncode, shown.stderr) == (ExitCode.USAGE, "")
 
 
 # ------------------------------------------------------------------ serve
@@ -157,6 +225,50 @@ def test_a_directory_in_use_is_refused_in_one_sentence_by_every_command(tmp_path
             assert "Traceback" not in refused.stderr
         looked = run_p13n("log", "info", *directory)
         assert looked.returncode == 0, "reading the log needs no lock"
+
+
+def test_a_server_without_a_key_says_how_to_make_one_for_its_account(tmp_path: Path) -> None:
+    account_7 = tmp_path / "account-7.yaml"
+    account_7.write_text(CONTRACT.read_text().replace("account: 1", "account: 7"))
+    create_key(tmp_path / "data", 1)
+    command = [sys.executable, "-m", "p13n", "serve", str(account_7), "--data-dir"]
+    command += [str(tmp_path / "data"), "--port", "0", "--admin-port", "0"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as server:
+        assert server.stderr is not None
+        line = server.stderr.readline()
+        server.terminate()
+    assert "--account 7 --kind write" in line
+    assert f"--data-dir {tmp_path / 'data'}" in line
+
+
+def test_a_file_in_place_of_the_data_directory_is_said_to_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    commands: list[list[str | Path]] = [
+        ["serve", CONTRACT, "--data-dir", file, "--port", "0", "--admin-port", "0"],
+        ["key", "create", "--data-dir", file, "--account", "1"],
+        ["ingest", CONTRACT, CONTRACT, "--data-dir", file, *TARGET],
+    ]
+    for command in commands:
+        refused = run_p13n(*command)
+        assert refused.returncode == ExitCode.DIRECTORY
+        assert "Not a directory" in refused.stderr
+        assert_one_sentence(refused.stderr)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_a_demo_that_is_ended_while_it_feeds_leaves_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-m", "p13n", "demo", "--port", "0", "--admin-port", "0"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as demo:
+        assert demo.stdout is not None
+        assert demo.stdout.readline().startswith("Feeding"), "it has made its directory"
+        demo.send_signal(number)
+        assert demo.wait(20) in (0, 130)
+    assert not list(tmp_path.iterdir())
 
 
 # ------------------------------------------------------------------ check
@@ -322,9 +434,84 @@ def test_ingest_wants_a_database_and_a_table(tmp_path: Path, target: str) -> Non
 
 def test_ingest_of_a_missing_file_makes_no_data_directory(tmp_path: Path) -> None:
     code, _, stderr = ingest(tmp_path / "data", tmp_path / "none.jsonl")
-    assert code == ExitCode.DIRECTORY
+    assert code == ExitCode.FAILED
     assert_one_sentence(stderr)
     assert not (tmp_path / "data").exists()
+
+
+def test_an_ingest_that_is_interrupted_goes_on_with_the_same_command(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    line = '{"td_client_id":"7"}\n'
+    file.write_text(line * 400_000)
+    data_dir = tmp_path / "data"
+    log = data_dir / "1-8" / "log"
+    command = [sys.executable, "-m", "p13n", "ingest", str(CONTRACT), str(file), *TARGET]
+    command += ["--data-dir", str(data_dir)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as ingesting:
+        while not any(segment.stat().st_size > 1_000_000 for segment in log.glob("*.log")):
+            assert ingesting.poll() is None
+        ingesting.send_signal(signal.SIGINT)
+        assert ingesting.stderr is not None
+        said = ingesting.stderr.read()
+    assert ingesting.returncode == 130
+    assert "goes on" in said
+    assert_one_sentence(said)
+    code, counts, _ = ingest(data_dir, file)
+    assert (code, counts["stored"] + counts["skipped"]) == (0, 400_000)
+    assert counts["stored"] > 0, "it was in the middle"
+    assert counts["skipped"] > 0, "it had stored something"
+
+
+def test_ingest_knows_gzip_by_what_it_is_not_by_its_name(tmp_path: Path) -> None:
+    plain = events_file(tmp_path / "events.jsonl", 50)
+    (tmp_path / "packed.jsonl").write_bytes(gzip.compress(plain.read_bytes()))
+    (tmp_path / "plain.jsonl.gz").write_bytes(plain.read_bytes())
+    for name in ("packed.jsonl", "plain.jsonl.gz"):
+        assert ingest(tmp_path / name.replace(".", "_"), tmp_path / name)[1]["stored"] == 50
+
+
+def test_ingest_into_a_table_that_no_rule_sees_stores_nothing(tmp_path: Path) -> None:
+    file = events_file(tmp_path / "events.jsonl", 3)
+    target = ["--to", "your_database.pageveiws"]
+    refused = run_p13n("ingest", CONTRACT, file, "--data-dir", tmp_path / "data", *target)
+    assert refused.returncode == ExitCode.USAGE
+    assert "your_database.pageviews" in refused.stderr, "the tables that there are"
+    assert_one_sentence(refused.stderr)
+    code, counts, _ = ingest(tmp_path / "data", file)
+    assert (code, counts["stored"], counts["duplicate"]) == (0, 3, 0)
+
+
+def test_ingest_wants_a_file_and_not_a_stream(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for stream in (tmp_path / "pipe", tmp_path):
+        code, _, stderr = ingest(tmp_path / "data", stream)
+        assert code == ExitCode.FAILED
+        assert "not a file" in stderr
+        assert_one_sentence(stderr)
+
+
+@pytest.mark.parametrize("command", ["ingest", "profile"])
+def test_a_configuration_that_is_missing_has_the_code_of_configurations(
+    tmp_path: Path, command: str
+) -> None:
+    file = events_file(tmp_path / "events.jsonl", 1)
+    (tmp_path / "data").mkdir()
+    more = [file, *TARGET] if command == "ingest" else ["td_client_id=7"]
+    missing = tmp_path / "none.yaml"
+    refused = run_p13n(command, missing, *more, "--data-dir", tmp_path / "data")
+    assert refused.returncode == ExitCode.CONFIGURATION
+    assert_one_sentence(refused.stderr)
+
+
+def test_profile_of_a_reactor_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    with Reactor.open(CONTRACT, data_dir=tmp_path) as reactor:
+        reactor.personalize("your_database", "pageviews", {"td_client_id": "7"})
+    other = GOLDEN / "contract-other.yaml"
+    asked = run_p13n("profile", other, "td_client_id=7", "--data-dir", tmp_path)
+    assert asked.returncode == ExitCode.DIRECTORY
+    assert "holds no reactor 1-9" in asked.stderr
+    assert_one_sentence(asked.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == ["1-8"]
 
 
 def test_profile_says_what_is_wrong_with_a_question(tmp_path: Path) -> None:

@@ -222,10 +222,12 @@ class Reactor:
     ) -> IngestReport:
         """Stores many events, decides no offers; the bulk path. Returns once all are durable.
 
+        What is not an event is in the report's `refused`, and the others are stored.
         Raises UnknownTable, LogError.
         """
-    def profile(self, **key: str) -> dict[str, Any] | None:
-        """The profile of one identifier, e.g. `profile(email="a@example.com")`.
+    def profile(self, **key: str | int) -> dict[str, Any] | None:
+        """The profile of one identifier, e.g. `profile(email="a@example.com")`; a whole number is
+        the identifier of its digits, as in an event.
 
         `{"rid", "identifiers": {key: [values, newest last]}, "attributes": {name: what an
         expression reads}, "segments": [ids], "updated": epoch ms}`. Raises ValueError for a key

@@ -20,6 +20,8 @@ import orjson
 from p13n import P13nError, Reactor
 
 BATCH_LINES = 2_000
+# What a file is called says little about what it is; no line of JSON starts like this.
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 class DamagedFile(P13nError):
@@ -47,7 +49,7 @@ def ingest_file(
     rejects: BinaryIO | None = None,
     advance: Callable[[int], None] = lambda _bytes: None,
 ) -> Outcome:
-    """Stores the lines of `path` (`.gz`: compressed) that were not stored before.
+    """Stores the lines of `path` (gzipped or plain) that were not stored before.
 
     With `rejects`, bad lines are written there as `{"line", "why", "text"}` and the rest goes on;
     without, the first bad line ends it. `advance` is called with the bytes of the file read since
@@ -96,7 +98,7 @@ def _batches(
 
 
 def _lines(raw: BufferedReader, path: Path) -> Iterator[bytes]:
-    if path.suffix != ".gz":
+    if raw.peek(2)[:2] != _GZIP_MAGIC:
         yield from raw
         return
     try:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from p13n import P13nError
+from p13n.system_error import make_directory
 
 FILE_NAME = "keys.json"
 LOCK_NAME = "keys.lock"
@@ -45,7 +46,11 @@ DATA_PLANE_KINDS = frozenset({KeyKind.WRITE, KeyKind.MASTER})
 
 
 class KeyFileError(P13nError):
-    """`keys.json` cannot be read, or the key named is not in it. `str(error)` is one sentence."""
+    """`keys.json` cannot be read. `str(error)` is one sentence."""
+
+
+class UnknownKey(KeyFileError):
+    """No key has the id that was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def revoke(directory: Path, key_id: str) -> Key:
             if key.id == key_id:
                 _replace(directory, [other for other in keys if other is not key])
                 return key
-    raise KeyFileError(f"No key has the id `{key_id}`; `p13n key list` shows the ids.")
+    raise UnknownKey(f"No key has the id `{key_id}`; `p13n key list` shows the ids.")
 
 
 def load(directory: Path) -> list[Key]:
@@ -122,6 +127,10 @@ class KeyRing:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def accounts(self) -> set[int]:
+        """The accounts that have a key which may send events."""
+        return {key.account for key in self._keys.values() if key.may_call_data_plane()}
 
     def refresh(self) -> bool:
         """Reads the file again when it changed; True when the keys did.
@@ -171,7 +180,7 @@ def _stamp_of(path: Path) -> tuple[int, int, int]:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[None]:
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     descriptor = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

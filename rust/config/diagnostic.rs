@@ -74,6 +74,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("W0104", "a key whose name says that many people share it"),
     ("W0105", "an entry of `data` or `value` with nothing in it"),
     ("W0106", "an attribute without rules"),
+    ("W0107", "a comment that looks like the rest of a text"),
 ];
 
 /// Whether a diagnostic stops a publish.
@@ -173,7 +174,9 @@ struct Window {
 
 impl Window {
     fn around(diagnostic: &Diagnostic) -> Self {
-        let chars: Vec<char> = diagnostic.source_line.chars().collect();
+        // A control character would do something to the terminal instead of being seen.
+        let visible = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+        let chars: Vec<char> = diagnostic.source_line.chars().map(visible).collect();
         let caret = (diagnostic.column - 1).min(chars.len());
         let first = if chars.len() <= LINE_CHARS_SHOWN_MAX {
             0

@@ -192,6 +192,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
             text if is_json_number(text) => self.number(node, text),
             text => {
                 self.warn_of_surprises(node, scalar, text);
+                self.warn_of_comment(node, scalar);
                 self.text(node, scalar, locals)
             }
         }
@@ -242,6 +243,20 @@ impl<'a, 'p> Expressions<'a, 'p> {
                     Some(format!("write `{meant}` for the boolean, or quote it")),
                 );
             }
+        }
+    }
+
+    /// `Number #${EVENT.number}` is the text `Number`: a comment that holds `${` was hardly meant.
+    fn warn_of_comment(&mut self, node: &Node, scalar: &Scalar) {
+        let file = self.problems.text();
+        let Some(whole) = pitfall::cut_by_comment(file, node, scalar) else { return };
+        let comment = node.span.end..whole.end;
+        if whole.start < comment.start && file[comment.clone()].contains("${") {
+            let blank = file[comment.clone()].len() - file[comment.clone()].trim_start().len();
+            let message = "YAML reads ` #` as the start of a comment: the text ends before it.";
+            let help = format!("to keep it, write {}", pitfall::as_scalar(&file[whole]));
+            let span = comment.start + blank..comment.end;
+            self.problems.warning("W0107", span, message, Some(help));
         }
     }
 

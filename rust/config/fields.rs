@@ -307,6 +307,14 @@ fn note_kind(node: &Node, what: &str, wanted: &str, name: &Span, problems: &mut 
         Content::List(_) | Content::Map(_) if wanted == "text" => {
             problems.error_with_help("E0204", span, sentence, "if it is meant as text, quote it");
         }
+        Content::Map(_) if wanted == "a list" => {
+            let help = "start each entry with `- `, or put brackets around: `[{...}]`";
+            problems.error_with_help("E0204", span, sentence, help);
+        }
+        Content::List(_) if wanted == "a map" => {
+            let help = "write `name: value` without `- `, or `{name: value}`";
+            problems.error_with_help("E0204", span, sentence, help);
+        }
         _ => problems.error("E0204", span, sentence),
     }
 }

@@ -3,7 +3,7 @@
 //! The parser names tokens and states; people know colons, quotes and indentation. Invariant: no
 //! source line shown shows what may be a token's value, though the file has no tree to tell.
 
-use super::source::Problems;
+use super::source::{Problems, Span};
 use super::yaml::{self, BuildError};
 
 /// Parts of the parser's words, our sentence, and what to do.
@@ -41,7 +41,7 @@ const KNOWN: &[(&str, &str, &str)] = &[
     (
         "simple key expect",
         "A `:` is missing after this name, or the indentation is wrong.",
-        "write `name: value`",
+        "write `name: value`; a value's further lines stand deeper than its name",
     ),
     (
         "end of stream",
@@ -94,6 +94,9 @@ pub fn note(text: &str, error: &BuildError, problems: &mut Problems<'_>) {
     let line = error.line.min(problems.lines() - 1);
     let line_span = problems.line_span(line);
     let at = error.at.clamp(line_span.start, line_span.end);
+    if let Some(control) = control_character(text) {
+        return note_control_character(text, control, problems);
+    }
     let shown = &text[line_span.clone()];
     if shown.trim_start().trim_start_matches("- ").starts_with("<<:") {
         return yaml::note_merge_key(line_span, problems);
@@ -108,18 +111,97 @@ pub fn note(text: &str, error: &BuildError, problems: &mut Problems<'_>) {
         return;
     }
     if let Some(code) = error.own_code {
+        if shown[at - line_span.start..].starts_with('{') {
+            let help = "a template is written `\"${EVENT.name}\"`";
+            return problems.error_with_help(code, at..at + 1, error.words.clone(), help);
+        }
         return problems.error(code, at..at + 1, error.words.clone());
     }
-    let (message, help) = plain_words(&error.words, shown);
-    problems.error_with_help("E0102", at..at + 1, message, help);
+    if let Some(tab) = indenting_tab(line, problems) {
+        let sentence = "YAML does not allow tabs in the indentation.";
+        return problems.error_with_help("E0102", tab..tab + 1, sentence, "indent with spaces");
+    }
+    let (message, help) = plain_words(&error.words);
+    let span = culprit(&error.words, line, at, problems);
+    problems.error_with_help("E0102", span, message, help);
+}
+
+/// The first character that no YAML file may hold: all controls but tabs and line ends.
+fn control_character(text: &str) -> Option<usize> {
+    text.find(|c: char| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r'))
+}
+
+fn note_control_character(text: &str, at: usize, problems: &mut Problems<'_>) {
+    let code = text.as_bytes()[at];
+    let message = format!("A text file holds no control character such as U+{code:04X}.");
+    problems.error_with_help("E0102", at..at + 1, message, "remove it, or find the file meant");
+}
+
+/// A tab that indents the line of the error or its neighbours, since the parser often stops before.
+fn indenting_tab(line: usize, problems: &Problems<'_>) -> Option<usize> {
+    let nearest = [line, line + 1, line.saturating_sub(1)];
+    nearest.into_iter().filter(|line| *line < problems.lines()).find_map(|line| {
+        let span = problems.line_span(line);
+        let text = &problems.text()[span.clone()];
+        let indent = &text[..text.len() - text.trim_start().len()];
+        (!text.trim().is_empty()).then(|| indent.find('\t'))?.map(|tab| span.start + tab)
+    })
+}
+
+/// What a person has to mend: often above the place where the parser noticed.
+fn culprit(words: &str, line: usize, at: usize, problems: &Problems<'_>) -> Span {
+    let found = if words.contains("simple key expect") {
+        line_without_colon(line, at, problems)
+    } else if words.contains("expected ',' or") {
+        open_bracket(line, at, problems).map(|at| at..at + 1)
+    } else {
+        None
+    };
+    found.unwrap_or(at..at + 1)
+}
+
+/// The text of the line above, when it has no `name:` and the error is the next line's start.
+fn line_without_colon(line: usize, at: usize, problems: &Problems<'_>) -> Option<Span> {
+    let text = problems.text();
+    let here = problems.line_span(line);
+    if !text[here.start..at].trim().is_empty() {
+        return None;
+    }
+    let above = (0..line).rev().map(|line| problems.line_span(line));
+    let mut above = above.filter(|span| {
+        let trimmed = text[span.clone()].trim_start();
+        !trimmed.is_empty() && !trimmed.starts_with('#')
+    });
+    let span = above.next()?;
+    let shown = &text[span.clone()];
+    let named = shown.contains(": ") || shown.trim_end().ends_with(':');
+    let blank = shown.len() - shown.trim_start().len();
+    (!named).then(|| span.start + blank..span.start + shown.trim_end().len())
+}
+
+/// How many lines above the parser's error an open bracket is looked for.
+const BRACKET_LINES_LOOKED_BACK: usize = 50;
+
+/// The last `{` or `[` before the error that nothing closes, quotes left aside.
+fn open_bracket(line: usize, at: usize, problems: &Problems<'_>) -> Option<usize> {
+    let from = problems.line_span(line.saturating_sub(BRACKET_LINES_LOOKED_BACK)).start;
+    let mut closed = 0usize;
+    for (offset, character) in problems.text()[from..at].char_indices().rev() {
+        match character {
+            '}' | ']' => closed += 1,
+            '{' | '[' if closed == 0 => return Some(from + offset),
+            '{' | '[' => closed -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The parser's words, in ours.
-fn plain_words(words: &str, line: &str) -> (String, &'static str) {
-    let indent = &line[..line.len() - line.trim_start().len()];
-    if indent.contains('\t') || words.contains("tab") {
+fn plain_words(words: &str) -> (String, &'static str) {
+    if words.contains("tab") {
         let sentence = "YAML does not allow tabs here.";
-        return (sentence.to_owned(), "indent with spaces");
+        return (sentence.to_owned(), "write spaces");
     }
     for (theirs, sentence, help) in KNOWN {
         if words.contains(theirs) {

@@ -11,7 +11,7 @@ mod fold;
 use super::ast::{Arrow, BinaryOperator, Element, Expr, ExprKind, LogicalOperator, Property};
 use super::error::{CompileError, Span};
 use super::program::{Base, Block, Callback, Op, Program};
-use super::{Names, builtins, refused};
+use super::{Names, ProfileNames, builtins, refused};
 use crate::value::{Text, Value};
 
 type Compiled<T> = Result<T, CompileError>;
@@ -340,13 +340,21 @@ impl Compiler<'_, '_> {
     }
 
     fn unknown_name(&self, name: &str, span: &Span) -> CompileError {
-        let mut known: Vec<&str> = vec!["PROFILE", "EVENT", "undefined"];
+        let mut known: Vec<&str> = vec!["PROFILE", "EVENT", "undefined", "true", "false", "null"];
         for name in builtins::globals() {
             known.push(name);
         }
         known.extend(self.parameters.iter().chain(self.names.locals).map(Text::as_str));
         let error =
             CompileError::new("E0304", span.clone(), format!("there is no name `{name}` here"));
+        if let Some(help) = refused::foreign_value(name) {
+            return error.help(help);
+        }
+        if let ProfileNames::Slots(slots) = &self.names.profile
+            && slots.slot(name).is_some()
+        {
+            return error.help(format!("write `PROFILE.{name}`"));
+        }
         suggest(error, name, known.into_iter())
     }
 }

@@ -192,7 +192,12 @@ impl Lexer<'_> {
         let Some(mut punct) = PUNCTUATION.iter().copied().find(|punct| rest.starts_with(punct))
         else {
             let character = self.advance().unwrap_or_default();
-            return Err(self.error(start, format!("unexpected character `{character}`")));
+            let error = self.error(start, format!("unexpected character `{character}`"));
+            return Err(match character {
+                // What word processors make of quotes.
+                '\u{2018}'..='\u{201f}' => error.help("write straight quotes: \" or '"),
+                _ => error,
+            });
         };
         // `a?.5:b` is a conditional.
         if punct == "?." && rest[2..].starts_with(|c: char| c.is_ascii_digit()) {

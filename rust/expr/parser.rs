@@ -145,7 +145,14 @@ impl Parser<'_> {
             _ => format!("`{}` stands", &self.source[self.peek_span()]),
         };
         let message = format!("expected {wanted} where {found}");
-        CompileError::new("E0301", self.peek_span(), message)
+        let error = CompileError::new("E0301", self.peek_span(), message);
+        match self.peek() {
+            TokenKind::Name(name) => match refused::foreign_operator(name) {
+                Some(help) => error.help(help),
+                None => error,
+            },
+            _ => error,
+        }
     }
 
     /// Refuses what follows a whole expression.
@@ -157,6 +164,13 @@ impl Parser<'_> {
             && let Some(error) = refused::word(name, expr.span.clone())
         {
             return Err(error);
+        }
+        if let ExprKind::Name(name) = &expr.kind
+            && name == "not"
+        {
+            let message = "there is no operator `not`";
+            return Err(CompileError::new("E0301", expr.span.clone(), message)
+                .help("write ! before the value"));
         }
         Err(self.unexpected("an operator or the end"))
     }

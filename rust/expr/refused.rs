@@ -64,6 +64,53 @@ pub(super) fn word(name: &str, span: Span) -> Option<CompileError> {
     Some(CompileError::new("E0303", span, *message).help(*help))
 }
 
+/// What to write for an operator that another language spells as a word.
+pub(super) fn foreign_operator(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "and" => "write && instead",
+        "or" => "write || instead",
+        "is" | "eq" => "write === instead",
+        "not" => "write ! before the value",
+        _ => return None,
+    })
+}
+
+/// What to write for a value that another language spells in its own way.
+pub(super) fn foreign_value(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "True" | "TRUE" | "yes" | "on" => "write true",
+        "False" | "FALSE" | "no" | "off" => "write false",
+        "None" | "NULL" | "nil" => "write null",
+        "ITEM" => "ITEM is the element of a rule with `each`; this rule has none",
+        _ => return None,
+    })
+}
+
+/// Methods of other languages and libraries, and what to write instead.
+const FOREIGN_METHODS: &[(&str, &str)] = &[
+    ("contains", "write includes"),
+    ("has", "write includes"),
+    ("toUpper", "write toUpperCase"),
+    ("upper", "write toUpperCase"),
+    ("toLower", "write toLowerCase"),
+    ("lower", "write toLowerCase"),
+    ("strip", "write trim"),
+    ("any", "write some"),
+    ("exists", "write some"),
+    ("all", "write every"),
+    ("length", "`length` is no method: write it without ()"),
+    ("size", "write .length without ()"),
+    ("count", "write .length without ()"),
+    ("first", "write [0]"),
+    ("last", "write .at(-1)"),
+    ("isEmpty", "write .length === 0"),
+];
+
+/// What to write for a method that is another language's.
+pub(super) fn foreign_method(name: &str) -> Option<&'static str> {
+    FOREIGN_METHODS.iter().find(|(method, _)| *method == name).map(|(_, help)| *help)
+}
+
 /// Refuses members that reach for prototypes and constructors.
 pub(super) fn member(name: &str, span: Span) -> Result<(), CompileError> {
     if !matches!(name, "constructor" | "prototype" | "__proto__") {
@@ -127,9 +174,11 @@ pub(super) fn punctuation(punct: &str, span: Span) -> Option<CompileError> {
 /// The error for `new …`.
 pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
     match what {
-        TokenKind::Name(name) if name == "Date" || name == "Set" => {
-            later(&format!("`new {name}`"), span)
+        TokenKind::Name(name) if name == "Date" => {
+            later("`new Date`", span).help("compare epoch milliseconds: item.time > ago(\"7d\")")
         }
+        TokenKind::Name(name) if name == "Set" => later("`new Set`", span)
+            .help("ask a list with includes, or declare the attribute `distinct: true`"),
         TokenKind::Name(name) if name == "RegExp" => later("regular expressions", span),
         _ => CompileError::new("E0303", span, "`new` is not allowed")
             .help("write values as literals: [1, 2], {name: value}, \"text\""),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList};
 
 use super::convert::{from_python, to_python};
 use super::diagnostic::PyDiagnostic;
@@ -186,15 +186,23 @@ impl PyReactor {
         let mut whole = PyIngestReport { stored: 0, duplicate: 0, refused: Vec::new() };
         let mut bodies = Vec::with_capacity(CHUNK_EVENTS);
         let mut first = 0;
-        for event in events.try_iter()? {
-            bodies.push(body_of(&event?)?);
-            if bodies.len() == CHUNK_EVENTS {
+        for (index, event) in events.try_iter()?.enumerate() {
+            // What is no event is one refused entry: the others are neither lost nor sent twice.
+            let refused = match body_of(&event?) {
+                Ok(body) => {
+                    bodies.push(body);
+                    None
+                }
+                Err(error) => Some((index as u64, error.value(py).to_string())),
+            };
+            if bodies.len() == CHUNK_EVENTS || refused.is_some() {
                 let report =
                     py.detach(|| self.core.ingest(database, table, &bodies, now_ms, None, false))?;
                 whole.add(first, report);
-                first += bodies.len() as u64;
+                first = index as u64 + 1;
                 bodies.clear();
             }
+            whole.refused.extend(refused);
         }
         let report =
             py.detach(|| self.core.ingest(database, table, &bodies, now_ms, None, false))?;
@@ -208,10 +216,8 @@ impl PyReactor {
         py: Python<'py>,
         key: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let (name, value): (String, String) = match key {
-            Some(key) if key.len() == 1 => {
-                key.items().get_item(0)?.extract().map_err(|_: PyErr| one_key())?
-            }
+        let (name, value) = match key {
+            Some(key) if key.len() == 1 => identifier(&key.items().get_item(0)?)?,
             _ => return Err(one_key()),
         };
         let reading = py.detach(|| self.core.profile(&name, &value))?;
@@ -389,8 +395,16 @@ fn check_names(database: &str, table: &str) -> PyResult<()> {
 
 fn one_key() -> PyErr {
     PyValueError::new_err(
-        "profile() takes one key with a text value, such as email=\"a@b.example\"",
+        "profile() takes one key with a text or a whole number, such as email=\"a@b.example\"",
     )
+}
+
+/// A key's name and its value as text; a whole number is the text of its digits, as in an event.
+fn identifier(item: &Bound<'_, PyAny>) -> PyResult<(String, String)> {
+    let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
+    let whole = value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>();
+    let text = if whole { value.str()?.extract() } else { value.extract() };
+    Ok((name, text.map_err(|_: PyErr| one_key())?))
 }
 
 /// An event's JSON: bytes as they are, a dict as orjson writes it.
@@ -414,7 +428,11 @@ fn dumps<'py>(event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         return Err(Error::bad_event("NaN and infinities have no JSON form").into());
     }
     let dumps = DUMPS.import(py, "orjson", "dumps")?;
-    Ok(dumps.call1((event,))?.cast_into()?)
+    // What is left to refuse is an integer of more than 64 bits.
+    let body = dumps.call1((event,)).map_err(|error| {
+        Error::bad_event(format!("the event has no JSON form: {}", error.value(py)))
+    })?;
+    Ok(body.cast_into()?)
 }
 
 fn loads<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {

@@ -4,11 +4,15 @@ Every failure is one sentence on standard error and an exit code of `p13n.exit_c
 standard output. Modules of commands import what is heavy only when they run.
 """
 
+import os
+import sys
 from typing import Annotated
 
 import typer
 
 from p13n.cli import check, demo, eval, ingest, key, log, profile, serve
+from p13n.exit_codes import ExitCode
+from p13n.system_error import sentence_of
 
 app = typer.Typer(
     name="p13n",
@@ -57,4 +61,36 @@ app.add_typer(log.app, name="log")
 
 def main() -> None:
     """The entry point of the script `p13n`."""
-    app()
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+    except OSError as error:
+        # What a command foresees it has said itself. Left over is standard output: a full disk.
+        print(f"Cannot write the result: {sentence_of(error)}.", file=sys.stderr)
+        _leave_standard_output()
+        code = ExitCode.FAILED
+    except typer.TyperException as error:
+        if words := _sentence_of(error):
+            print(words, file=sys.stderr)
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _leave_standard_output() -> None:
+    """What is still buffered cannot be written: the interpreter shall not try again at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _sentence_of(error: typer.TyperException) -> str:
+    """What is wrong with the command line, on one line: logs of supervisors show lines, not boxes.
+
+    Nothing, when a command that was called without arguments has shown its help instead.
+    """
+    words = error.format_message().strip()
+    context = getattr(error, "ctx", None)
+    if not words or "\n" in words or context is None:
+        return words
+    sentence = words if words.endswith((".", "?", "!")) else words + "."
+    return f"{sentence} `{context.command_path} --help` shows what there is."

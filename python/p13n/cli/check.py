@@ -11,7 +11,8 @@ from p13n.exit_codes import ExitCode
 
 def check(
     files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Configurations; several are several.")
+        list[Path],
+        typer.Argument(metavar="FILE", readable=False, help="One YAML file for each reactor."),
     ],
 ) -> None:
     """Check configurations and print every error and warning at once.

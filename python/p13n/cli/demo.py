@@ -1,6 +1,7 @@
 """`p13n demo`: everything on loopback with the examples, fresh keys and real events."""
 
 import shlex
+import signal
 import tempfile
 import time
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ def demo(
     from p13n.server.run import serve
     from p13n.settings import Settings
 
+    # Until the server takes it over: so that SIGTERM, too, removes the data.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with in_one_sentence(), tempfile.TemporaryDirectory(prefix="p13n-demo-") as name:
         data_dir = Path(name)
         configurations, calls = _prepare(data_dir)

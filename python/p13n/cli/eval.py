@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from p13n.cli.failures import fail, in_one_sentence
+from p13n.cli.failures import fail, must_read
 from p13n.exit_codes import ExitCode
 
 
@@ -49,8 +49,11 @@ def _json(argument: str | None, flag: str) -> bytes | None:
         return None
     import orjson
 
-    with in_one_sentence():
-        text = Path(argument[1:]).read_bytes() if argument.startswith("@") else argument.encode()
+    if argument.startswith("@"):
+        must_read(Path(argument[1:]), f"what {flag} names")
+        text = Path(argument[1:]).read_bytes()
+    else:
+        text = argument.encode()
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -8,6 +8,7 @@ import typer
 
 from p13n import keys
 from p13n.cli.failures import fail, in_one_sentence
+from p13n.cli.parameters import AnyDirectory
 from p13n.exit_codes import ExitCode
 
 app = typer.Typer(
@@ -15,12 +16,10 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-DataDir = Annotated[Path, typer.Option(envvar="P13N_DATA_DIR", help="The data directory.")]
-
 
 @app.command("create")
 def create(
-    data_dir: DataDir,
+    data_dir: AnyDirectory,
     account: Annotated[int, typer.Option(min=0, max=keys.ACCOUNT_MAX, help="The key's account.")],
     kind: Annotated[
         keys.KeyKind, typer.Option(help="`write` and `master` may send events.")
@@ -34,13 +33,13 @@ def create(
       p13n key create --data-dir data --account 1 --kind write
       KEY=$(p13n key create --data-dir data --account 1)
     """
-    with in_one_sentence():
+    with in_one_sentence("The key cannot be stored"):
         text = keys.create(data_dir, account, kind)
     print(text)
 
 
 @app.command("list")
-def list_keys(data_dir: DataDir) -> None:
+def list_keys(data_dir: AnyDirectory) -> None:
     """List the keys: id, account, kind, when created. The keys themselves are not stored.
 
     Example:
@@ -59,7 +58,7 @@ def list_keys(data_dir: DataDir) -> None:
 @app.command("revoke")
 def revoke(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `key list` shows.")],
-    data_dir: DataDir,
+    data_dir: AnyDirectory,
 ) -> None:
     """Revoke one key: events sent with it are refused within a second.
 

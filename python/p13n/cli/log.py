@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from p13n.cli.failures import fail, in_one_sentence
+from p13n.cli.parameters import AnyDirectory
 from p13n.exit_codes import ExitCode
 
 _REACTOR = re.compile("[0-9]+-[0-9]+")
@@ -24,7 +25,7 @@ def _group() -> None:
 
 @app.command("info")
 def show(
-    data_dir: Annotated[Path, typer.Option(envvar="P13N_DATA_DIR", help="The data directory.")],
+    data_dir: AnyDirectory,
     json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Show what each reactor's log holds: segments, records, bytes, last LSN.

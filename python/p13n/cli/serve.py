@@ -6,6 +6,7 @@ from typing import Annotated, cast
 import typer
 
 from p13n.cli.failures import fail
+from p13n.cli.parameters import ServedDirectory
 from p13n.exit_codes import ExitCode
 from p13n.settings import Clock, Settings, Sync
 
@@ -14,14 +15,10 @@ PORT_MAX = 65535
 
 def serve(
     configurations: Annotated[
-        list[Path], typer.Argument(metavar="CONFIG...", help="One YAML file for each reactor.")
+        list[Path],
+        typer.Argument(metavar="CONFIG", readable=False, help="One YAML file for each reactor."),
     ],
-    data_dir: Annotated[
-        Path,
-        typer.Option(
-            envvar="P13N_DATA_DIR", help="Where keys, logs and profiles live; made when missing."
-        ),
-    ],
+    data_dir: ServedDirectory,
     host: Annotated[
         str, typer.Option(envvar="P13N_HOST", help="Address of the data plane.")
     ] = "127.0.0.1",
@@ -107,6 +104,12 @@ def serve(
       p13n serve shop.yaml news.yaml --data-dir data --port 0 --sync interval
       P13N_PORT=9000 p13n serve retail.yaml --data-dir data
     """
+    if not host or not admin_host:
+        fail(
+            "`--host` and `--admin-host` are addresses; an empty one would mean all of them "
+            "(write `0.0.0.0` for that).",
+            ExitCode.USAGE,
+        )
     if workers > 1:
         fail(
             "More than one worker is not built in this version: run with `--workers 1`.",

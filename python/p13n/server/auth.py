@@ -11,12 +11,13 @@ any `repr`, log line or answer.
 import asyncio
 import hmac
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
 from p13n import Reactor
-from p13n.keys import Key, KeyRing, digest_of
+from p13n.keys import Key, KeyFileError, KeyRing, digest_of
 from p13n.server import errors, limits
 from p13n.server.commits import Commits
 from p13n.server.errors import Refusal
@@ -93,6 +94,7 @@ class Gate:
         self._admitted: dict[_Seen, Admission] = {}
         self.phase = Phase.RECOVERING
         self.served: list[Served] = []
+        self._looked_s = 0.0
 
     def serve(self, served: list[Served]) -> None:
         """Recovery is done: tokens route to these reactors, requests are admitted."""
@@ -116,6 +118,24 @@ class Gate:
         """Reads the key file again when it changed, off the loop. Raises KeyFileError, OSError."""
         if await asyncio.to_thread(self._keys.refresh):
             self._admitted.clear()
+
+    def _look_at_keys(self) -> bool:
+        """True when the key file has changed: an unknown key may have been made a moment ago.
+
+        So the first request with a new key is answered, not refused until the next poll. A flood
+        of unknown keys costs one look at the file's status in `KEYS_LOOK_S`.
+        """
+        now_s = time.monotonic()
+        if now_s - self._looked_s < limits.KEYS_LOOK_S:
+            return False
+        self._looked_s = now_s
+        try:
+            changed = self._keys.refresh()
+        except (KeyFileError, OSError):
+            return False  # The poll says so, and the keys stay as they were.
+        if changed:
+            self._admitted.clear()
+        return changed
 
     def admit(self, method: str, path: bytes, headers: dict[bytes, bytes]) -> Admission:
         """Where the request goes. Raises Refusal."""
@@ -171,6 +191,8 @@ class Gate:
                 errors.UNAUTHORIZED, "Authorization must be `TD1 {account}/{40 hex digits}`."
             )
         key = self._keys.find(match[1])
+        if key is None and self._look_at_keys():
+            key = self._keys.find(match[1])
         if key is None:
             raise Refusal(errors.UNAUTHORIZED, "The API key is malformed or unknown.")
         if not key.may_call_data_plane():

@@ -101,9 +101,9 @@ def refusal_of(error: BaseException) -> Refusal:
             detail = f"The body is not valid JSON (line {error.lineno}, column {error.colno})."
             return Refusal(EVENT_INVALID, detail, body_pending=False)
         case BadEvent():
-            return Refusal(EVENT_INVALID, error.detail, body_pending=False)
+            return Refusal(EVENT_INVALID, _sentence(error.detail), body_pending=False)
         case UnknownTable():
-            return Refusal(NOT_FOUND, error.detail, body_pending=False)
+            return Refusal(NOT_FOUND, _sentence(error.detail), body_pending=False)
         case Busy():
             detail = "The log's queue is full; nothing was stored."
             return Refusal(LIMIT_EXCEEDED, detail, body_pending=False)
@@ -138,3 +138,8 @@ def _report(error: BaseException) -> None:
         place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
     logger.error("request failed with %s at %s", type(error).__name__, place)
+
+
+def _sentence(words: str) -> str:
+    """The core's words as the other details are written; what starts with a name stays as it is."""
+    return f"{words[:1].upper()}{words[1:]}."

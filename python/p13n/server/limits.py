@@ -28,6 +28,9 @@ DRAIN_S = 10
 KEYS_POLL_S = 0.4
 """How often the key file and the logs' health are looked at; both promise one second."""
 
+KEYS_LOOK_S = 0.02
+"""An unknown key makes the server look at the key file at once, but not more often than this."""
+
 RETRY_AFTER_S = 1
 """What `Retry-After` says."""
 

@@ -13,10 +13,10 @@ import contextlib
 import errno
 import logging
 import os
+import shlex
 import signal
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from p13n.server.errors import NOT_FOUND
 from p13n.server.probes import failure_response, probe_routes
 from p13n.server.service import Service, StartFailure, say
 from p13n.settings import Settings
-from p13n.system_error import reason_of, sentence_of
+from p13n.system_error import check_writable, reason_of, sentence_of
 
 # After the log has failed the process has one second; this much of it lets the answers leave.
 _LAST_ANSWERS_S = 0.2
@@ -58,11 +58,6 @@ def serve(settings: Settings, on_ready: Callable[[int], None] | None = None) -> 
     except StartFailure as failure:
         say(str(failure))
         return failure.code
-    if not len(keys):
-        say(
-            "There are no API keys yet, so every event will be refused: create one with "
-            f"`p13n key create --data-dir {settings.data_dir} --account 1 --kind write`."
-        )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_run(settings, keys, data_socket, admin_socket, on_ready))
 
@@ -87,7 +82,9 @@ async def _run(
     ]
     await _until_ready(service, f"{_url(admin_socket)}/readyz")
     if service.recovered.is_set():
-        print(_start_up_line(service, data_socket, admin_socket), flush=True)
+        with contextlib.suppress(OSError):  # Standard output may be a file on a full disk.
+            print(_start_up_line(service, data_socket, admin_socket), flush=True)
+        _say_which_keys_are_missing(service, keys)
         if on_ready is not None:
             on_ready(int(data_socket.getsockname()[1]))
     await service.stopping.wait()
@@ -182,6 +179,17 @@ def _start_up_line(
     return f"p13n {__version__} serves " + " ".join(f"{k}={v}" for k, v in facts.items())
 
 
+def _say_which_keys_are_missing(service: Service, keys: KeyRing) -> None:
+    """An account without a key is a service that refuses every event: said with the remedy."""
+    accounts = {served.reactor.account for served in service.gate.served}
+    for account in sorted(accounts - keys.accounts()):
+        say(
+            f"Account {account} has no API key that may send events, so each will be refused: "
+            f"`p13n key create --data-dir {shlex.quote(str(service.settings.data_dir))} "
+            f"--account {account} --kind write` makes one, at once."
+        )
+
+
 def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -209,9 +217,7 @@ def check_configurations(paths: tuple[Path, ...]) -> None:
 def check_directory(directory: Path) -> None:
     """Makes the data directory and tries to write in it. Raises StartFailure."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
+        check_writable(directory)
     except OSError as error:
         raise StartFailure(
             ExitCode.DIRECTORY,

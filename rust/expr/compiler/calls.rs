@@ -22,6 +22,9 @@ impl Compiler<'_, '_> {
             let error = refused::method(name, name_span.clone()).unwrap_or_else(|| {
                 let message = format!("there is no method `{name}`");
                 let error = CompileError::new("E0304", name_span, message);
+                if let Some(help) = refused::foreign_method(name) {
+                    return error.help(help);
+                }
                 suggest(error, name, builtins::method_names())
             });
             return Err(error);
