@@ -102,6 +102,8 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// Processing time given by the caller, epoch milliseconds.
     pub now_ms: Option<i64>,
+    /// Whether a given processing time moves the clock (rehearsals of events that did not).
+    pub moves_clock: bool,
     /// The line of the file it came from.
     pub source: Option<SourceLine>,
     /// The uuid to store the event under when it brings none (rehearsals).
@@ -120,6 +122,7 @@ impl<'a> Request<'a> {
             table,
             body,
             now_ms: None,
+            moves_clock: true,
             source: None,
             uuid: None,
             decide: true,

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! event (kind 1)
-//!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line
+//!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
+//!                          16 moves no clock (page 4.2: without `time`, before the first)
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -19,6 +20,7 @@
 //!   rid              16 bytes, unless nobody
 //!   merged           u8 count, each 16 bytes, when merged
 //!   events           u16 count, each u16
+//!   fuel             u32   what the filters left of apply's fuel to the attribute rules
 //!   taken            u16 count, each a value, by the plan's field index
 //!   whole            a value: the event as an object when the plan reads it so, else undefined
 //!   activations      u8    0: none are decided in this version
@@ -49,6 +51,7 @@ const FLAG_EVENT_CLOCK: u8 = 1;
 const FLAG_CLIENT_UUID: u8 = 2;
 const FLAG_ROUTED: u8 = 4;
 const FLAG_SOURCE: u8 = 8;
+const FLAG_STILL: u8 = 16;
 /// Values nest no deeper than events do, with room for the event itself.
 const VALUE_DEPTH_MAX: usize = 66;
 
@@ -117,6 +120,8 @@ pub struct EventRecord<'a> {
     pub configuration: u32,
     /// Whether processing time came from events.
     pub event_clock: bool,
+    /// Whether the record moves processing time.
+    pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
     /// Whether the table is a destination.
@@ -139,6 +144,8 @@ pub struct EventRecord<'a> {
     pub outcome: &'a RecordedOutcome,
     /// Matched events.
     pub events: &'a [u16],
+    /// Fuel that the filters left to the attribute rules.
+    pub fuel: u32,
     /// Values by field index.
     pub taken: &'a [Value],
     /// The event as an object, when the plan reads it so.
@@ -156,6 +163,8 @@ pub struct EventReplay<'a> {
     pub configuration: u32,
     /// Whether processing time came from events.
     pub event_clock: bool,
+    /// Whether the record moves processing time.
+    pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
     /// Whether the table is a destination.
@@ -178,6 +187,8 @@ pub struct EventReplay<'a> {
     pub outcome: RecordedOutcome,
     /// Matched events.
     pub events: Vec<u16>,
+    /// Fuel that the filters left to the attribute rules.
+    pub fuel: u32,
     /// Values by field index.
     pub taken: Vec<Value>,
     /// The event as an object, or undefined.
@@ -196,7 +207,8 @@ impl EventRecord<'_> {
             flag(self.event_clock, FLAG_EVENT_CLOCK)
                 | flag(self.client_uuid, FLAG_CLIENT_UUID)
                 | flag(self.routed, FLAG_ROUTED)
-                | flag(self.source.is_some(), FLAG_SOURCE),
+                | flag(self.source.is_some(), FLAG_SOURCE)
+                | flag(!self.moves_clock, FLAG_STILL),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -219,6 +231,7 @@ impl EventRecord<'_> {
         for event in self.events {
             out.extend_from_slice(&event.to_le_bytes());
         }
+        out.extend_from_slice(&self.fuel.to_le_bytes());
         out.extend_from_slice(&(self.taken.len() as u16).to_le_bytes());
         for value in self.taken {
             put_value(out, value);
@@ -255,6 +268,7 @@ impl<'a> EventReplay<'a> {
             .collect::<Result<_, BadRecord>>()?;
         let outcome = bytes.outcome()?;
         let events = (0..bytes.u16()?).map(|_| bytes.u16()).collect::<Result<_, BadRecord>>()?;
+        let fuel = bytes.u32()?;
         let taken = (0..bytes.u16()?).map(|_| bytes.value(0)).collect::<Result<_, BadRecord>>()?;
         let whole = bytes.value(0)?;
         if bytes.u8()? != 0 {
@@ -272,6 +286,7 @@ impl<'a> EventReplay<'a> {
         Ok(Self {
             configuration,
             event_clock: flags & FLAG_EVENT_CLOCK != 0,
+            moves_clock: flags & FLAG_STILL == 0,
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
             now_ms,
@@ -283,6 +298,7 @@ impl<'a> EventReplay<'a> {
             ignored,
             outcome,
             events,
+            fuel,
             taken,
             whole,
             source,

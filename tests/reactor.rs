@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use p13n::clock::ClockMode;
 use p13n::config::SourceFile;
 use p13n::error::{Error, ErrorKind};
-use p13n::log::SyncPolicy;
-use p13n::log::storage::{Fault, SimulatedDisk};
-use p13n::reactor::open::directory_of;
+use p13n::log::storage::{Fault, RealDisk, SimulatedDisk};
+use p13n::log::{Reader, SyncPolicy};
+use p13n::reactor::open::{LOG_FOLDER, directory_of};
 use p13n::reactor::{Options, Reactor, Receipt, Request};
+use p13n::record::{BadRecord, EventReplay, KIND_EVENT};
 use proptest::prelude::*;
 
 const CONFIGURATION: &str = r#"
@@ -388,6 +390,99 @@ fn many_threads_lose_nothing_and_replay_agrees() {
     let again = open(&options);
     assert_eq!(again.recovery().events, 1_000);
     assert_eq!(again.state_hash(), hash);
+}
+
+#[test]
+fn the_times_of_records_rise_with_their_lsn_whatever_the_threads_do() {
+    for clock in [ClockMode::Event, ClockMode::Server] {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options { clock, ..on_disk(directory.path()) };
+        let reactor = open(&options);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let reactor = &reactor;
+                scope.spawn(move || {
+                    for turn in 0..500 {
+                        let time = 1_700_000_000 + turn * 4 + thread;
+                        let client = (turn * 7 + thread) % 50;
+                        answer(
+                            reactor,
+                            "pageviews",
+                            &format!(
+                                r#"{{"td_client_id":"t{client}","category":1,"time":{time}}}"#
+                            ),
+                        );
+                    }
+                });
+            }
+        });
+        let hash = reactor.state_hash();
+        reactor.close().unwrap();
+        let own = directory_of(directory.path(), 1, 8);
+        let times = recorded_times(&own);
+        assert_eq!(times.len(), 2_000);
+        assert!(times.is_sorted(), "{clock:?}: processing time goes backwards in the log");
+        assert_eq!(Reactor::rehearse(&own, &Options::default()).unwrap(), hash, "{clock:?}");
+    }
+}
+
+/// Processing times of a directory's events, in LSN order.
+fn recorded_times(own: &Path) -> Vec<i64> {
+    let mut times = Vec::new();
+    let reader = Reader::open(&own.join(LOG_FOLDER), Arc::new(RealDisk)).unwrap();
+    let read = reader.records(|record| -> Result<(), BadRecord> {
+        if record.kind == KIND_EVENT {
+            times.push(EventReplay::decode(record.payload)?.now_ms);
+        }
+        Ok(())
+    });
+    read.unwrap();
+    times
+}
+
+#[test]
+fn an_event_without_time_before_the_first_moves_the_event_clock_neither_live_nor_on_replay() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options { clock: ClockMode::Event, ..on_disk(directory.path()) };
+    let reactor = open(&options);
+    answer(&reactor, "pageviews", r#"{"td_client_id":"a","category":"now"}"#);
+    answer(&reactor, "pageviews", r#"{"td_client_id":"b","category":"then","time":1300000000}"#);
+    let hash = reactor.state_hash();
+    reactor.close().unwrap();
+    drop(reactor);
+
+    let own = directory_of(directory.path(), 1, 8);
+    assert_eq!(Reactor::rehearse(&own, &Options::default()).unwrap(), hash);
+    let again = open(&options);
+    assert_eq!(again.state_hash(), hash);
+    answer(&again, "pageviews", r#"{"td_client_id":"c","time":1300000001}"#);
+    let updated_ms = again.profile("td_client_id", "c").unwrap().expect("known").updated_ms;
+    assert_eq!(updated_ms, 1_300_000_001_000);
+}
+
+#[test]
+fn replay_leaves_rules_the_fuel_that_the_filters_had_left_them() {
+    let filters: String = (0..60)
+        .map(|n| {
+            let filter = "EVENT.list.map(x => x + 1).length > 0";
+            format!("  - {{name: dear{n}, table: pageviews, if: \"{filter}\"}}\n")
+        })
+        .collect();
+    let configuration = CONFIGURATION.replace("attributes:\n", &format!("{filters}attributes:\n"));
+    let source = SourceFile::new("test.yaml", configuration);
+    let directory = tempfile::tempdir().unwrap();
+    let options = on_disk(directory.path());
+    let (reactor, _) = Reactor::open(&source, &options).unwrap();
+    let list = vec!["1"; 9_000].join(",");
+    let body = format!(r#"{{"td_client_id":"a","category":"x","td_path":"/p","list":[{list}]}}"#);
+    answer(&reactor, "pageviews", &body);
+    let errors = reactor.counters().errors.snapshot();
+    let of = |name: &str| errors.iter().any(|(at, why, _)| at == name && *why == "FuelError");
+    assert!(of("preferences") && !of("dear0"), "the filters leave nothing: {errors:?}");
+    let hash = reactor.state_hash();
+    reactor.close().unwrap();
+    drop(reactor);
+    assert_eq!(Reactor::open(&source, &options).unwrap().0.state_hash(), hash);
 }
 
 #[test]

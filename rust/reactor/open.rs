@@ -207,6 +207,7 @@ impl Reactor {
             let event = EventReplay::decode(record.payload)?;
             let request = Request {
                 now_ms: Some(event.now_ms),
+                moves_clock: event.moves_clock,
                 source: event.source,
                 uuid: Some(event.uuid),
                 decide: false,
@@ -283,7 +284,7 @@ impl Replay {
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
         if event.routed {
             let facts = Facts { fields: &event.taken, whole: &event.whole, moment };
-            let mut fuel = Fuel::request();
+            let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
             apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
@@ -292,7 +293,9 @@ impl Replay {
         let change = draft.finish();
         locked.install(change, lsn);
         drop(locked);
-        reactor.clock.replayed(event.now_ms);
+        if event.moves_clock {
+            reactor.clock.replayed(event.now_ms);
+        }
         if let Some(source) = event.source {
             reactor.remember_line(event.database, event.table, source);
         }

@@ -44,6 +44,7 @@ fn encoded(
     EventRecord {
         configuration: 3,
         event_clock: true,
+        moves_clock: source.is_none(),
         client_uuid: source.is_some(),
         routed: true,
         now_ms: 1_700_000_000_123,
@@ -55,6 +56,7 @@ fn encoded(
         ignored: &[(1, 3)],
         outcome,
         events: &[0, 5],
+        fuel: 999_983,
         taken,
         whole: &Value::Undefined,
         source,
@@ -84,6 +86,7 @@ proptest! {
         prop_assert_eq!(event.configuration, 3);
         prop_assert!(event.event_clock && event.routed);
         prop_assert_eq!(event.client_uuid, source.is_some());
+        prop_assert_eq!(event.moves_clock, source.is_none());
         prop_assert_eq!(event.now_ms, 1_700_000_000_123);
         prop_assert_eq!(event.time_s, time_s);
         prop_assert_eq!(event.uuid, [7; 16]);
@@ -92,6 +95,7 @@ proptest! {
         prop_assert_eq!(event.ignored, vec![(1, 3)]);
         prop_assert_eq!(event.outcome, outcome);
         prop_assert_eq!(event.events, vec![0, 5]);
+        prop_assert_eq!(event.fuel, 999_983);
         prop_assert_eq!(event.source, source);
         prop_assert_eq!(event.body, br#"{"td_client_id":"202"}"#);
         prop_assert_eq!(event.taken.len(), taken.len());
