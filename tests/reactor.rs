@@ -6,9 +6,10 @@ use std::sync::Arc;
 use p13n::clock::ClockMode;
 use p13n::config::SourceFile;
 use p13n::error::{Error, ErrorKind};
+use p13n::event::TIME_MS_MAX;
 use p13n::log::storage::{Fault, RealDisk, SimulatedDisk};
 use p13n::log::{Reader, SyncPolicy};
-use p13n::reactor::open::{LOG_FOLDER, directory_of};
+use p13n::reactor::open::{LOG_FOLDER, QUEUE_BYTES_MIN, directory_of};
 use p13n::reactor::{Options, Reactor, Receipt, Request};
 use p13n::record::{BadRecord, EventReplay, KIND_EVENT};
 use proptest::prelude::*;
@@ -483,6 +484,74 @@ fn replay_leaves_rules_the_fuel_that_the_filters_had_left_them() {
     reactor.close().unwrap();
     drop(reactor);
     assert_eq!(Reactor::open(&source, &options).unwrap().0.state_hash(), hash);
+}
+
+#[test]
+fn a_repeats_offers_are_not_counted_as_given() {
+    let reactor = in_memory();
+    let event = r#"{"td_client_id":"a","total":20,"uuid":"e65d8a9df2094f02b84cd660efff6f27"}"#;
+    for _ in 0..3 {
+        assert!(answer(&reactor, "orders", event).contains("buyer"));
+    }
+    assert_eq!(reactor.counters().offers.get(), 1);
+}
+
+#[test]
+fn an_event_of_a_million_bytes_is_stored_and_one_byte_more_is_refused() {
+    let reactor = in_memory();
+    let body = |bytes: usize| {
+        let empty = r#"{"td_client_id":"a","pad":""}"#;
+        empty.replace(r#""""#, &format!(r#""{}""#, "x".repeat(bytes - empty.len())))
+    };
+    assert_eq!(body(1_000_000).len(), 1_000_000);
+    assert!(send(&reactor, "pageviews", &body(1_000_000)).is_ok());
+    let error = send(&reactor, "pageviews", &body(1_000_001)).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::BadEvent(_)), "{error}");
+    assert_eq!(reactor.counters().events.get(), 1);
+}
+
+#[test]
+fn a_processing_time_outside_of_the_calendar_is_refused() {
+    let reactor = in_memory();
+    let body = r#"{"td_client_id":"a"}"#;
+    for now_ms in [0, TIME_MS_MAX] {
+        assert!(send_at(&reactor, "pageviews", body, Some(now_ms)).is_ok());
+    }
+    for now_ms in [-1, TIME_MS_MAX + 1, i64::MIN, i64::MAX] {
+        let error = send_at(&reactor, "pageviews", body, Some(now_ms)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Argument(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_queue_that_cannot_hold_one_event_is_refused_when_the_reactor_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options { queue_bytes_max: QUEUE_BYTES_MIN, ..on_disk(directory.path()) };
+    let reactor = open(&options);
+    let body = format!(r#"{{"td_client_id":"a","pad":"{}"}}"#, "x".repeat(999_900));
+    assert!(send(&reactor, "pageviews", &body).is_ok());
+    drop(reactor);
+    let options = Options { queue_bytes_max: QUEUE_BYTES_MIN - 1, ..options };
+    let error = Reactor::open(&source(), &options).map(|_| ()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Argument(_)), "{error}");
+}
+
+#[test]
+fn a_closed_reactor_refuses_events_repeats_and_look_ups() {
+    let directory = tempfile::tempdir().unwrap();
+    for reactor in [in_memory(), open(&on_disk(directory.path()))] {
+        let event = r#"{"td_client_id":"a","uuid":"e65d8a9df2094f02b84cd660efff6f27"}"#;
+        answer(&reactor, "pageviews", event);
+        reactor.close().unwrap();
+        for body in [event, r#"{"td_client_id":"a"}"#] {
+            let error = send(&reactor, "pageviews", body).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Stopped(_)), "{error}");
+        }
+        let error = reactor.profile("td_client_id", "a").unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Stopped(_)), "{error}");
+        assert!(reactor.ingest("shop", "orders", &[event], None, None, true).is_err());
+        reactor.close().unwrap();
+    }
 }
 
 #[test]

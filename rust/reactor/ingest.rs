@@ -39,7 +39,7 @@ impl Reactor {
     /// the call. Lines of a file that were dealt with before are skipped.
     ///
     /// # Errors
-    /// `Log` and `NotDurable`; what was stored before stays.
+    /// `Stopped`, `NotDurable`, `Argument`; what was stored before stays.
     pub fn ingest<B: AsRef<[u8]>>(
         &self,
         database: &str,
@@ -49,6 +49,7 @@ impl Reactor {
         lines: Option<FileLines>,
         stop_on_error: bool,
     ) -> Result<IngestReport> {
+        self.ensure_running()?;
         let mut report = IngestReport::default();
         let mut answer = Vec::new();
         let dealt_with = lines.map_or(0, |lines| self.ingested_line(database, table, lines.file));

@@ -16,12 +16,13 @@ use parking_lot::Mutex;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::counters::Counters;
-use super::{Published, Reactor, Request, Secret};
+use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::plan::Plan;
 use crate::config::{self, Environment, Numbers, SourceFile};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::EVENT_BYTES_MAX;
 use crate::expr::{Fuel, Vm};
 use crate::log::storage::{Disk, RealDisk};
 use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
@@ -29,6 +30,11 @@ use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid, Store, store
 use crate::record::{
     APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
 };
+
+/// The least bound of the log's queue: the greatest event fits in, or it would be told to try again
+/// for ever.
+pub const QUEUE_BYTES_MIN: usize = 8_000_000;
+const _: () = assert!(passage::room_for(EVENT_BYTES_MAX) < QUEUE_BYTES_MIN);
 
 /// Folder of the log inside a reactor's directory.
 pub const LOG_FOLDER: &str = "log";
@@ -44,7 +50,7 @@ pub struct Options {
     pub clock: ClockMode,
     /// How long an answer waits for its record to be durable.
     pub commit_timeout: Duration,
-    /// Bound of the log's queue, bytes.
+    /// Bound of the log's queue, bytes; at least [`QUEUE_BYTES_MIN`].
     pub queue_bytes_max: usize,
     /// Client uuids remembered in each of two generations.
     pub dedup_max: usize,
@@ -90,8 +96,13 @@ impl Reactor {
     /// differs from the last one published. Answers the configuration's warnings, too.
     ///
     /// # Errors
-    /// `Config` with all diagnostics; `Log` when the directory is locked, damaged or not writable.
+    /// `Config` with all diagnostics; `Log` when the directory is locked, damaged or not writable;
+    /// `Argument` for a queue that is too small.
     pub fn open(source: &SourceFile, options: &Options) -> Result<(Self, Vec<Diagnostic>)> {
+        if options.queue_bytes_max < QUEUE_BYTES_MIN {
+            let message = format!("`queue_bytes_max` is at least {QUEUE_BYTES_MIN}");
+            return Err(ErrorKind::Argument(message).into());
+        }
         let first = compile(source, &Numbers::default())?;
         let Some(data_dir) = &options.data_dir else {
             let reactor = Self::empty(Log::memory().map_err(memory_error)?, fresh()?, options);

@@ -27,6 +27,11 @@ const HEAD_BYTES: usize = 4 * 1024;
 /// Values taken from a body are at most so many times larger when encoded (`[1,1]`).
 const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
 
+/// The room that is reserved in the log's queue for an event of so many bytes.
+pub(super) const fn room_for(body_bytes: usize) -> usize {
+    HEAD_BYTES + body_bytes * (1 + TAKEN_BYTES_PER_BODY_BYTE)
+}
+
 /// What a thread reuses from event to event.
 #[derive(Default)]
 pub(super) struct Scratch {
@@ -114,7 +119,8 @@ impl<'a> Passage<'a> {
         self.count();
         if request.decide {
             let profile = computed.rid.and_then(|rid| locked.profile(rid));
-            self.decide(profile, computed.tick.now_ms)?;
+            let offers = self.decide(profile, computed.tick.now_ms)?;
+            reactor.counters.offers.add(offers);
         }
         Ok(Some(Receipt { lsn, duplicate: false }))
     }
@@ -125,7 +131,7 @@ impl<'a> Passage<'a> {
     }
 
     fn reserve(&self) -> Result<Reservation<'a>> {
-        let room = HEAD_BYTES + self.request.body.len() * (1 + TAKEN_BYTES_PER_BODY_BYTE);
+        let room = room_for(self.request.body.len());
         self.reactor.log.reserve(room).map_err(|_| ErrorKind::Busy.into())
     }
 
@@ -229,15 +235,18 @@ impl<'a> Passage<'a> {
         let lsn = self.reactor.log.appended();
         self.reactor.counters.duplicates.add(1);
         if self.request.decide {
-            self.fill(now_ms, uuid);
-            self.match_events(Moment { now_ms, time_ms: now_ms }, &mut Fuel::request());
+            let matching = catch_unwind(AssertUnwindSafe(|| {
+                self.fill(now_ms, uuid);
+                self.match_events(Moment { now_ms, time_ms: now_ms }, &mut Fuel::request());
+            }));
+            matching.map_err(|_| self.panicked("matching a repeat"))?;
             self.decide(locked.strongest_profile(), now_ms)?;
         }
         Ok(Receipt { lsn, duplicate: true })
     }
 
-    /// Decides and encodes the offers.
-    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64) -> Result<()> {
+    /// Decides and encodes the offers; how many there are.
+    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64) -> Result<u64> {
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = Answer::start(self.out, self.request.answer_bytes_max);
             if self.table.is_some() {
@@ -258,9 +267,8 @@ impl<'a> Passage<'a> {
             answer.finish()
         }));
         let (offers, cut) = decided.map_err(|_| self.panicked("deciding offers"))?;
-        self.reactor.counters.offers.add(offers as u64);
         self.reactor.counters.answers_cut.add(u64::from(cut));
-        Ok(())
+        Ok(offers as u64)
     }
 
     /// A bug of ours; the machine that it left behind is not used again.
