@@ -81,7 +81,7 @@ def serve(
         int,
         typer.Option(
             envvar="P13N_QUEUE_BYTES_MAX",
-            min=2_000_000,
+            min=8_000_000,
             help="What may wait for the disk; when full, events are answered 429.",
         ),
     ] = 67_108_864,
