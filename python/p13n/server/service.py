@@ -4,8 +4,8 @@ Recovery runs in a thread while the probes already answer. Two things are watche
 the key file, which other processes change, and the health of the logs.
 
 Invariants: the first reason to stop wins, save that a log which could not be synced at the end is
-never a success; reactors are closed (final sync) after the last request has been answered, and exactly
-once.
+never a success; reactors are closed (final sync) after the last request has been answered, and
+exactly once.
 """
 
 import asyncio
