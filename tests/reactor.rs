@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use p13n::clock::ClockMode;
 use p13n::config::SourceFile;
@@ -12,6 +13,7 @@ use p13n::log::{Reader, SyncPolicy};
 use p13n::reactor::open::{LOG_FOLDER, QUEUE_BYTES_MIN, directory_of};
 use p13n::reactor::{Options, Reactor, Receipt, Request};
 use p13n::record::{BadRecord, EventReplay, KIND_EVENT};
+use p13n::value::Value;
 use proptest::prelude::*;
 
 const CONFIGURATION: &str = r#"
@@ -552,6 +554,32 @@ fn a_closed_reactor_refuses_events_repeats_and_look_ups() {
         assert!(reactor.ingest("shop", "orders", &[event], None, None, true).is_err());
         reactor.close().unwrap();
     }
+}
+
+#[test]
+fn a_rule_that_reads_the_list_it_writes_takes_time_in_proportion_to_the_event() {
+    let own = "each: \"${EVENT.skus}\", if: \"PROFILE.bought.length >= 0\", value: \"${ITEM}\"";
+    let configuration = CONFIGURATION.replace("each: \"${EVENT.skus}\", value: \"${ITEM}\"", own);
+    let source = SourceFile::new("test.yaml", configuration);
+    let directory = tempfile::tempdir().unwrap();
+    let options = on_disk(directory.path());
+    let (reactor, _) = Reactor::open(&source, &options).unwrap();
+    let skus = |count: usize| (0..count).map(|sku| sku.to_string()).collect::<Vec<_>>().join(",");
+    let started = Instant::now();
+    for (client, count) in [("a", 5), ("a", 9), ("a", 40), ("b", 20_000)] {
+        let body = format!(r#"{{"td_client_id":"{client}","total":1,"skus":[{}]}}"#, skus(count));
+        answer(&reactor, "orders", &body);
+    }
+    assert!(started.elapsed().as_secs() < 3, "quadratic: {:?}", started.elapsed());
+    for (client, expected) in [("a", 40), ("b", 100)] {
+        let profile = reactor.profile("td_client_id", client).unwrap().expect("known");
+        let (_, bought) = profile.attributes.iter().find(|(name, _)| name == "bought").unwrap();
+        assert!(matches!(bought, Value::Array(items) if items.len() == expected), "{bought:?}");
+    }
+    let hash = reactor.state_hash();
+    reactor.close().unwrap();
+    drop(reactor);
+    assert_eq!(Reactor::open(&source, &options).unwrap().0.state_hash(), hash);
 }
 
 #[test]
