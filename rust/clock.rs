@@ -107,6 +107,12 @@ impl Clock {
         fits.then_some(Turn { clock: self, tick, _order: order })
     }
 
+    /// Gives no turns while the guard lives: for records of other kinds whose place among the events
+    /// counts.
+    pub fn hold(&self) -> MutexGuard<'_, ()> {
+        self.order.lock()
+    }
+
     /// Takes over the time of a replayed record.
     pub fn replayed(&self, recorded_ms: i64) {
         self.last_ms.fetch_max(recorded_ms, Ordering::Relaxed);

@@ -184,6 +184,10 @@ impl Reactor {
             let passed = SCRATCH.with_borrow_mut(|scratch| {
                 let passage = Passage::new(self, &published, request, event, scratch, out);
                 let passed = passage.pass();
+                if matches!(passed, Ok(None)) {
+                    // The same will be met again under the plan that came between.
+                    scratch.troubles.clear();
+                }
                 self.count_troubles(&published.plan, &mut scratch.troubles);
                 passed
             });

@@ -190,6 +190,8 @@ impl Reactor {
         let published = Arc::new(Published::new(plan));
         let lsn = {
             let _barrier = self.store.lock_all();
+            // An event without identifiers on a table that is no destination locks no shard.
+            let _order = self.clock.hold();
             let lsn = self.log.append(reservation, KIND_CONFIGURATION, &[&payload])?;
             self.published.store(published);
             lsn
@@ -398,3 +400,7 @@ fn replay_error(error: ReplayError<Refused>) -> Error {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod publish_tests;

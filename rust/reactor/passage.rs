@@ -90,7 +90,7 @@ impl<'a> Passage<'a> {
         let dedup = self.event.uuid.map(|uuid| reactor.secret.dedup(&uuid));
         let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, linking, newcomer);
-        if !Arc::ptr_eq(self.published, &reactor.published.load()) {
+        if !self.is_current() {
             return Ok(None);
         }
         let read_ms = self.tick().now_ms;
@@ -106,6 +106,10 @@ impl<'a> Passage<'a> {
                 break (computed, turn);
             }
         };
+        // Who holds no shard's lock is kept from a publish by the turn alone.
+        if !self.is_current() {
+            return Ok(None);
+        }
         let parts = [self.scratch.head.as_slice(), request.body];
         let lsn = reactor.log.append(reservation, KIND_EVENT, &parts)?;
         turn.taken();
@@ -123,6 +127,11 @@ impl<'a> Passage<'a> {
             reactor.counters.offers.add(offers);
         }
         Ok(Some(Receipt { lsn, duplicate: false }))
+    }
+
+    /// Whether the plan that the event was taken for is still in force.
+    fn is_current(&self) -> bool {
+        Arc::ptr_eq(self.published, &self.reactor.published.load())
     }
 
     fn tick(&self) -> Tick {
