@@ -32,6 +32,10 @@
 //!   hash             32 bytes, SHA-256 of the text
 //!   keys, attributes, fields   each: u16 count, texts; position is the number given
 //!   text             text, every secret replaced by its digest
+//! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
+//! no record of their own, being repeats or refused
+//!   database, table  text
+//!   source           32 bytes hash of the file, u64 line
 //! value
 //!   0 undefined, 1 null, 2 false, 3 true, 4 f64 bits, 5 text, 6 u32 count and values,
 //!   7 u32 count and (text, value) pairs in property order
@@ -44,6 +48,8 @@ use crate::value::{Text, Value};
 pub const KIND_EVENT: u8 = 1;
 /// Record kind of a published configuration.
 pub const KIND_CONFIGURATION: u8 = 2;
+/// Record kind of a file's lines that left no record.
+pub const KIND_LINES: u8 = 3;
 /// Raised by any change of what apply computes (page 5.3).
 pub const APPLY_EPOCH: u32 = 1;
 
@@ -239,8 +245,7 @@ impl EventRecord<'_> {
         put_value(out, self.whole);
         out.push(0);
         if let Some(source) = self.source {
-            out.extend_from_slice(&source.file);
-            out.extend_from_slice(&source.line.to_le_bytes());
+            put_source(out, source);
         }
         out.extend_from_slice(&(self.body.len() as u32).to_le_bytes());
     }
@@ -276,7 +281,7 @@ impl<'a> EventReplay<'a> {
         }
         let source = match flags & FLAG_SOURCE {
             0 => None,
-            _ => Some(SourceLine { file: bytes.array()?, line: bytes.u64()? }),
+            _ => Some(bytes.source()?),
         };
         let length = bytes.u32()? as usize;
         let body = bytes.take(length)?;
@@ -359,6 +364,42 @@ impl ConfigurationRecord {
         let text = bytes.text()?.to_owned();
         Ok(Self { number, now_ms, hash, keys, attributes, fields, text })
     }
+}
+
+/// How far a file is dealt with for a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinesRecord<'a> {
+    /// Database.
+    pub database: &'a str,
+    /// Table.
+    pub table: &'a str,
+    /// File, and the last line dealt with.
+    pub source: SourceLine,
+}
+
+impl<'a> LinesRecord<'a> {
+    /// The record's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_text(&mut out, self.database);
+        put_text(&mut out, self.table);
+        put_source(&mut out, self.source);
+        out
+    }
+
+    /// Reads a record of kind [`KIND_LINES`].
+    ///
+    /// # Errors
+    /// `BadRecord` when the bytes are not what `encode` writes.
+    pub fn decode(payload: &'a [u8]) -> Result<Self, BadRecord> {
+        let mut bytes = Bytes(payload);
+        Ok(Self { database: bytes.text()?, table: bytes.text()?, source: bytes.source()? })
+    }
+}
+
+fn put_source(out: &mut Vec<u8>, source: SourceLine) {
+    out.extend_from_slice(&source.file);
+    out.extend_from_slice(&source.line.to_le_bytes());
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
@@ -454,6 +495,10 @@ impl<'a> Bytes<'a> {
     fn text(&mut self) -> Result<&'a str, BadRecord> {
         let length = self.u32()? as usize;
         std::str::from_utf8(self.take(length)?).map_err(|_| BadRecord("a text is not UTF-8"))
+    }
+
+    fn source(&mut self) -> Result<SourceLine, BadRecord> {
+        Ok(SourceLine { file: self.array()?, line: self.u64()? })
     }
 
     fn outcome(&mut self) -> Result<RecordedOutcome, BadRecord> {

@@ -240,6 +240,31 @@ fn lines_of_a_file_are_dealt_with_once_even_after_a_restart() {
     assert_eq!((report.stored, report.duplicate), (4, 6));
 }
 
+#[test]
+fn a_rerun_adds_nothing_although_the_last_lines_were_repeats_or_refused() {
+    use p13n::reactor::ingest::FileLines;
+    const HOUR_MS: i64 = 3_600_000;
+    let directory = tempfile::tempdir().unwrap();
+    let options = on_disk(directory.path());
+    let event = r#"{"td_client_id":"a","total":1,"uuid":"e65d8a9df2094f02b84cd660efff6f27"}"#;
+    let lines = [event, "not json", event, "{}"];
+    let file = Some(FileLines { file: [9; 32], first_line: 1 });
+    for (hours, expected) in [(0, (1, 1, 2)), (3, (0, 4, 0)), (9, (0, 4, 0))] {
+        let reactor = open(&options);
+        let now_ms = Some(1_700_000_000_000 + hours * HOUR_MS);
+        let report = reactor.ingest("shop", "orders", &lines, now_ms, file, false).unwrap();
+        assert_eq!((report.stored, report.duplicate, report.refused.len()), expected);
+        reactor.close().unwrap();
+        drop(reactor);
+        assert_eq!(open(&options).ingested_line("shop", "orders", [9; 32]), 4);
+    }
+    let reactor = open(&options);
+    let file = Some(FileLines { file: [8; 32], first_line: 1 });
+    let stopped = reactor.ingest("shop", "orders", &lines, None, file, true).unwrap();
+    assert_eq!((stopped.stored, stopped.refused.len()), (1, 1));
+    assert_eq!(reactor.ingested_line("shop", "orders", [8; 32]), 1, "line 2 may be mended");
+}
+
 /// One step of a random history.
 #[derive(Clone, Debug)]
 struct Step {

@@ -29,6 +29,7 @@ use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid, Store, store};
 use crate::record::{
     APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
+    KIND_LINES, LinesRecord,
 };
 
 /// The least bound of the log's queue: the greatest event fits in, or it would be told to try again
@@ -271,6 +272,11 @@ impl Replay {
             KIND_CONFIGURATION => {
                 self.configurations += 1;
                 publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)
+            }
+            KIND_LINES => {
+                let LinesRecord { database, table, source } = LinesRecord::decode(record.payload)?;
+                reactor.remember_line(database, table, source);
+                Ok(())
             }
             kind => Err(Refused::Kind(kind)),
         }

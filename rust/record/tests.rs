@@ -133,6 +133,14 @@ fn a_configuration_reads_back_as_it_was_written() {
 }
 
 #[test]
+fn lines_read_back_as_they_were_written() {
+    let source = SourceLine { file: [4; 32], line: u64::MAX };
+    let record = LinesRecord { database: "shop", table: "orders", source };
+    assert_eq!(LinesRecord::decode(&record.encode()).unwrap(), record);
+    assert!(LinesRecord::decode(&record.encode()[1..]).is_err());
+}
+
+#[test]
 fn a_value_nested_deeper_than_any_event_is_an_error() {
     let mut bytes = vec![];
     for _ in 0..100_000 {

@@ -58,7 +58,10 @@ def serve(
     sync_interval_ms: Annotated[
         int,
         typer.Option(
-            envvar="P13N_SYNC_INTERVAL_MS", min=1, help="The interval of `--sync interval`."
+            envvar="P13N_SYNC_INTERVAL_MS",
+            min=1,
+            max=60_000,
+            help="The interval of `--sync interval`.",
         ),
     ] = 100,
     clock: Annotated[
