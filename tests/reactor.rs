@@ -154,6 +154,22 @@ fn an_attribute_that_changes_its_type_is_refused_with_its_name() {
 }
 
 #[test]
+fn an_attribute_that_was_away_for_a_publish_does_not_come_back_as_another_type() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = on_disk(directory.path());
+    let first = open(&options);
+    answer(&first, "orders", r#"{"td_client_id":"a","total":7}"#);
+    drop(first);
+    let without = CONFIGURATION.replace("name: dearest", "name: costliest");
+    drop(Reactor::open(&SourceFile::new("test.yaml", without), &options).unwrap());
+    let back = CONFIGURATION.replace("aggregation: max", "aggregation: min");
+    let error = Reactor::open(&SourceFile::new("test.yaml", back), &options).map(|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("`dearest`") && error.contains("aggregation"), "{error}");
+    drop(open(&options));
+}
+
+#[test]
 fn a_second_reactor_on_a_directory_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let options = on_disk(directory.path());

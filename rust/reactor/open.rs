@@ -19,7 +19,7 @@ use super::counters::Counters;
 use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
 use crate::config::diagnostic::{Diagnostic, Severity};
-use crate::config::plan::Plan;
+use crate::config::plan::{AttributeId, Plan};
 use crate::config::{self, Environment, Numbers, SourceFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EVENT_BYTES_MAX;
@@ -167,7 +167,7 @@ impl Reactor {
             return Ok(compiled.warnings);
         }
         if replay.configurations > 0 {
-            refuse_changed_state(source, &published.plan, &compiled.plan)?;
+            refuse_changed_state(source, &replay.specs, &compiled.plan)?;
         }
         self.publish(compiled)
     }
@@ -240,6 +240,8 @@ impl Reactor {
 struct Replay {
     events: u64,
     configurations: u64,
+    /// What each attribute was when it was last configured; its values may sleep since.
+    specs: HashMap<AttributeId, AttributeSpec>,
     vm: Vm,
     /// Counted when the event was live; replay counts nothing again.
     troubles: Vec<Trouble>,
@@ -271,7 +273,11 @@ impl Replay {
             }
             KIND_CONFIGURATION => {
                 self.configurations += 1;
-                publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)
+                publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)?;
+                let published = reactor.published.load();
+                let attributes = published.plan.attributes.iter();
+                self.specs.extend(attributes.map(|known| (known.id, known.spec.clone())));
+                Ok(())
             }
             KIND_LINES => {
                 let LinesRecord { database, table, source } = LinesRecord::decode(record.payload)?;
@@ -346,10 +352,13 @@ fn compile(source: &SourceFile, numbers: &Numbers) -> Result<config::Compiled> {
 
 /// Refuses a configuration under which stored values would change their meaning (page 2
 /// "Versions"): that takes `reset: true`, which is not built yet.
-fn refuse_changed_state(source: &SourceFile, old: &Plan, new: &Plan) -> Result<()> {
+fn refuse_changed_state(
+    source: &SourceFile,
+    old: &HashMap<AttributeId, AttributeSpec>,
+    new: &Plan,
+) -> Result<()> {
     let changed = new.attributes.iter().filter_map(|attribute| {
-        let before = old.attributes.iter().find(|before| before.id == attribute.id)?;
-        let what = changed_state(&before.spec, &attribute.spec)?;
+        let what = changed_state(old.get(&attribute.id)?, &attribute.spec)?;
         Some(Diagnostic {
             severity: Severity::Error,
             code: "E0290",
