@@ -21,7 +21,7 @@
 //!   merged           u8 count, each 16 bytes, when merged
 //!   events           u16 count, each u16
 //!   fuel             u32   what the filters left of apply's fuel to the attribute rules
-//!   taken            u16 count, each a value, by the plan's field index
+//!   taken            u32 count, each a value, by the plan's field index
 //!   whole            a value: the event as an object when the plan reads it so, else undefined
 //!   activations      u8    0: none are decided in this version
 //!   source           32 bytes hash of the file, u64 line; only with flag 8
@@ -30,7 +30,7 @@
 //!   number           u32
 //!   now_ms           i64
 //!   hash             32 bytes, SHA-256 of the text
-//!   keys, attributes, fields   each: u16 count, texts; position is the number given
+//!   keys, attributes, fields   each: u32 count, texts; position is the number given
 //!   text             text, every secret replaced by its digest
 //! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
 //! no record of their own, being repeats or refused
@@ -238,7 +238,7 @@ impl EventRecord<'_> {
             out.extend_from_slice(&event.to_le_bytes());
         }
         out.extend_from_slice(&self.fuel.to_le_bytes());
-        out.extend_from_slice(&(self.taken.len() as u16).to_le_bytes());
+        out.extend_from_slice(&(self.taken.len() as u32).to_le_bytes());
         for value in self.taken {
             put_value(out, value);
         }
@@ -274,7 +274,7 @@ impl<'a> EventReplay<'a> {
         let outcome = bytes.outcome()?;
         let events = (0..bytes.u16()?).map(|_| bytes.u16()).collect::<Result<_, BadRecord>>()?;
         let fuel = bytes.u32()?;
-        let taken = (0..bytes.u16()?).map(|_| bytes.value(0)).collect::<Result<_, BadRecord>>()?;
+        let taken = (0..bytes.u32()?).map(|_| bytes.value(0)).collect::<Result<_, BadRecord>>()?;
         let whole = bytes.value(0)?;
         if bytes.u8()? != 0 {
             return Err(BadRecord("it holds activations, which this version does not know"));
@@ -339,7 +339,7 @@ impl ConfigurationRecord {
         out.extend_from_slice(&self.now_ms.to_le_bytes());
         out.extend_from_slice(&self.hash);
         for names in [&self.keys, &self.attributes, &self.fields] {
-            out.extend_from_slice(&(names.len() as u16).to_le_bytes());
+            out.extend_from_slice(&(names.len() as u32).to_le_bytes());
             for name in names {
                 put_text(&mut out, name);
             }
@@ -358,7 +358,7 @@ impl ConfigurationRecord {
         let now_ms = bytes.i64()?;
         let hash = bytes.array()?;
         let mut names = || -> Result<Vec<Text>, BadRecord> {
-            (0..bytes.u16()?).map(|_| Ok(Text::new(bytes.text()?))).collect()
+            (0..bytes.u32()?).map(|_| Ok(Text::new(bytes.text()?))).collect()
         };
         let (keys, attributes, fields) = (names()?, names()?, names()?);
         let text = bytes.text()?.to_owned();

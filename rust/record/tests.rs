@@ -118,9 +118,8 @@ proptest! {
     }
 }
 
-#[test]
-fn a_configuration_reads_back_as_it_was_written() {
-    let record = ConfigurationRecord {
+fn configuration() -> ConfigurationRecord {
+    ConfigurationRecord {
         number: 2,
         now_ms: 5,
         hash: [3; 32],
@@ -128,7 +127,23 @@ fn a_configuration_reads_back_as_it_was_written() {
         attributes: vec![Text::new("a"), Text::new("b")],
         fields: vec![],
         text: "version: 1\n".to_owned(),
-    };
+    }
+}
+
+#[test]
+fn a_configuration_reads_back_as_it_was_written() {
+    let record = configuration();
+    assert_eq!(ConfigurationRecord::decode(&record.encode()).unwrap(), record);
+}
+
+#[test]
+fn more_fields_than_a_small_count_holds_read_back() {
+    let taken = vec![Value::Null; 70_000];
+    let bytes = encoded(&taken, &RecordedOutcome::Nobody, None, None);
+    assert_eq!(EventReplay::decode(&bytes).unwrap().taken.len(), taken.len());
+    let fields: Vec<Text> = (0..70_000).map(|field| Text::from(format!("f{field}"))).collect();
+    let mut record = configuration();
+    record.fields = fields;
     assert_eq!(ConfigurationRecord::decode(&record.encode()).unwrap(), record);
 }
 
