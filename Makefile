@@ -98,7 +98,7 @@ crash: .make/release  ## Kill the service under load, recover, compare (CYCLES=2
 
 .PHONY: bench
 bench: .make/release  ## All benches, beside their controls; writes benches/results/
-	cargo bench --quiet --bench '*'
+	cargo bench --quiet --features mimalloc --bench '*'
 	for bench in $(BENCHES); do $(BIN)/python $$bench; done
 
 .PHONY: docs

@@ -1,7 +1,7 @@
 //! How fast expressions are: the seed's condition, a 20-term condition, an event's fields, the
 //! golden suite; each as the median of several rounds, beside a control loop that does nothing.
 //!
-//! `cargo bench --bench expr`; figures go to `benches/results/expr.json` too.
+//! `cargo bench --features mimalloc --bench expr`; figures go to `benches/results/expr.json` too.
 
 use std::borrow::Cow;
 use std::hint::black_box;

@@ -2,7 +2,7 @@
 //!
 //! One thread does what the server's loop does without HTTP: take, identify, apply, append, decide,
 //! encode. Beside the rate stand controls of the same run: fdatasync, memory copy, pure compute, and
-//! the CPU that the log's own threads took. `cargo bench --bench reactor`, pinned to one core.
+//! the CPU that the log's own threads took. `taskset -c 0 cargo bench --features mimalloc --bench reactor`.
 
 use std::fs;
 use std::hint::black_box;
@@ -14,8 +14,9 @@ use p13n::error::ErrorKind;
 use p13n::log::SyncPolicy;
 use p13n::reactor::{Options, Reactor, Request};
 
-const CLIENTS: usize = 100_000;
 const ROUNDS: usize = 5;
+/// Rounds before the timed ones: profiles fill up first.
+const WARM_UP_ROUNDS: usize = 5;
 const EVENTS_PER_ROUND: usize = 400_000;
 
 const CONFIGURATION: &str = r#"
@@ -80,22 +81,44 @@ offers:
     set: [{event: pageview, if: PROFILE.views === 1, data: {welcome: "hello ${PROFILE.td_client_id}"}}]
 "#;
 
-fn body(client: usize) -> Vec<u8> {
-    let text = format!(
-        concat!(
-            r#"{{"td_client_id":"42a508e2-d9b1-4baa-9eb2-{:012x}","#,
+/// 100,000 unless P13N_BENCH_CLIENTS says otherwise.
+fn clients() -> usize {
+    let given = std::env::var("P13N_BENCH_CLIENTS").ok();
+    given.map_or(100_000, |clients| clients.parse().expect("P13N_BENCH_CLIENTS is a number"))
+}
+
+/// The seed's event, rewritten in place for each client: a server finds its bodies in the cache.
+struct Event {
+    body: Vec<u8>,
+    digits: usize,
+}
+
+impl Event {
+    fn new() -> Self {
+        let body = concat!(
+            r#"{"td_client_id":"42a508e2-d9b1-4baa-9eb2-000000000000","#,
             r#""td_url":"https://example.com/retail/shop/women","td_path":"/retail/shop/women","#,
             r#""product_name":"women's-tank-top","product_category":"women","#,
             r#""product_list":["women's-running-shoes","kids'-hoodie","women's-tank-top"],"#,
-            r#""category_list":["women","kids"]}}"#
-        ),
-        client
-    );
-    text.into_bytes()
+            r#""category_list":["women","kids"]}"#
+        );
+        let digits = body.find("000000000000").expect("the client's digits");
+        Self { body: body.into(), digits }
+    }
+
+    /// The event of a client.
+    fn of(&mut self, mut client: usize) -> &[u8] {
+        for digit in self.body[self.digits..self.digits + 12].iter_mut().rev() {
+            *digit = b"0123456789abcdef"[client & 15];
+            client >>= 4;
+        }
+        &self.body
+    }
 }
 
 fn main() {
-    let bodies: Vec<Vec<u8>> = (0..CLIENTS).map(body).collect();
+    let clients = clients();
+    let mut event = Event::new();
     let directory = tempfile::tempdir().expect("a temporary directory");
     let options = Options {
         data_dir: Some(directory.path().to_path_buf()),
@@ -105,18 +128,18 @@ fn main() {
     let source = SourceFile::new("bench.yaml", CONFIGURATION);
     let (reactor, _) = Reactor::open(&source, &options).expect("the configuration is good");
 
-    check_answers(&reactor, &bodies);
+    check_answers(&reactor, &mut event);
     let mut order = Order(1);
     let mut rates = Vec::new();
     let mut own_cpu = Duration::ZERO;
     let cpu_before = process_cpu();
-    for round in 0..=ROUNDS {
-        let (took, cpu) = run(&reactor, &bodies, &mut order);
+    for round in 0..WARM_UP_ROUNDS + ROUNDS {
+        let (took, cpu) = run(&reactor, clients, &mut event, &mut order);
         let rate = EVENTS_PER_ROUND as f64 / cpu.as_secs_f64();
         let wall = EVENTS_PER_ROUND as f64 / took.as_secs_f64();
         println!("round {round}: {rate:>9.0} events/s of a core's time, {wall:>9.0} by the clock");
         own_cpu += cpu;
-        if round > 0 {
+        if round >= WARM_UP_ROUNDS {
             rates.push(rate);
         }
     }
@@ -126,29 +149,34 @@ fn main() {
     let log_share = (all_cpu.as_secs_f64() - own_cpu.as_secs_f64()) / own_cpu.as_secs_f64();
     let controls = Controls::measure(directory.path());
     println!();
-    println!("in process, Rust, interval, {CLIENTS} clients, {} B", bodies[0].len());
+    println!("in process, Rust, interval, {clients} clients, {} B", event.of(0).len());
     println!("  events/s of one core (median of {ROUNDS})   {rate:>12.0}");
     println!("  the log's threads beside it, of its CPU     {:>11.0}%", log_share * 100.0);
     println!("  control: fdatasync p50                      {:>9.3} ms", controls.fdatasync_ms);
     println!("  control: memory copy                        {:>7.1} GB/s", controls.copy_gb_s);
     println!("  control: pure compute loop                  {:>6.2} ns/step", controls.step_ns);
-    write_results(rate, log_share, &controls);
+    write_results(clients, rate, log_share, &controls);
 }
 
 /// Nothing is timed before its answers are known to be right.
-fn check_answers(reactor: &Reactor, bodies: &[Vec<u8>]) {
+fn check_answers(reactor: &Reactor, event: &mut Event) {
     let mut answer = Vec::new();
-    let request = Request::new("your_database", "pageviews", &bodies[0]);
+    let request = Request::new("your_database", "pageviews", event.of(0));
     reactor.personalize_json(&request, &mut answer).expect("a good event");
     let first = r#"{"offers":{"preferences_known":{"attributes":{"td_client_id":"42a508e2-d9b1-4baa-9eb2-000000000000","preferences":"women"}},"shopper":{"attributes":{"path":"/retail/shop/women"}},"newcomer":{"attributes":{"welcome":"hello 42a508e2-d9b1-4baa-9eb2-000000000000"}}}}"#;
     assert_eq!(String::from_utf8_lossy(&answer), first);
 }
 
-fn run(reactor: &Reactor, bodies: &[Vec<u8>], order: &mut Order) -> (Duration, Duration) {
+fn run(
+    reactor: &Reactor,
+    clients: usize,
+    event: &mut Event,
+    order: &mut Order,
+) -> (Duration, Duration) {
     let mut answer = Vec::new();
     let (begun, cpu) = (Instant::now(), thread_cpu());
     for _ in 0..EVENTS_PER_ROUND {
-        let body = &bodies[order.next() % bodies.len()];
+        let body = event.of(order.next() % clients);
         let request = Request::new("your_database", "pageviews", body);
         while let Err(error) = reactor.personalize_json(&request, &mut answer) {
             assert!(matches!(error.kind(), ErrorKind::Busy), "{error}");
@@ -235,10 +263,10 @@ fn cpu_of(file: impl AsRef<std::path::Path>) -> Duration {
     Duration::from_nanos(nanoseconds.expect("a figure"))
 }
 
-fn write_results(rate: f64, log_share: f64, controls: &Controls) {
+fn write_results(clients: usize, rate: f64, log_share: f64, controls: &Controls) {
     let Controls { fdatasync_ms, copy_gb_s, step_ns } = controls;
     let json = format!(
-        "{{\"bench\":\"reactor\",\"events_per_s_of_a_core\":{rate:.0},\"clients\":{CLIENTS},\
+        "{{\"bench\":\"reactor\",\"events_per_s_of_a_core\":{rate:.0},\"clients\":{clients},\
          \"sync\":\"interval\",\"log_threads_cpu_share\":{log_share:.3},\
          \"fdatasync_p50_ms\":{fdatasync_ms:.3},\"copy_gb_per_s\":{copy_gb_s:.1},\
          \"compute_step_ns\":{step_ns:.2},\"cores\":{}}}\n",

@@ -17,3 +17,7 @@ pub mod value;
 
 #[cfg(feature = "python")]
 mod python;
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

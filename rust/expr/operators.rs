@@ -96,6 +96,17 @@ fn concatenate(left: &str, right: &str) -> Text {
     builder.finish()
 }
 
+/// Whether two texts are the same, for the operators that ask just that.
+#[inline]
+pub(super) fn same_text(operator: BinaryOperator, left: &Text, right: &Text) -> Option<Value> {
+    use BinaryOperator as B;
+    match operator {
+        B::Equal | B::StrictEqual => Some(Value::Bool(left == right)),
+        B::NotEqual | B::StrictNotEqual => Some(Value::Bool(left != right)),
+        _ => None,
+    }
+}
+
 /// Numbers against numbers, where most work is; `None` for operators that are not about numbers.
 #[inline]
 pub(super) fn numeric(operator: BinaryOperator, left: f64, right: f64) -> Option<Value> {

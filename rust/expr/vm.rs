@@ -146,6 +146,9 @@ impl<'m> Machine<'m> {
     fn run(&mut self, block: usize) -> Result<Value, Fault> {
         let program = self.program;
         let block = &program.blocks[block];
+        if let ([op], [span]) = (block.ops.as_slice(), block.spans.as_slice()) {
+            return self.run_one(*op, span);
+        }
         let mut at = 0;
         while let Some(&op) = block.ops.get(at) {
             let Some(left) = self.left.checked_sub(1) else {
@@ -159,6 +162,21 @@ impl<'m> Machine<'m> {
             }
         }
         Ok(self.pop())
+    }
+
+    /// Runs a block of one instruction, as most functions over lists are: `item => item.value`,
+    /// `item => item.value === "x"`. What it reads need not pass over the stack.
+    #[inline]
+    fn run_one(&mut self, op: Op, span: &Span) -> Result<Value, Fault> {
+        self.charge(1).map_err(|fault| fault.at(span))?;
+        let value = match op {
+            Op::Read { base, chain } => self.read(base, chain, span),
+            Op::ReadBinary { base, chain, operator, constant } => {
+                self.read_binary(base, chain, operator, constant, span)
+            }
+            _ => self.step(op, span).map(|_| self.pop()),
+        };
+        value.map_err(|fault| fault.at(span))
     }
 
     /// One instruction; gives where to jump.

@@ -150,7 +150,11 @@ impl<'l> Draft<'l> {
             |rid| locked.profile(rid).expect("an identifier leads to a profile that is there");
         let base = match &outcome {
             Outcome::Nobody | Outcome::New(_) => Base::Nothing,
-            Outcome::Known(rid) | Outcome::Extended(rid) => Base::Held(held(*rid)),
+            Outcome::Known(rid) | Outcome::Extended(rid) => {
+                let profile = held(*rid);
+                profile.touch();
+                Base::Held(profile)
+            }
             Outcome::Merged { survivor, merged } => {
                 let mut united = Box::new(held(*survivor).clone());
                 for rid in merged {

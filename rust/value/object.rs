@@ -4,7 +4,12 @@
 //! object of a hundred thousand fields is neither built nor read in quadratic time, and no
 //! choice of names can make it so (there is no hash to collide).
 
+use smallvec::SmallVec;
+
 use super::{Text, Value};
+
+/// A name and its value.
+type Entry = (Text, Value);
 
 /// Up to this many entries a plain scan is faster than the index.
 const SCAN_ENTRIES_MAX: usize = 12;
@@ -12,9 +17,12 @@ const SCAN_ENTRIES_MAX: usize = 12;
 /// Entries in JavaScript's property order; duplicate names: the last value wins.
 #[derive(Clone, Debug, Default)]
 pub struct Object {
-    entries: Vec<(Text, Value)>,
-    /// Positions in `entries`, sorted by name; empty for small objects.
-    by_name: Vec<u32>,
+    /// Two entries stand in the object itself: list items are `{value, time}`, and a profile that is
+    /// not in the cache should cost as few misses as can be.
+    entries: SmallVec<[Entry; 2]>,
+    /// Positions in `entries`, sorted by name; `None` for small objects.
+    #[expect(clippy::box_collection, reason = "one word, so that a shared pair is 128 bytes")]
+    by_name: Option<Box<Vec<u32>>>,
 }
 
 impl Object {
@@ -31,25 +39,42 @@ impl Object {
             entries.sort_by_key(|(name, _)| array_index(name).map_or(u64::MAX, u64::from));
         }
         let by_name =
-            if entries.len() > SCAN_ENTRIES_MAX { sorted_positions(&entries) } else { Vec::new() };
+            (entries.len() > SCAN_ENTRIES_MAX).then(|| Box::new(sorted_positions(&entries)));
+        let entries = match entries.len() {
+            ..=2 => entries.into_iter().collect(),
+            _ => SmallVec::from_vec(entries),
+        };
         Self { entries, by_name }
+    }
+
+    /// Builds an object from two entries whose names differ and are no array indices.
+    pub fn from_pair(first: Entry, second: Entry) -> Self {
+        debug_assert!(first.0 != second.0, "a repeated name");
+        debug_assert!(array_index(&first.0).or(array_index(&second.0)).is_none(), "an index");
+        Self { entries: SmallVec::from([first, second]), by_name: None }
     }
 
     /// The value under `name`, if there is one.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        if self.by_name.is_empty() {
+        let Some(by_name) = &self.by_name else {
             return self.entries.iter().find(|(key, _)| key == name).map(|(_, value)| value);
-        }
-        let found = self
-            .by_name
+        };
+        let found = by_name
             .binary_search_by(|&position| self.entries[position as usize].0.as_str().cmp(name))
             .ok()?;
-        Some(&self.entries[self.by_name[found] as usize].1)
+        Some(&self.entries[by_name[found] as usize].1)
     }
 
     /// All entries, in property order.
     pub fn entries(&self) -> &[(Text, Value)] {
         &self.entries
+    }
+
+    /// Reads a little of both its cache lines, for callers that want it loaded.
+    #[inline]
+    pub fn touch(&self) -> usize {
+        let first = self.entries.first().map_or(0, |(_, value)| usize::from(value.is_nullish()));
+        first + self.entries.last().map_or(0, |(name, _)| name.len())
     }
 
     /// How many entries there are.

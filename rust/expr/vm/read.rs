@@ -72,6 +72,12 @@ impl Machine<'_> {
                 (Value::Number(number), Value::Number(right)) => {
                     operators::numeric(operator, *number, *right)
                 }
+                // Short texts cost nothing beyond the instruction; long ones are paid for below.
+                (Value::String(text), Value::String(right))
+                    if text.len().min(right.len()) < BYTES_PER_FUEL =>
+                {
+                    operators::same_text(operator, text, right)
+                }
                 _ => None,
             };
             quick.ok_or_else(|| value.into_owned())

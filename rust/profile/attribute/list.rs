@@ -93,14 +93,14 @@ impl List {
                 return Err(Rejected::TooLarge);
             }
             Operation::Set(value) => {
-                finish_item([(VALUE, value)], Vec::with_capacity(2), moment.time_ms)
+                let time = Value::Number(moment.time_ms as f64);
+                Value::Object(Arc::new(Object::from_pair((VALUE, value), (TIME, time))))
             }
             Operation::SetFields(object) => {
                 if exceeds(&Value::Object(object.clone()), value_bytes_max) {
                     return Err(Rejected::TooLarge);
                 }
-                let fields = Vec::with_capacity(object.entries().len() + 1);
-                finish_item(object.entries().iter().cloned(), fields, moment.time_ms)
+                item_of_fields(object.entries(), moment.time_ms)
             }
             Operation::Delete(value) => return Ok(Some(ListChange::Delete(value))),
             Operation::Clear => return Ok(Some(ListChange::Clear)),
@@ -256,6 +256,22 @@ impl List {
         *self = Self { items: Arc::new(items), marks };
     }
 
+    /// Loads the list's head: its array and its marks.
+    pub(super) fn touch(&self) -> usize {
+        let ends = self.marks.first().into_iter().chain(self.marks.last());
+        self.items.len() + ends.map(|mark| mark.hash as usize & 1).sum::<usize>()
+    }
+
+    /// Loads the items at both ends, which is where lists change.
+    pub(super) fn touch_ends(&self) -> usize {
+        let ends = self.items.first().into_iter().chain(self.items.last());
+        let touched = ends.map(|item| match item {
+            Value::Object(object) => object.touch(),
+            _ => 0,
+        });
+        touched.sum()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }
@@ -271,14 +287,11 @@ impl List {
 }
 
 /// The item object: the fields, then `time`.
-fn finish_item(
-    entries: impl IntoIterator<Item = Entry>,
-    mut fields: Vec<Entry>,
-    time_ms: i64,
-) -> Value {
-    fields.extend(entries);
+fn item_of_fields(entries: &[Entry], time_ms: i64) -> Value {
+    let mut fields = Vec::with_capacity(entries.len() + 1);
+    fields.extend_from_slice(entries);
     fields.push((TIME, Value::Number(time_ms as f64)));
-    Value::Object(Arc::new(Object::from_entries(fields)))
+    Value::object(fields)
 }
 
 /// The item's fields without `time`.
