@@ -1,5 +1,6 @@
 //! What the log costs: durable appends by 1 and 64 writers beside the disk's own sync, the append alone, and
-//! the rate of replay. `cargo bench --features mimalloc --bench log`; the directory is `P13N_BENCH_DIRECTORY` or the system's
+//! the rate of replay. `cargo bench --features mimalloc --bench log`; the directory is
+//! `P13N_BENCH_DIRECTORY` or the system's
 //! temporary one, which must lie on a real disk for the syncs to mean anything.
 
 use std::fs::{self, File};
