@@ -2,12 +2,13 @@
 //!
 //! With the server's clock it is the last known time plus a monotonic clock, so that a step of the
 //! wall clock cannot reach the profiles unseen; with the event clock it is the greatest event time
-//! so far. Invariants: it never goes backwards, and only event records move it.
+//! so far. Invariants: along the log it never goes backwards, and only appended event records move
+//! it: a time is proposed first, and taken in the log's order or not at all.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 /// A wall clock that is further off than this is not followed at once, milliseconds.
 pub const STEP_MS_MAX: i64 = 60_000;
@@ -33,13 +34,41 @@ pub enum ClockMode {
 pub struct Clock {
     mode: ClockMode,
     last_ms: AtomicI64,
+    /// Held from the last look at a proposed time until its record is appended.
+    order: Mutex<()>,
     server: ServerClock,
+}
+
+/// A processing time that is proposed for an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tick {
+    /// Epoch milliseconds.
+    pub now_ms: i64,
+    /// Whether the event's record moves the clock.
+    pub moves: bool,
+}
+
+/// The right to append the next event record: nobody else's time comes between.
+pub struct Turn<'a> {
+    clock: &'a Clock,
+    tick: Tick,
+    _order: MutexGuard<'a, ()>,
+}
+
+impl Turn<'_> {
+    /// The record is appended: its time is the last one now.
+    pub fn taken(self) {
+        if self.tick.moves {
+            self.clock.last_ms.store(self.tick.now_ms, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Clock {
     /// A clock that has not yet seen a record.
     pub fn new(mode: ClockMode) -> Self {
-        Self { mode, last_ms: AtomicI64::new(NEVER), server: ServerClock::start() }
+        let server = ServerClock::start();
+        Self { mode, last_ms: AtomicI64::new(NEVER), order: Mutex::new(()), server }
     }
 
     /// Where time comes from.
@@ -52,27 +81,36 @@ impl Clock {
         self.server.now_ms()
     }
 
-    /// The processing time of an event: `now_ms` when the caller gives it, else by the mode.
-    ///
-    /// Called under the locks of the event, so that the times of one profile's records rise with
-    /// their LSN. `moves` is false for a repeat, which is no record.
-    pub fn tick(&self, event_time_s: Option<i64>, now_ms: Option<i64>, moves: bool) -> i64 {
+    /// The processing time of an event: `now_ms` when the caller gives it, else by the mode. Moves
+    /// nothing; [`Clock::turn`] does, once the event is computed and about to be appended.
+    pub fn tick(&self, event_time_s: Option<i64>, now_ms: Option<i64>) -> Tick {
+        let last = self.last_ms.load(Ordering::Relaxed);
         let candidate = match (now_ms, self.mode, event_time_s) {
             (Some(given), _, _) => given,
             (None, ClockMode::Event, Some(seconds)) => seconds * 1_000,
-            (None, ClockMode::Event, None) => match self.last_ms.load(Ordering::Relaxed) {
-                // Before the first event time it is the server's clock, which moves nothing.
-                NEVER => return self.server_ms(),
-                last => last,
-            },
+            // Before the first event time it is the server's clock, which moves nothing.
+            (None, ClockMode::Event, None) if last == NEVER => {
+                return Tick { now_ms: self.server_ms(), moves: false };
+            }
+            (None, ClockMode::Event, None) => last,
             (None, ClockMode::Server, _) => self.server_ms(),
         };
-        let last = if moves {
-            self.last_ms.fetch_max(candidate, Ordering::Relaxed)
-        } else {
-            self.last_ms.load(Ordering::Relaxed)
-        };
-        candidate.max(last)
+        Tick { now_ms: candidate.max(last), moves: true }
+    }
+
+    /// The right to append a record of this time; `None` when another event has meanwhile moved the
+    /// clock past it, and the event must be computed anew. Log order is the order of turns.
+    pub fn turn(&self, tick: Tick) -> Option<Turn<'_>> {
+        let order = self.order.lock();
+        let last = self.last_ms.load(Ordering::Relaxed);
+        let fits = if tick.moves { last <= tick.now_ms } else { last == NEVER };
+        fits.then_some(Turn { clock: self, tick, _order: order })
+    }
+
+    /// Gives no turns while the guard lives: for records of other kinds whose place among the events
+    /// counts.
+    pub fn hold(&self) -> MutexGuard<'_, ()> {
+        self.order.lock()
     }
 
     /// Takes over the time of a replayed record.
@@ -196,36 +234,54 @@ fn wall_ms() -> i64 {
 mod tests {
     use super::*;
 
+    /// The processing time of an event whose record is appended.
+    fn appended(clock: &Clock, event_time_s: Option<i64>, now_ms: Option<i64>) -> i64 {
+        let tick = clock.tick(event_time_s, now_ms);
+        clock.turn(tick).expect("nobody came between").taken();
+        tick.now_ms
+    }
+
     #[test]
     fn the_event_clock_is_the_greatest_event_time_so_far() {
         let clock = Clock::new(ClockMode::Event);
-        assert_eq!(clock.tick(Some(100), None, true), 100_000);
-        assert_eq!(clock.tick(Some(90), None, true), 100_000);
-        assert_eq!(clock.tick(None, None, true), 100_000);
-        assert_eq!(clock.tick(Some(101), None, true), 101_000);
+        assert_eq!(appended(&clock, Some(100), None), 100_000);
+        assert_eq!(appended(&clock, Some(90), None), 100_000);
+        assert_eq!(appended(&clock, None, None), 100_000);
+        assert_eq!(appended(&clock, Some(101), None), 101_000);
     }
 
     #[test]
     fn before_the_first_event_time_it_is_the_servers_and_moves_nothing() {
         let clock = Clock::new(ClockMode::Event);
-        assert!(clock.tick(None, None, true) > 1_600_000_000_000);
+        assert!(appended(&clock, None, None) > 1_600_000_000_000);
         assert_eq!(clock.last_ms(), None);
-        assert_eq!(clock.tick(Some(5), None, true), 5_000);
+        assert_eq!(appended(&clock, Some(5), None), 5_000);
     }
 
     #[test]
     fn a_given_time_that_is_smaller_counts_as_the_last_one() {
         let clock = Clock::new(ClockMode::Server);
-        assert_eq!(clock.tick(None, Some(2_000), true), 2_000);
-        assert_eq!(clock.tick(None, Some(1_000), true), 2_000);
+        assert_eq!(appended(&clock, None, Some(2_000)), 2_000);
+        assert_eq!(appended(&clock, None, Some(1_000)), 2_000);
     }
 
     #[test]
-    fn a_repeat_moves_nothing() {
+    fn what_is_not_appended_moves_nothing() {
         let clock = Clock::new(ClockMode::Event);
-        clock.tick(Some(5), None, true);
-        assert_eq!(clock.tick(Some(9), None, false), 9_000);
+        appended(&clock, Some(5), None);
+        assert_eq!(clock.tick(Some(9), None), Tick { now_ms: 9_000, moves: true });
+        drop(clock.turn(clock.tick(Some(9), None)));
         assert_eq!(clock.last_ms(), Some(5_000));
+    }
+
+    #[test]
+    fn a_time_that_was_overtaken_gets_no_turn() {
+        let clock = Clock::new(ClockMode::Event);
+        let (timeless, early) = (clock.tick(None, None), clock.tick(Some(5), None));
+        appended(&clock, Some(9), None);
+        assert!(clock.turn(timeless).is_none());
+        assert!(clock.turn(early).is_none());
+        assert!(clock.turn(clock.tick(Some(5), None)).is_some());
     }
 
     #[test]
@@ -254,6 +310,6 @@ mod tests {
         let ahead = wall_ms() + 30_000;
         clock.replayed(ahead);
         clock.recovered();
-        assert!(clock.tick(None, None, true) >= ahead);
+        assert!(clock.tick(None, None).now_ms >= ahead);
     }
 }

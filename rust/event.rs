@@ -16,6 +16,8 @@ pub const DEPTH_MAX: usize = 64;
 pub const EVENT_BYTES_MAX: usize = 1_000_000;
 /// The last second that `time` may name: 9999-12-31T23:59:59Z.
 pub const TIME_S_MAX: i64 = 253_402_300_799;
+/// The last processing time that a caller may give, epoch milliseconds.
+pub const TIME_MS_MAX: i64 = TIME_S_MAX * 1_000 + 999;
 
 /// Which top-level fields are taken from a body: the plan's, then `time` and `uuid`.
 #[derive(Debug)]

@@ -34,9 +34,9 @@ use self::passage::{Passage, Scratch};
 use crate::clock::Clock;
 use crate::config::Numbers;
 use crate::config::plan::{AttributeId, Plan};
-use crate::error::Result;
-use crate::event::{Event, EventShape, Taken};
-use crate::log::{Log, SyncPolicy};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{EVENT_BYTES_MAX, Event, EventShape, TIME_MS_MAX, Taken};
+use crate::log::{FailureKind, Log, SyncPolicy};
 use crate::profile::identity::Refusal;
 use crate::profile::{AttributeSpec, Rejected, Store};
 use crate::record::SourceLine;
@@ -102,6 +102,8 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// Processing time given by the caller, epoch milliseconds.
     pub now_ms: Option<i64>,
+    /// Whether a given processing time moves the clock (rehearsals of events that did not).
+    pub moves_clock: bool,
     /// The line of the file it came from.
     pub source: Option<SourceLine>,
     /// The uuid to store the event under when it brings none (rehearsals).
@@ -120,10 +122,28 @@ impl<'a> Request<'a> {
             table,
             body,
             now_ms: None,
+            moves_clock: true,
             source: None,
             uuid: None,
             decide: true,
             answer_bytes_max: 0,
+        }
+    }
+}
+
+impl Request<'_> {
+    /// What no plan is needed for to refuse.
+    fn check(&self) -> Result<()> {
+        if self.body.len() > EVENT_BYTES_MAX {
+            let bytes_max = EVENT_BYTES_MAX;
+            return Err(Error::bad_event(format!("an event has at most {bytes_max} bytes")));
+        }
+        match self.now_ms {
+            Some(now_ms) if !(0..=TIME_MS_MAX).contains(&now_ms) => {
+                let message = format!("`now_ms` is epoch milliseconds from 0 to {TIME_MS_MAX}");
+                Err(ErrorKind::Argument(message).into())
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -148,19 +168,26 @@ impl Reactor {
     /// between. The answer may leave once the log is synced up to [`Reactor::wait_lsn`].
     ///
     /// # Errors
-    /// `BadEvent`, `Busy`, `Log`, and `Panic` for a bug of ours.
+    /// `BadEvent`, `Busy`, `Stopped`, `Argument` for a `now_ms` outside of the calendar, and `Panic`
+    /// for a bug of ours.
     pub fn personalize(
         &self,
         request: &Request<'_>,
         take: &mut dyn FnMut(&Arc<Published>) -> Result<Taken>,
         out: &mut Vec<u8>,
     ) -> Result<Receipt> {
+        self.ensure_running()?;
+        request.check()?;
         loop {
             let published = self.published.load_full();
             let event = Event::new(take(&published)?, &published.plan, &published.shape)?;
             let passed = SCRATCH.with_borrow_mut(|scratch| {
                 let passage = Passage::new(self, &published, request, event, scratch, out);
                 let passed = passage.pass();
+                if matches!(passed, Ok(None)) {
+                    // The same will be met again under the plan that came between.
+                    scratch.troubles.clear();
+                }
                 self.count_troubles(&published.plan, &mut scratch.troubles);
                 passed
             });
@@ -201,6 +228,15 @@ impl Reactor {
             return Ok(());
         }
         Ok(self.log.wait(lsn, self.commit_timeout)?)
+    }
+
+    /// A log that failed or was closed refuses reads, too. Not so one without room: `append` says
+    /// that, and reads go on (page 5.5).
+    fn ensure_running(&self) -> Result<()> {
+        match self.log.stopped() {
+            Some(failure) if failure.kind != FailureKind::DiskFull => Err(failure.into()),
+            _ => Ok(()),
+        }
     }
 
     /// The published plan with its shape.

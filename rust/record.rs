@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! event (kind 1)
-//!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line
+//!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
+//!                          16 moves no clock (page 4.2: without `time`, before the first)
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -19,7 +20,8 @@
 //!   rid              16 bytes, unless nobody
 //!   merged           u8 count, each 16 bytes, when merged
 //!   events           u16 count, each u16
-//!   taken            u16 count, each a value, by the plan's field index
+//!   fuel             u32   what the filters left of apply's fuel to the attribute rules
+//!   taken            u32 count, each a value, by the plan's field index
 //!   whole            a value: the event as an object when the plan reads it so, else undefined
 //!   activations      u8    0: none are decided in this version
 //!   source           32 bytes hash of the file, u64 line; only with flag 8
@@ -28,8 +30,12 @@
 //!   number           u32
 //!   now_ms           i64
 //!   hash             32 bytes, SHA-256 of the text
-//!   keys, attributes, fields   each: u16 count, texts; position is the number given
+//!   keys, attributes, fields   each: u32 count, texts; position is the number given
 //!   text             text, every secret replaced by its digest
+//! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
+//! no record of their own, being repeats or refused
+//!   database, table  text
+//!   source           32 bytes hash of the file, u64 line
 //! value
 //!   0 undefined, 1 null, 2 false, 3 true, 4 f64 bits, 5 text, 6 u32 count and values,
 //!   7 u32 count and (text, value) pairs in property order
@@ -42,6 +48,8 @@ use crate::value::{Text, Value};
 pub const KIND_EVENT: u8 = 1;
 /// Record kind of a published configuration.
 pub const KIND_CONFIGURATION: u8 = 2;
+/// Record kind of a file's lines that left no record.
+pub const KIND_LINES: u8 = 3;
 /// Raised by any change of what apply computes (page 5.3).
 pub const APPLY_EPOCH: u32 = 1;
 
@@ -49,6 +57,7 @@ const FLAG_EVENT_CLOCK: u8 = 1;
 const FLAG_CLIENT_UUID: u8 = 2;
 const FLAG_ROUTED: u8 = 4;
 const FLAG_SOURCE: u8 = 8;
+const FLAG_STILL: u8 = 16;
 /// Values nest no deeper than events do, with room for the event itself.
 const VALUE_DEPTH_MAX: usize = 66;
 
@@ -117,6 +126,8 @@ pub struct EventRecord<'a> {
     pub configuration: u32,
     /// Whether processing time came from events.
     pub event_clock: bool,
+    /// Whether the record moves processing time.
+    pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
     /// Whether the table is a destination.
@@ -139,6 +150,8 @@ pub struct EventRecord<'a> {
     pub outcome: &'a RecordedOutcome,
     /// Matched events.
     pub events: &'a [u16],
+    /// Fuel that the filters left to the attribute rules.
+    pub fuel: u32,
     /// Values by field index.
     pub taken: &'a [Value],
     /// The event as an object, when the plan reads it so.
@@ -156,6 +169,8 @@ pub struct EventReplay<'a> {
     pub configuration: u32,
     /// Whether processing time came from events.
     pub event_clock: bool,
+    /// Whether the record moves processing time.
+    pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
     /// Whether the table is a destination.
@@ -178,6 +193,8 @@ pub struct EventReplay<'a> {
     pub outcome: RecordedOutcome,
     /// Matched events.
     pub events: Vec<u16>,
+    /// Fuel that the filters left to the attribute rules.
+    pub fuel: u32,
     /// Values by field index.
     pub taken: Vec<Value>,
     /// The event as an object, or undefined.
@@ -196,7 +213,8 @@ impl EventRecord<'_> {
             flag(self.event_clock, FLAG_EVENT_CLOCK)
                 | flag(self.client_uuid, FLAG_CLIENT_UUID)
                 | flag(self.routed, FLAG_ROUTED)
-                | flag(self.source.is_some(), FLAG_SOURCE),
+                | flag(self.source.is_some(), FLAG_SOURCE)
+                | flag(!self.moves_clock, FLAG_STILL),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -219,15 +237,15 @@ impl EventRecord<'_> {
         for event in self.events {
             out.extend_from_slice(&event.to_le_bytes());
         }
-        out.extend_from_slice(&(self.taken.len() as u16).to_le_bytes());
+        out.extend_from_slice(&self.fuel.to_le_bytes());
+        out.extend_from_slice(&(self.taken.len() as u32).to_le_bytes());
         for value in self.taken {
             put_value(out, value);
         }
         put_value(out, self.whole);
         out.push(0);
         if let Some(source) = self.source {
-            out.extend_from_slice(&source.file);
-            out.extend_from_slice(&source.line.to_le_bytes());
+            put_source(out, source);
         }
         out.extend_from_slice(&(self.body.len() as u32).to_le_bytes());
     }
@@ -255,14 +273,15 @@ impl<'a> EventReplay<'a> {
             .collect::<Result<_, BadRecord>>()?;
         let outcome = bytes.outcome()?;
         let events = (0..bytes.u16()?).map(|_| bytes.u16()).collect::<Result<_, BadRecord>>()?;
-        let taken = (0..bytes.u16()?).map(|_| bytes.value(0)).collect::<Result<_, BadRecord>>()?;
+        let fuel = bytes.u32()?;
+        let taken = (0..bytes.u32()?).map(|_| bytes.value(0)).collect::<Result<_, BadRecord>>()?;
         let whole = bytes.value(0)?;
         if bytes.u8()? != 0 {
             return Err(BadRecord("it holds activations, which this version does not know"));
         }
         let source = match flags & FLAG_SOURCE {
             0 => None,
-            _ => Some(SourceLine { file: bytes.array()?, line: bytes.u64()? }),
+            _ => Some(bytes.source()?),
         };
         let length = bytes.u32()? as usize;
         let body = bytes.take(length)?;
@@ -272,6 +291,7 @@ impl<'a> EventReplay<'a> {
         Ok(Self {
             configuration,
             event_clock: flags & FLAG_EVENT_CLOCK != 0,
+            moves_clock: flags & FLAG_STILL == 0,
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
             now_ms,
@@ -283,6 +303,7 @@ impl<'a> EventReplay<'a> {
             ignored,
             outcome,
             events,
+            fuel,
             taken,
             whole,
             source,
@@ -318,7 +339,7 @@ impl ConfigurationRecord {
         out.extend_from_slice(&self.now_ms.to_le_bytes());
         out.extend_from_slice(&self.hash);
         for names in [&self.keys, &self.attributes, &self.fields] {
-            out.extend_from_slice(&(names.len() as u16).to_le_bytes());
+            out.extend_from_slice(&(names.len() as u32).to_le_bytes());
             for name in names {
                 put_text(&mut out, name);
             }
@@ -337,12 +358,48 @@ impl ConfigurationRecord {
         let now_ms = bytes.i64()?;
         let hash = bytes.array()?;
         let mut names = || -> Result<Vec<Text>, BadRecord> {
-            (0..bytes.u16()?).map(|_| Ok(Text::new(bytes.text()?))).collect()
+            (0..bytes.u32()?).map(|_| Ok(Text::new(bytes.text()?))).collect()
         };
         let (keys, attributes, fields) = (names()?, names()?, names()?);
         let text = bytes.text()?.to_owned();
         Ok(Self { number, now_ms, hash, keys, attributes, fields, text })
     }
+}
+
+/// How far a file is dealt with for a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinesRecord<'a> {
+    /// Database.
+    pub database: &'a str,
+    /// Table.
+    pub table: &'a str,
+    /// File, and the last line dealt with.
+    pub source: SourceLine,
+}
+
+impl<'a> LinesRecord<'a> {
+    /// The record's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        put_text(&mut out, self.database);
+        put_text(&mut out, self.table);
+        put_source(&mut out, self.source);
+        out
+    }
+
+    /// Reads a record of kind [`KIND_LINES`].
+    ///
+    /// # Errors
+    /// `BadRecord` when the bytes are not what `encode` writes.
+    pub fn decode(payload: &'a [u8]) -> Result<Self, BadRecord> {
+        let mut bytes = Bytes(payload);
+        Ok(Self { database: bytes.text()?, table: bytes.text()?, source: bytes.source()? })
+    }
+}
+
+fn put_source(out: &mut Vec<u8>, source: SourceLine) {
+    out.extend_from_slice(&source.file);
+    out.extend_from_slice(&source.line.to_le_bytes());
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
@@ -438,6 +495,10 @@ impl<'a> Bytes<'a> {
     fn text(&mut self) -> Result<&'a str, BadRecord> {
         let length = self.u32()? as usize;
         std::str::from_utf8(self.take(length)?).map_err(|_| BadRecord("a text is not UTF-8"))
+    }
+
+    fn source(&mut self) -> Result<SourceLine, BadRecord> {
+        Ok(SourceLine { file: self.array()?, line: self.u64()? })
     }
 
     fn outcome(&mut self) -> Result<RecordedOutcome, BadRecord> {

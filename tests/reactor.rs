@@ -1,126 +1,17 @@
-//! The reactor from outside: the critical section, repeats, recovery, publishes, failures.
+//! The reactor from outside: the critical section, repeats, limits, publishes, failures.
 
-use std::path::Path;
+mod shop;
+
 use std::sync::Arc;
 
 use p13n::config::SourceFile;
-use p13n::error::{Error, ErrorKind};
+use p13n::error::ErrorKind;
+use p13n::event::TIME_MS_MAX;
 use p13n::log::SyncPolicy;
 use p13n::log::storage::{Fault, SimulatedDisk};
-use p13n::reactor::open::directory_of;
-use p13n::reactor::{Options, Reactor, Receipt, Request};
-use proptest::prelude::*;
-
-const CONFIGURATION: &str = r#"
-version: 1
-account: 1
-instance: 8
-name: test
-database: shop
-keys:
-  - name: customer_id
-  - name: email
-    normalize: [trim, lower]
-    valid_regexp: "@"
-  - name: td_client_id
-events:
-  - {name: pageview, table: pageviews}
-  - {name: home, table: pageviews, if: EVENT.td_path === "/"}
-  - {name: order, table: orders}
-attributes:
-  - name: preferences
-    type: list
-    max_items: 5
-    duration: 30d
-    set: [{event: pageview, if: EVENT.category !== undefined, value: "${EVENT.category}"}]
-  - name: bought
-    type: list
-    distinct: true
-    set:
-      - {event: order, each: "${EVENT.skus}", value: "${ITEM}"}
-      - {event: home, delete: "${EVENT.forget}"}
-  - name: spend
-    type: single
-    aggregation: sum
-    set: [{event: order, value: "${EVENT.total}"}]
-  - name: dearest
-    type: single
-    aggregation: max
-    set: [{event: order, value: "${EVENT.total}"}]
-  - name: last_path
-    type: single
-    set: [{event: pageview, value: "${EVENT.td_path}"}]
-  - name: first_path
-    type: single
-    aggregation: first
-    set: [{event: pageview, value: "${EVENT.td_path}"}]
-  - name: views
-    type: counter
-    duration: 30d
-    set: [{event: pageview}]
-    windows: {views_1h: 1h}
-  - name: orders
-    type: counter
-    total: true
-    set: [{event: order}]
-offers:
-  - name: preferences_known
-    set:
-      - event: pageview
-        if: PROFILE.preferences.length > 0
-        data:
-          td_client_id: ${PROFILE.td_client_id}
-          preferences: ${PROFILE.preferences.slice(-1)[0].value}
-  - name: buyer
-    set:
-      - if: [PROFILE.orders > 0, PROFILE.spend > 10]
-        let: {skus: "${PROFILE.bought.map(b => b.value)}"}
-        data: {skus: "${skus}", spend: "spent ${PROFILE.spend}"}
-  - name: broken
-    set: [{if: PROFILE.last_path.length > EVENT.nothing.at.all, data: {}}]
-tokens:
-  - {name: server, value: e65d8a9df2094f02b84cd660efff6f27}
-"#;
-
-fn source() -> SourceFile {
-    SourceFile::new("test.yaml", CONFIGURATION)
-}
-
-fn in_memory() -> Reactor {
-    Reactor::open(&source(), &Options::default()).expect("a good configuration").0
-}
-
-fn on_disk(data_dir: &Path) -> Options {
-    Options {
-        data_dir: Some(data_dir.to_path_buf()),
-        sync: SyncPolicy::Interval { ms: 20 },
-        ..Options::default()
-    }
-}
-
-fn open(options: &Options) -> Reactor {
-    Reactor::open(&source(), options).expect("it opens").0
-}
-
-fn send(reactor: &Reactor, table: &str, body: &str) -> Result<(String, Receipt), Error> {
-    send_at(reactor, table, body, None)
-}
-
-fn send_at(
-    reactor: &Reactor,
-    table: &str,
-    body: &str,
-    now_ms: Option<i64>,
-) -> Result<(String, Receipt), Error> {
-    let mut answer = Vec::new();
-    let request = Request { now_ms, ..Request::new("shop", table, body.as_bytes()) };
-    let receipt = reactor.personalize_json(&request, &mut answer)?;
-    Ok((String::from_utf8(answer).expect("JSON is UTF-8"), receipt))
-}
-
-fn answer(reactor: &Reactor, table: &str, body: &str) -> String {
-    send(reactor, table, body).expect("a good event").0
-}
+use p13n::reactor::open::{QUEUE_BYTES_MIN, directory_of};
+use p13n::reactor::{Options, Reactor, Request};
+use shop::{CONFIGURATION, answer, in_memory, on_disk, open, send, send_at, source};
 
 #[test]
 fn the_seeds_offer_is_given_once_a_preference_is_known() {
@@ -251,59 +142,6 @@ fn an_answer_is_cut_at_the_last_whole_offer_that_fits() {
 }
 
 #[test]
-fn a_restart_finds_the_same_state_and_publishes_nothing_anew() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = on_disk(directory.path());
-    let reactor = open(&options);
-    for client in 0..50 {
-        let body =
-            format!(r#"{{"td_client_id":"t{client}","category":"c{client}","td_path":"/"}}"#);
-        answer(&reactor, "pageviews", &body);
-        let body = format!(r#"{{"td_client_id":"t{client}","total":{client},"skus":[1,"b"]}}"#);
-        answer(&reactor, "orders", &body);
-    }
-    answer(&reactor, "pageviews", r#"{"td_client_id":"t1","email":"a@b"}"#);
-    answer(&reactor, "pageviews", r#"{"td_client_id":"t2","email":"a@b"}"#);
-    let (hash, lsn) = (reactor.state_hash(), reactor.log().appended());
-    reactor.close().unwrap();
-    drop(reactor);
-
-    let again = open(&options);
-    assert_eq!(again.state_hash(), hash);
-    assert_eq!(again.recovery().events, 102);
-    assert_eq!(again.log().appended(), lsn, "the same configuration is not published again");
-    assert_eq!(again.published().plan.number, 1);
-    let own = directory_of(directory.path(), 1, 8);
-    assert_eq!(Reactor::rehearse(&own, &Options::default()).unwrap(), hash);
-}
-
-#[test]
-fn a_changed_configuration_is_published_and_old_records_keep_their_own() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = on_disk(directory.path());
-    let reactor = open(&options);
-    answer(&reactor, "pageviews", r#"{"td_client_id":"a","category":"women"}"#);
-    reactor.close().unwrap();
-    drop(reactor);
-
-    let changed = CONFIGURATION.replace("EVENT.category !== undefined", "EVENT.kind !== undefined");
-    let changed = changed.replace("value: \"${EVENT.category}\"", "value: \"${EVENT.kind}\"");
-    let source = SourceFile::new("test.yaml", changed);
-    let (reactor, _) = Reactor::open(&source, &options).unwrap();
-    assert_eq!(reactor.published().plan.number, 2);
-    let later = answer(&reactor, "pageviews", r#"{"td_client_id":"a","category":"x"}"#);
-    assert!(later.contains(r#""preferences":"women""#), "{later}");
-    let later = answer(&reactor, "pageviews", r#"{"td_client_id":"a","kind":"men"}"#);
-    assert!(later.contains(r#""preferences":"men""#), "{later}");
-    let hash = reactor.state_hash();
-    reactor.close().unwrap();
-    drop(reactor);
-    let (again, _) = Reactor::open(&source, &options).unwrap();
-    assert_eq!(again.state_hash(), hash);
-    assert_eq!(again.published().plan.number, 2);
-}
-
-#[test]
 fn an_attribute_that_changes_its_type_is_refused_with_its_name() {
     let directory = tempfile::tempdir().unwrap();
     let options = on_disk(directory.path());
@@ -312,6 +150,22 @@ fn an_attribute_that_changes_its_type_is_refused_with_its_name() {
     let error = Reactor::open(&SourceFile::new("test.yaml", changed), &options).map(|_| ());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("`spend`") && error.contains("aggregation"), "{error}");
+    drop(open(&options));
+}
+
+#[test]
+fn an_attribute_that_was_away_for_a_publish_does_not_come_back_as_another_type() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = on_disk(directory.path());
+    let first = open(&options);
+    answer(&first, "orders", r#"{"td_client_id":"a","total":7}"#);
+    drop(first);
+    let without = CONFIGURATION.replace("name: dearest", "name: costliest");
+    drop(Reactor::open(&SourceFile::new("test.yaml", without), &options).unwrap());
+    let back = CONFIGURATION.replace("aggregation: max", "aggregation: min");
+    let error = Reactor::open(&SourceFile::new("test.yaml", back), &options).map(|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("`dearest`") && error.contains("aggregation"), "{error}");
     drop(open(&options));
 }
 
@@ -360,118 +214,69 @@ fn fail_the_next_call(disk: &SimulatedDisk) {
 }
 
 #[test]
-fn many_threads_lose_nothing_and_replay_agrees() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = on_disk(directory.path());
-    let reactor = open(&options);
-    std::thread::scope(|scope| {
-        for thread in 0..4 {
-            let reactor = &reactor;
-            scope.spawn(move || {
-                for turn in 0..250 {
-                    let client = (thread * 7 + turn) % 20;
-                    let other = (turn * 3) % 20;
-                    let body = match turn % 10 {
-                        9 => format!(r#"{{"td_client_id":"t{client}","email":"{other}@x"}}"#),
-                        _ => format!(r#"{{"td_client_id":"t{client}","total":1,"skus":[{turn}]}}"#),
-                    };
-                    let table = if turn % 10 == 9 { "pageviews" } else { "orders" };
-                    answer(reactor, table, &body);
-                }
-            });
-        }
-    });
-    assert_eq!(reactor.counters().events.get(), 1_000);
-    let hash = reactor.state_hash();
-    reactor.close().unwrap();
-    drop(reactor);
-    let again = open(&options);
-    assert_eq!(again.recovery().events, 1_000);
-    assert_eq!(again.state_hash(), hash);
+fn a_repeats_offers_are_not_counted_as_given() {
+    let reactor = in_memory();
+    let event = r#"{"td_client_id":"a","total":20,"uuid":"e65d8a9df2094f02b84cd660efff6f27"}"#;
+    for _ in 0..3 {
+        assert!(answer(&reactor, "orders", event).contains("buyer"));
+    }
+    assert_eq!(reactor.counters().offers.get(), 1);
 }
 
 #[test]
-fn lines_of_a_file_are_dealt_with_once_even_after_a_restart() {
-    use p13n::reactor::ingest::FileLines;
+fn an_event_of_a_million_bytes_is_stored_and_one_byte_more_is_refused() {
+    let reactor = in_memory();
+    let body = |bytes: usize| {
+        let empty = r#"{"td_client_id":"a","pad":""}"#;
+        empty.replace(r#""""#, &format!(r#""{}""#, "x".repeat(bytes - empty.len())))
+    };
+    assert_eq!(body(1_000_000).len(), 1_000_000);
+    assert!(send(&reactor, "pageviews", &body(1_000_000)).is_ok());
+    let error = send(&reactor, "pageviews", &body(1_000_001)).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::BadEvent(_)), "{error}");
+    assert_eq!(reactor.counters().events.get(), 1);
+}
+
+#[test]
+fn a_processing_time_outside_of_the_calendar_is_refused() {
+    let reactor = in_memory();
+    let body = r#"{"td_client_id":"a"}"#;
+    for now_ms in [0, TIME_MS_MAX] {
+        assert!(send_at(&reactor, "pageviews", body, Some(now_ms)).is_ok());
+    }
+    for now_ms in [-1, TIME_MS_MAX + 1, i64::MIN, i64::MAX] {
+        let error = send_at(&reactor, "pageviews", body, Some(now_ms)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Argument(_)), "{error}");
+    }
+}
+
+#[test]
+fn a_queue_that_cannot_hold_one_event_is_refused_when_the_reactor_is_opened() {
     let directory = tempfile::tempdir().unwrap();
-    let options = on_disk(directory.path());
-    let lines: Vec<String> =
-        (0..10).map(|line| format!(r#"{{"td_client_id":"a","total":{line}}}"#)).collect();
-    let file = Some(FileLines { file: [9; 32], first_line: 1 });
+    let options = Options { queue_bytes_max: QUEUE_BYTES_MIN, ..on_disk(directory.path()) };
     let reactor = open(&options);
-    let report = reactor.ingest("shop", "orders", &lines[..6], None, file, true).unwrap();
-    assert_eq!((report.stored, report.duplicate), (6, 0));
-    reactor.close().unwrap();
+    let body = format!(r#"{{"td_client_id":"a","pad":"{}"}}"#, "x".repeat(999_900));
+    assert!(send(&reactor, "pageviews", &body).is_ok());
     drop(reactor);
-    let reactor = open(&options);
-    assert_eq!(reactor.ingested_line("shop", "orders", [9; 32]), 6);
-    let report = reactor.ingest("shop", "orders", &lines, None, file, true).unwrap();
-    assert_eq!((report.stored, report.duplicate), (4, 6));
+    let options = Options { queue_bytes_max: QUEUE_BYTES_MIN - 1, ..options };
+    let error = Reactor::open(&source(), &options).map(|_| ()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Argument(_)), "{error}");
 }
 
-/// One step of a random history.
-#[derive(Clone, Debug)]
-struct Step {
-    table: &'static str,
-    body: String,
-    advance_ms: i64,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let identifiers = (
-        proptest::option::weighted(0.7, 0..6u8),
-        proptest::option::weighted(0.4, 0..4u8),
-        proptest::option::weighted(0.2, 0..3u8),
-    );
-    let table = prop_oneof![Just("pageviews"), Just("orders"), Just("elsewhere")];
-    let what = (0..50u8, 0..4u8, proptest::option::of(0..30u8), -7_200i64..600);
-    (identifiers, table, what, 0..4_000_000i64).prop_map(
-        |((cookie, email, customer), table, (total, sku, uuid, age_s), advance_ms)| {
-            let mut fields = vec![
-                format!(r#""total":{total}"#),
-                format!(r#""skus":["s{sku}",{sku}]"#),
-                format!(r#""category":"c{total}""#),
-                format!(r#""td_path":"{}""#, if sku == 0 { "/" } else { "/p" }),
-                format!(r#""forget":"s{sku}""#),
-            ];
-            fields.extend(cookie.map(|id| format!(r#""td_client_id":"t{id}""#)));
-            fields.extend(email.map(|id| format!(r#""email":"E{id}@x""#)));
-            fields.extend(customer.map(|id| format!(r#""customer_id":{}"#, id + 1)));
-            fields.extend(uuid.map(|id| format!(r#""uuid":"{:032x}""#, u128::from(id) + 1)));
-            if age_s % 3 != 0 {
-                fields.push(format!(r#""time":{}"#, 1_700_000_000 + age_s));
-            }
-            Step { table, body: format!("{{{}}}", fields.join(",")), advance_ms }
-        },
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn replay_and_rehearsal_of_any_history_agree_with_live(
-        steps in proptest::collection::vec(step(), 1..80),
-    ) {
-        let directory = tempfile::tempdir().unwrap();
-        let options = on_disk(directory.path());
-        let reactor = open(&options);
-        let mut now_ms = 1_700_000_000_000;
-        for step in &steps {
-            now_ms += step.advance_ms;
-            match send_at(&reactor, step.table, &step.body, Some(now_ms)) {
-                Ok(_) => {}
-                Err(error) => prop_assert!(matches!(error.kind(), ErrorKind::BadEvent(_))),
-            }
-        }
-        let hash = reactor.state_hash();
+#[test]
+fn a_closed_reactor_refuses_events_repeats_and_look_ups() {
+    let directory = tempfile::tempdir().unwrap();
+    for reactor in [in_memory(), open(&on_disk(directory.path()))] {
+        let event = r#"{"td_client_id":"a","uuid":"e65d8a9df2094f02b84cd660efff6f27"}"#;
+        answer(&reactor, "pageviews", event);
         reactor.close().unwrap();
-        drop(reactor);
-        let own = directory_of(directory.path(), 1, 8);
-        prop_assert_eq!(Reactor::rehearse(&own, &Options::default()).unwrap(), hash);
-        for shards in [1, 16, 256] {
-            let again = open(&Options { shards, ..options.clone() });
-            prop_assert_eq!(again.state_hash(), hash);
+        for body in [event, r#"{"td_client_id":"a"}"#] {
+            let error = send(&reactor, "pageviews", body).unwrap_err();
+            assert!(matches!(error.kind(), ErrorKind::Stopped(_)), "{error}");
         }
+        let error = reactor.profile("td_client_id", "a").unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Stopped(_)), "{error}");
+        assert!(reactor.ingest("shop", "orders", &[event], None, None, true).is_err());
+        reactor.close().unwrap();
     }
 }

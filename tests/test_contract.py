@@ -4,6 +4,7 @@ The table is golden/http/contract.toml; each case is one raw request to a real s
 answer that keeps the connection a good request follows on it: a refusal must leave no byte behind.
 """
 
+import concurrent.futures
 import gzip
 import hashlib
 import json
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+import p13n
 from serving import (
     Answer,
     Server,
@@ -273,9 +275,45 @@ def test_a_new_key_is_known_at_once_and_a_revoked_one_refused_within_a_second(
         assert server.stop() == 0
 
 
-def test_an_answer_over_the_limit_is_cut_at_a_whole_offer(tmp_path: Path) -> None:
+def test_an_answer_at_the_limit_is_whole_and_one_byte_over_it_is_cut(tmp_path: Path) -> None:
     key = create_key(tmp_path)
-    flags = ["--answer-bytes-max", "40"]
-    with serving(GOLDEN / "contract.yaml", data_dir=tmp_path, flags=flags) as server:
-        answer = server.request(headers=event_headers(key, TOKEN), body=EVENT.encode())
-        assert (answer.status, answer.json()) == (200, {"offers": {}})
+    whole = (
+        b'{"offers":{"preferences_known":'
+        b'{"attributes":{"td_client_id":"202","preferences":"women"}}}}'
+    )
+    for bytes_max, expected in ((len(whole), whole), (len(whole) - 1, b'{"offers":{}}')):
+        flags = ["--answer-bytes-max", str(bytes_max)]
+        with serving(GOLDEN / "contract.yaml", data_dir=tmp_path, flags=flags) as server:
+            answer = server.request(headers=event_headers(key, TOKEN), body=EVENT.encode())
+            assert (answer.status, answer.body) == (200, expected)
+            assert server.stop() == 0
+
+
+def test_row_16b_what_finds_the_queue_full_is_429_and_stores_nothing(tmp_path: Path) -> None:
+    """The least queue has room for one great event: the next one comes while it is synced."""
+    key = create_key(tmp_path)
+    headers = event_headers(key, TOKEN)
+    body = b'{"td_client_id":"202","pad":"' + b"x" * 999_000 + b'"}'
+    flags = ["--queue-bytes-max", "8000000"]
+    with (
+        serving(GOLDEN / "contract.yaml", data_dir=tmp_path, flags=flags) as server,
+        concurrent.futures.ThreadPoolExecutor(8) as clients,
+    ):
+        answers: list[Answer] = []
+
+        def refused() -> list[Answer]:
+            requests = [
+                clients.submit(server.request, headers=headers, body=body) for _ in range(8)
+            ]
+            answers.extend(request.result() for request in requests)
+            return [answer for answer in answers if answer.status != 200]
+
+        assert within(30, refused), "the queue was never full"
+        for answer in refused():
+            assert (answer.status, answer.json()["code"]) == (429, 2003)
+            assert answer.json()["message"] == MESSAGES[2003]
+            assert int(answer.headers["retry-after"]) > 0
+        assert server.request(headers=headers, body=EVENT.encode()).status == 200
+        assert server.stop() == 0
+    stored = p13n.log_events(str(tmp_path / "1-8"))
+    assert len(stored) == 1 + sum(answer.status == 200 for answer in answers)

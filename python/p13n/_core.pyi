@@ -166,7 +166,8 @@ class Reactor:
 
         The reactor's own directory is `data_dir/{account}-{instance}`. Recovers before it returns
         and publishes the configuration when it differs from the last published one.
-        Raises ConfigError, LogError, Corrupted, Locked, OSError.
+        `queue_bytes_max` is at least 8000000. Raises ConfigError, LogError, Corrupted, Locked,
+        OSError, ValueError for an option out of its range.
         """
     @staticmethod
     def from_text(
@@ -205,8 +206,9 @@ class Reactor:
     ) -> dict[str, Any]:
         """Stores the event, updates the profile, answers the object of 1.4.
 
-        `now_ms` is this call's processing time, epoch milliseconds.
-        Raises BadEvent, UnknownTable, Busy, LogError.
+        `now_ms` is this call's processing time, epoch milliseconds from 0 to 253402300799999.
+        Raises BadEvent (also for a dict without a JSON form, and over 1,000,000 bytes),
+        UnknownTable, Busy, LogError, ValueError for `now_ms`.
         """
     def personalize_json(
         self, database: str, table: str, body: bytes, *, now_ms: int | None = None
@@ -222,8 +224,8 @@ class Reactor:
     ) -> IngestReport:
         """Stores many events, decides no offers; the bulk path. Returns once all are durable.
 
-        What is not an event is in the report's `refused`, and the others are stored.
-        Raises UnknownTable, LogError.
+        Events are taken over a few thousand at a time. What is not an event is in the report's
+        `refused`, and the others are stored. Raises UnknownTable, LogError, ValueError.
         """
     def profile(self, **key: str | int) -> dict[str, Any] | None:
         """The profile of one identifier, e.g. `profile(email="a@example.com")`; a whole number is
@@ -235,8 +237,9 @@ class Reactor:
         """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `errors`, `ignored_identifiers`, `unrouted`, `log` (bytes, segments, lsn, synced_lsn,
-        syncs), `recovery` (events, ms, torn_bytes)."""
+        `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
+        {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
+        synced_lsn, syncs, batches, bytes, queued_bytes), `recovery` (events, ms, torn_bytes)."""
     def state_hash(self) -> str:
         """The canonical hash of the state (5.7), 32 hex digits."""
     def close(self) -> None:

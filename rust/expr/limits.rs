@@ -32,4 +32,9 @@ impl Fuel {
     pub fn request() -> Self {
         Self { left: REQUEST_FUEL_MAX }
     }
+
+    /// What is left of a budget, as recorded.
+    pub fn left(left: u32) -> Self {
+        Self { left: u64::from(left) }
+    }
 }

@@ -147,6 +147,10 @@ impl Failure {
     pub(crate) fn new(kind: FailureKind, message: impl Into<Arc<str>>) -> Self {
         Self { kind, message: message.into() }
     }
+
+    pub(crate) fn closed() -> Self {
+        Self::new(FailureKind::Closed, "it was closed")
+    }
 }
 
 impl From<Error> for Failure {

@@ -25,7 +25,7 @@
 //! 16 term                u32   of the last start; raised durably at every start
 //! 20 entries             u32   how many follow
 //! 24 next number         u64   of the next segment
-//! 32 seed                u64   the directory's secret, drawn once; shards are hashed with it
+//! 32 seed                u64   random, drawn once, for hashing in shards; the reactor has its own secret
 //! 40 zero                  8
 //! 48 entries             40 each, in LSN order:
 //!      0 number          u64

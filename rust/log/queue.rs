@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::error::{Busy, Error, Failed, Failure, FailureKind, WaitError};
+use super::error::{Busy, Error, Failed, Failure, WaitError};
 use super::frame::{self, BATCH_HEADER_BYTES};
 use super::limits::{BATCH_BYTES_FULL, GATHER_MS};
 use super::storage::DiskFile;
@@ -170,7 +170,7 @@ impl Queue {
                 return Err(failure.clone().into());
             }
             if buffer.closing {
-                return Err(Failure::new(FailureKind::Closed, "it was closed").into());
+                return Err(Failure::closed().into());
             }
             let lsn = self.push(&mut buffer, kind, parts, length);
             // Release: whoever reads this LSN also finds what its appender had written before.

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -72,6 +72,7 @@ pub struct Log {
     memory: Option<AtomicU64>,
     term: u32,
     torn_bytes: u64,
+    closed: AtomicBool,
     running: Mutex<Option<Running>>,
 }
 
@@ -92,6 +93,7 @@ impl Log {
             memory: Some(AtomicU64::new(0)),
             term: 0,
             torn_bytes: 0,
+            closed: AtomicBool::new(false),
             running: Mutex::new(None),
         })
     }
@@ -127,7 +129,8 @@ impl Log {
             }
         }
         let running = Mutex::new(Some(Running { threads, _lock: lock }));
-        Ok(Self { queue, memory: None, term, torn_bytes: start.torn_bytes, running })
+        let closed = AtomicBool::new(false);
+        Ok(Self { queue, memory: None, term, torn_bytes: start.torn_bytes, closed, running })
     }
 
     /// Reserves room for a record of `bytes` payload bytes. Reserve before computing: `append` does not
@@ -163,6 +166,9 @@ impl Log {
             return Err(Failed::TooLarge { bytes: length, bytes_max: RECORD_BYTES_MAX });
         }
         if let Some(last) = &self.memory {
+            if let Some(failure) = self.stopped() {
+                return Err(failure.into());
+            }
             return Ok(last.fetch_add(1, Ordering::AcqRel) + 1);
         }
         // What the writer will release, whatever was reserved.
@@ -222,6 +228,13 @@ impl Log {
         self.queue.failure().cloned()
     }
 
+    /// Why appends are refused: the failure, or that the log was closed; `None` while it works.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Failure> {
+        let closed = || self.closed.load(Ordering::Acquire).then(Failure::closed);
+        self.failure().or_else(closed)
+    }
+
     /// Term of this start; 0 in memory.
     #[must_use]
     pub fn term(&self) -> u32 {
@@ -250,6 +263,7 @@ impl Log {
     /// # Errors
     /// The failure, when not everything appended could be synced.
     pub fn close(&self) -> Result<(), Failure> {
+        self.closed.store(true, Ordering::Release);
         self.queue.close();
         if let Some(running) = self.running.lock().take() {
             for thread in running.threads {

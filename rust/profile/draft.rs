@@ -17,6 +17,10 @@ use super::{
 };
 use crate::value::{Text, Value};
 
+/// A list that one event changes more often is changed in a copy beside the state, so that rules that
+/// read what they write take time in proportion to the event, not to its square.
+const LIST_CHANGES_MAX: usize = 8;
+
 /// One event's changes so far.
 pub struct Draft<'l> {
     outcome: Outcome,
@@ -57,6 +61,15 @@ pub(super) enum Touched {
 }
 
 impl Touched {
+    /// Whether a list has left the changes that are carried out at install, or is about to.
+    fn is_often_changed(&self) -> bool {
+        match self {
+            Self::List { changes, .. } => changes.len() >= LIST_CHANGES_MAX,
+            Self::State(_) => true,
+            Self::Amount { .. } => false,
+        }
+    }
+
     /// The state after the change; `before` is the state without it.
     fn applied(&self, before: Option<&AttributeState>) -> Cow<'_, AttributeState> {
         match self {
@@ -255,6 +268,17 @@ impl<'l> Draft<'l> {
         operation: Operation,
         value_bytes_max: usize,
     ) -> Result<(), Rejected> {
+        if let Some(at) = self.touched_at(id)
+            && self.touched[at].1.is_often_changed()
+        {
+            let before = self.base.profile().and_then(|profile| profile.attribute(id));
+            let touched = &mut self.touched[at].1;
+            if let Touched::List { .. } = touched {
+                *touched = Touched::State(touched.applied(before).into_owned());
+            }
+            let Touched::State(state) = touched else { return Err(Rejected::WrongKind) };
+            return state.apply(spec, self.moment, operation, value_bytes_max);
+        }
         let bounds = Bounds::of(spec)?;
         let Some(change) = List::prepare(self.moment, operation, value_bytes_max)? else {
             return Ok(());

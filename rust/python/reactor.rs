@@ -15,7 +15,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList};
 
 use super::convert::{from_python, to_python};
 use super::diagnostic::PyDiagnostic;
-use super::error::os_error;
+use super::error::{BadEvent, os_error};
 use super::event::FieldNames;
 use crate::clock::ClockMode;
 use crate::config::SourceFile;
@@ -44,6 +44,7 @@ pub struct PyReactor {
 
 /// What became of many events.
 #[pyclass(name = "IngestReport", module = "p13n._core", frozen, get_all)]
+#[derive(Default)]
 pub struct PyIngestReport {
     stored: u64,
     duplicate: u64,
@@ -183,31 +184,31 @@ impl PyReactor {
         now_ms: Option<i64>,
     ) -> PyResult<PyIngestReport> {
         check_names(database, table)?;
-        let mut whole = PyIngestReport { stored: 0, duplicate: 0, refused: Vec::new() };
-        let mut bodies = Vec::with_capacity(CHUNK_EVENTS);
-        let mut first = 0;
-        for (index, event) in events.try_iter()?.enumerate() {
-            // What is no event is one refused entry: the others are neither lost nor sent twice.
-            let refused = match body_of(&event?) {
-                Ok(body) => {
-                    bodies.push(body);
-                    None
+        let mut whole = PyIngestReport::default();
+        let (mut bodies, mut indices) = (Vec::new(), Vec::new());
+        let mut events = events.try_iter()?.zip(0..);
+        loop {
+            let mut is_over = true;
+            for (event, index) in events.by_ref().take(CHUNK_EVENTS) {
+                is_over = false;
+                match body_of(&event?) {
+                    Ok(body) => {
+                        bodies.push(body);
+                        indices.push(index);
+                    }
+                    Err(error) => whole.refuse(py, index, error)?,
                 }
-                Err(error) => Some((index as u64, error.value(py).to_string())),
-            };
-            if bodies.len() == CHUNK_EVENTS || refused.is_some() {
-                let report =
-                    py.detach(|| self.core.ingest(database, table, &bodies, now_ms, None, false))?;
-                whole.add(first, report);
-                first = index as u64 + 1;
-                bodies.clear();
             }
-            whole.refused.extend(refused);
+            if is_over {
+                whole.refused.sort_by_key(|(index, _)| *index);
+                return Ok(whole);
+            }
+            let report =
+                py.detach(|| self.core.ingest(database, table, &bodies, now_ms, None, false))?;
+            whole.add(|at| indices[at], report);
+            bodies.clear();
+            indices.clear();
         }
-        let report =
-            py.detach(|| self.core.ingest(database, table, &bodies, now_ms, None, false))?;
-        whole.add(first, report);
-        Ok(whole)
     }
 
     #[pyo3(signature = (**key))]
@@ -306,8 +307,8 @@ impl PyReactor {
         let file = Some(FileLines { file: file_hash, first_line });
         let report =
             py.detach(|| self.core.ingest(database, table, &lines, None, file, stop_on_error))?;
-        let mut whole = PyIngestReport { stored: 0, duplicate: 0, refused: Vec::new() };
-        whole.add(first_line, report);
+        let mut whole = PyIngestReport::default();
+        whole.add(|at| first_line + at as u64, report);
         Ok(whole)
     }
 
@@ -344,11 +345,21 @@ impl PyReactor {
 }
 
 impl PyIngestReport {
-    fn add(&mut self, first: u64, report: IngestReport) {
+    fn add(&mut self, number_of: impl Fn(usize) -> u64, report: IngestReport) {
         self.stored += report.stored;
         self.duplicate += report.duplicate;
         let refused = report.refused.iter();
-        self.refused.extend(refused.map(|(at, error)| (first + *at as u64, error.to_string())));
+        self.refused.extend(refused.map(|(at, error)| (number_of(*at), error.to_string())));
+    }
+
+    /// Notes an event that has no JSON form; any other error is the caller's.
+    fn refuse(&mut self, py: Python<'_>, index: u64, error: PyErr) -> PyResult<()> {
+        // What is no event is one refused entry: the others are neither lost nor sent twice.
+        if !error.is_instance_of::<BadEvent>(py) && !error.is_instance_of::<PyTypeError>(py) {
+            return Err(error);
+        }
+        self.refused.push((index, error.value(py).to_string()));
+        Ok(())
     }
 }
 
@@ -422,17 +433,14 @@ fn dumps<'py>(event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
     if !event.is_instance_of::<PyDict>() {
         return Err(PyTypeError::new_err("an event is a dict, or its JSON as bytes"));
     }
-    let value =
-        from_python(event).map_err(|error| Error::bad_event(error.value(py).to_string()))?;
+    let no_json = |error: PyErr| Error::bad_event(error.value(py).to_string());
+    let value = from_python(event).map_err(no_json)?;
     if !is_finite(&value) {
         return Err(Error::bad_event("NaN and infinities have no JSON form").into());
     }
     let dumps = DUMPS.import(py, "orjson", "dumps")?;
-    // What is left to refuse is an integer of more than 64 bits.
-    let body = dumps.call1((event,)).map_err(|error| {
-        Error::bad_event(format!("the event has no JSON form: {}", error.value(py)))
-    })?;
-    Ok(body.cast_into()?)
+    // What is left to refuse is an integer beyond 64 bits.
+    Ok(dumps.call1((event,)).map_err(no_json)?.cast_into()?)
 }
 
 fn loads<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {

@@ -18,7 +18,7 @@ pub struct Counters {
     pub duplicates: Count,
     /// Events of tables that are no destination, stored only.
     pub unrouted: Count,
-    /// Offers given.
+    /// Offers given; those in the answer to a repeat are not given again.
     pub offers: Count,
     /// Answers cut at their limit.
     pub answers_cut: Count,

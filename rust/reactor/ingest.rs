@@ -1,13 +1,14 @@
 //! Ingest: many events at once, for bulk loads; no offers are decided.
 //!
 //! Where a request would be told `Busy`, bulk waits for the writer. The call returns once all it
-//! stored is durable.
+//! stored is durable. Lines that leave no record, repeats and refused ones, are remembered by a record
+//! of their own when they are the last, so that a rerun adds nothing however much later it comes.
 
 use std::time::Duration;
 
 use super::{Reactor, Receipt, Request};
 use crate::error::{Error, ErrorKind, Result};
-use crate::record::SourceLine;
+use crate::record::{KIND_LINES, LinesRecord, SourceLine};
 
 /// How long bulk waits for the writer to make room, and for the last record to be durable.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -39,7 +40,7 @@ impl Reactor {
     /// the call. Lines of a file that were dealt with before are skipped.
     ///
     /// # Errors
-    /// `Log` and `NotDurable`; what was stored before stays.
+    /// `Stopped`, `NotDurable`, `Argument`; what was stored before stays.
     pub fn ingest<B: AsRef<[u8]>>(
         &self,
         database: &str,
@@ -49,7 +50,9 @@ impl Reactor {
         lines: Option<FileLines>,
         stop_on_error: bool,
     ) -> Result<IngestReport> {
+        self.ensure_running()?;
         let mut report = IngestReport::default();
+        let mut last = None;
         let mut answer = Vec::new();
         let dealt_with = lines.map_or(0, |lines| self.ingested_line(database, table, lines.file));
         for (position, body) in bodies.iter().enumerate() {
@@ -82,9 +85,31 @@ impl Reactor {
                 }
                 Err(error) => return Err(error),
             }
+            last = source;
+        }
+        if let Some(source) = last {
+            self.note_dealt_with(LinesRecord { database, table, source }, &mut report)?;
         }
         self.log.wait(report.lsn, PATIENCE)?;
         Ok(report)
+    }
+
+    /// Records how far the file is dealt with, unless the record of its last line says so.
+    fn note_dealt_with(&self, lines: LinesRecord<'_>, report: &mut IngestReport) -> Result<()> {
+        let LinesRecord { database, table, source } = lines;
+        if source.line <= self.ingested_line(database, table, source.file) {
+            return Ok(());
+        }
+        let payload = lines.encode();
+        let reservation = loop {
+            match self.log.reserve(payload.len()) {
+                Ok(reservation) => break reservation,
+                Err(_) => self.log.wait(self.log.appended(), PATIENCE)?,
+            }
+        };
+        report.lsn = self.log.append(reservation, KIND_LINES, &[&payload])?;
+        self.remember_line(database, table, source);
+        Ok(())
     }
 
     fn store_patiently(&self, request: &Request<'_>, answer: &mut Vec<u8>) -> Result<Receipt> {

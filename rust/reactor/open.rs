@@ -16,19 +16,26 @@ use parking_lot::Mutex;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::counters::Counters;
-use super::{Published, Reactor, Request, Secret};
+use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
 use crate::config::diagnostic::{Diagnostic, Severity};
-use crate::config::plan::Plan;
+use crate::config::plan::{AttributeId, Plan};
 use crate::config::{self, Environment, Numbers, SourceFile};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::EVENT_BYTES_MAX;
 use crate::expr::{Fuel, Vm};
 use crate::log::storage::{Disk, RealDisk};
 use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid, Store, store};
 use crate::record::{
     APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
+    KIND_LINES, LinesRecord,
 };
+
+/// The least bound of the log's queue: the greatest event fits in, or it would be told to try again
+/// for ever.
+pub const QUEUE_BYTES_MIN: usize = 8_000_000;
+const _: () = assert!(passage::room_for(EVENT_BYTES_MAX) < QUEUE_BYTES_MIN);
 
 /// Folder of the log inside a reactor's directory.
 pub const LOG_FOLDER: &str = "log";
@@ -44,7 +51,7 @@ pub struct Options {
     pub clock: ClockMode,
     /// How long an answer waits for its record to be durable.
     pub commit_timeout: Duration,
-    /// Bound of the log's queue, bytes.
+    /// Bound of the log's queue, bytes; at least [`QUEUE_BYTES_MIN`].
     pub queue_bytes_max: usize,
     /// Client uuids remembered in each of two generations.
     pub dedup_max: usize,
@@ -90,8 +97,13 @@ impl Reactor {
     /// differs from the last one published. Answers the configuration's warnings, too.
     ///
     /// # Errors
-    /// `Config` with all diagnostics; `Log` when the directory is locked, damaged or not writable.
+    /// `Config` with all diagnostics; `Log` when the directory is locked, damaged or not writable;
+    /// `Argument` for a queue that is too small.
     pub fn open(source: &SourceFile, options: &Options) -> Result<(Self, Vec<Diagnostic>)> {
+        if options.queue_bytes_max < QUEUE_BYTES_MIN {
+            let message = format!("`queue_bytes_max` is at least {QUEUE_BYTES_MIN}");
+            return Err(ErrorKind::Argument(message).into());
+        }
         let first = compile(source, &Numbers::default())?;
         let Some(data_dir) = &options.data_dir else {
             let reactor = Self::empty(Log::memory().map_err(memory_error)?, fresh()?, options);
@@ -155,7 +167,7 @@ impl Reactor {
             return Ok(compiled.warnings);
         }
         if replay.configurations > 0 {
-            refuse_changed_state(source, &published.plan, &compiled.plan)?;
+            refuse_changed_state(source, &replay.specs, &compiled.plan)?;
         }
         self.publish(compiled)
     }
@@ -179,6 +191,8 @@ impl Reactor {
         let published = Arc::new(Published::new(plan));
         let lsn = {
             let _barrier = self.store.lock_all();
+            // An event without identifiers on a table that is no destination locks no shard.
+            let _order = self.clock.hold();
             let lsn = self.log.append(reservation, KIND_CONFIGURATION, &[&payload])?;
             self.published.store(published);
             lsn
@@ -207,6 +221,7 @@ impl Reactor {
             let event = EventReplay::decode(record.payload)?;
             let request = Request {
                 now_ms: Some(event.now_ms),
+                moves_clock: event.moves_clock,
                 source: event.source,
                 uuid: Some(event.uuid),
                 decide: false,
@@ -225,6 +240,8 @@ impl Reactor {
 struct Replay {
     events: u64,
     configurations: u64,
+    /// What each attribute was when it was last configured; its values may sleep since.
+    specs: HashMap<AttributeId, AttributeSpec>,
     vm: Vm,
     /// Counted when the event was live; replay counts nothing again.
     troubles: Vec<Trouble>,
@@ -256,7 +273,16 @@ impl Replay {
             }
             KIND_CONFIGURATION => {
                 self.configurations += 1;
-                publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)
+                publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)?;
+                let published = reactor.published.load();
+                let attributes = published.plan.attributes.iter();
+                self.specs.extend(attributes.map(|known| (known.id, known.spec.clone())));
+                Ok(())
+            }
+            KIND_LINES => {
+                let LinesRecord { database, table, source } = LinesRecord::decode(record.payload)?;
+                reactor.remember_line(database, table, source);
+                Ok(())
             }
             kind => Err(Refused::Kind(kind)),
         }
@@ -283,7 +309,7 @@ impl Replay {
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
         if event.routed {
             let facts = Facts { fields: &event.taken, whole: &event.whole, moment };
-            let mut fuel = Fuel::request();
+            let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
             apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
@@ -292,7 +318,9 @@ impl Replay {
         let change = draft.finish();
         locked.install(change, lsn);
         drop(locked);
-        reactor.clock.replayed(event.now_ms);
+        if event.moves_clock {
+            reactor.clock.replayed(event.now_ms);
+        }
         if let Some(source) = event.source {
             reactor.remember_line(event.database, event.table, source);
         }
@@ -324,10 +352,13 @@ fn compile(source: &SourceFile, numbers: &Numbers) -> Result<config::Compiled> {
 
 /// Refuses a configuration under which stored values would change their meaning (page 2
 /// "Versions"): that takes `reset: true`, which is not built yet.
-fn refuse_changed_state(source: &SourceFile, old: &Plan, new: &Plan) -> Result<()> {
+fn refuse_changed_state(
+    source: &SourceFile,
+    old: &HashMap<AttributeId, AttributeSpec>,
+    new: &Plan,
+) -> Result<()> {
     let changed = new.attributes.iter().filter_map(|attribute| {
-        let before = old.attributes.iter().find(|before| before.id == attribute.id)?;
-        let what = changed_state(&before.spec, &attribute.spec)?;
+        let what = changed_state(old.get(&attribute.id)?, &attribute.spec)?;
         Some(Diagnostic {
             severity: Severity::Error,
             code: "E0290",
@@ -384,3 +415,7 @@ fn replay_error(error: ReplayError<Refused>) -> Error {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod publish_tests;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::apply::{self, Bench, Facts, Trouble};
 use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, Request};
-use crate::clock::ClockMode;
+use crate::clock::{ClockMode, Tick};
 use crate::config::plan::{Plan, TableId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::Event;
@@ -26,6 +26,11 @@ use crate::record::{EventRecord, KIND_EVENT, RecordedOutcome};
 const HEAD_BYTES: usize = 4 * 1024;
 /// Values taken from a body are at most so many times larger when encoded (`[1,1]`).
 const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
+
+/// The room that is reserved in the log's queue for an event of so many bytes.
+pub(super) const fn room_for(body_bytes: usize) -> usize {
+    HEAD_BYTES + body_bytes * (1 + TAKEN_BYTES_PER_BODY_BYTE)
+}
 
 /// What a thread reuses from event to event.
 #[derive(Default)]
@@ -49,7 +54,9 @@ pub(super) struct Passage<'a> {
 
 /// What was computed beside the state: the verdict and the change that follows from it.
 struct Computed {
-    now_ms: i64,
+    tick: Tick,
+    /// What the filters left of apply's fuel.
+    fuel: u32,
     outcome: RecordedOutcome,
     rid: Option<Rid>,
     change: Change,
@@ -83,16 +90,29 @@ impl<'a> Passage<'a> {
         let dedup = self.event.uuid.map(|uuid| reactor.secret.dedup(&uuid));
         let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, linking, newcomer);
-        if !Arc::ptr_eq(self.published, &reactor.published.load()) {
+        if !self.is_current() {
             return Ok(None);
         }
-        let read_ms = reactor.clock.tick(self.event.time_s, request.now_ms, false);
+        let read_ms = self.tick().now_ms;
         if locked.is_repeat(read_ms) {
             return self.answer_repeat(&locked, read_ms, &uuid).map(Some);
         }
 
-        let computed = self.compute(&locked, &uuid)?;
-        let lsn = self.append(reservation, &computed, &identifiers, uuid)?;
+        let (computed, turn) = loop {
+            let computed = self.compute(&locked, &uuid)?;
+            self.encode_head(&computed, &identifiers, uuid);
+            // Another event may have moved the clock past this one's time since it was read.
+            if let Some(turn) = reactor.clock.turn(computed.tick) {
+                break (computed, turn);
+            }
+        };
+        // Who holds no shard's lock is kept from a publish by the turn alone.
+        if !self.is_current() {
+            return Ok(None);
+        }
+        let parts = [self.scratch.head.as_slice(), request.body];
+        let lsn = reactor.log.append(reservation, KIND_EVENT, &parts)?;
+        turn.taken();
         let installing = AbortOnUnwind;
         locked.install(computed.change, lsn);
         if let Some(source) = request.source {
@@ -103,13 +123,24 @@ impl<'a> Passage<'a> {
         self.count();
         if request.decide {
             let profile = computed.rid.and_then(|rid| locked.profile(rid));
-            self.decide(profile, computed.now_ms)?;
+            let offers = self.decide(profile, computed.tick.now_ms)?;
+            reactor.counters.offers.add(offers);
         }
         Ok(Some(Receipt { lsn, duplicate: false }))
     }
 
+    /// Whether the plan that the event was taken for is still in force.
+    fn is_current(&self) -> bool {
+        Arc::ptr_eq(self.published, &self.reactor.published.load())
+    }
+
+    fn tick(&self) -> Tick {
+        let tick = self.reactor.clock.tick(self.event.time_s, self.request.now_ms);
+        Tick { moves: tick.moves && self.request.moves_clock, ..tick }
+    }
+
     fn reserve(&self) -> Result<Reservation<'a>> {
-        let room = HEAD_BYTES + self.request.body.len() * (1 + TAKEN_BYTES_PER_BODY_BYTE);
+        let room = room_for(self.request.body.len());
         self.reactor.log.reserve(room).map_err(|_| ErrorKind::Busy.into())
     }
 
@@ -121,13 +152,16 @@ impl<'a> Passage<'a> {
 
     /// Identity's outcome, the matched events and all changes, beside the state.
     fn compute(&mut self, locked: &Locked<'_>, uuid: &[u8; 16]) -> Result<Computed> {
+        self.scratch.troubles.clear();
         let computed = catch_unwind(AssertUnwindSafe(|| {
-            let (plan, clock) = (&self.published.plan, &self.reactor.clock);
-            let now_ms = clock.tick(self.event.time_s, self.request.now_ms, true);
+            let plan = &self.published.plan;
+            let tick = self.tick();
+            let now_ms = tick.now_ms;
             let moment = Moment::of_event(self.event.time_s, now_ms, plan.clock_skew_ms);
             self.fill(now_ms, uuid);
             let mut fuel = Fuel::request();
             self.match_events(moment, &mut fuel);
+            let fuel_for_rules = fuel.left as u32;
             let mut draft = locked
                 .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
                 .expect("an outcome decided under these locks fits them");
@@ -138,7 +172,8 @@ impl<'a> Passage<'a> {
                 apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
             }
             let outcome = RecordedOutcome::from(draft.outcome());
-            Computed { now_ms, outcome, rid: draft.rid(), change: draft.finish() }
+            let rid = draft.rid();
+            Computed { tick, fuel: fuel_for_rules, outcome, rid, change: draft.finish() }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -159,22 +194,18 @@ impl<'a> Passage<'a> {
         self.event.fill(&self.published.shape, time_s, uuid);
     }
 
-    fn append(
-        &mut self,
-        reservation: Reservation<'_>,
-        computed: &Computed,
-        identifiers: &[Identifier],
-        uuid: [u8; 16],
-    ) -> Result<u64> {
+    /// The event's record but for its body, into the scratch.
+    fn encode_head(&mut self, computed: &Computed, identifiers: &[Identifier], uuid: [u8; 16]) {
         let ignored: Vec<(u16, u8)> =
             self.event.ignored.iter().map(|(key, reason)| (*key, *reason as u8)).collect();
         self.scratch.head.clear();
         EventRecord {
             configuration: self.published.plan.number,
             event_clock: self.reactor.clock.mode() == ClockMode::Event,
+            moves_clock: computed.tick.moves,
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some(),
-            now_ms: computed.now_ms,
+            now_ms: computed.tick.now_ms,
             time_s: self.event.time_s,
             uuid,
             database: self.request.database,
@@ -183,14 +214,13 @@ impl<'a> Passage<'a> {
             ignored: &ignored,
             outcome: &computed.outcome,
             events: &self.scratch.matched,
+            fuel: computed.fuel,
             taken: &self.event.fields,
             whole: &self.event.whole,
             source: self.request.source,
             body: self.request.body,
         }
         .encode_head(&mut self.scratch.head);
-        let parts = [self.scratch.head.as_slice(), self.request.body];
-        Ok(self.reactor.log.append(reservation, KIND_EVENT, &parts)?)
     }
 
     fn count(&mut self) {
@@ -214,15 +244,18 @@ impl<'a> Passage<'a> {
         let lsn = self.reactor.log.appended();
         self.reactor.counters.duplicates.add(1);
         if self.request.decide {
-            self.fill(now_ms, uuid);
-            self.match_events(Moment { now_ms, time_ms: now_ms }, &mut Fuel::request());
+            let matching = catch_unwind(AssertUnwindSafe(|| {
+                self.fill(now_ms, uuid);
+                self.match_events(Moment { now_ms, time_ms: now_ms }, &mut Fuel::request());
+            }));
+            matching.map_err(|_| self.panicked("matching a repeat"))?;
             self.decide(locked.strongest_profile(), now_ms)?;
         }
         Ok(Receipt { lsn, duplicate: true })
     }
 
-    /// Decides and encodes the offers.
-    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64) -> Result<()> {
+    /// Decides and encodes the offers; how many there are.
+    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64) -> Result<u64> {
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = Answer::start(self.out, self.request.answer_bytes_max);
             if self.table.is_some() {
@@ -243,9 +276,8 @@ impl<'a> Passage<'a> {
             answer.finish()
         }));
         let (offers, cut) = decided.map_err(|_| self.panicked("deciding offers"))?;
-        self.reactor.counters.offers.add(offers as u64);
         self.reactor.counters.answers_cut.add(u64::from(cut));
-        Ok(())
+        Ok(offers as u64)
     }
 
     /// A bug of ours; the machine that it left behind is not used again.

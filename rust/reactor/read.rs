@@ -28,8 +28,9 @@ impl Reactor {
     /// answer would.
     ///
     /// # Errors
-    /// `Argument` for an unknown key or a value that never identifies; `NotDurable`, `Log`.
+    /// `Argument` for an unknown key or a value that never identifies; `NotDurable`, `Stopped`.
     pub fn profile(&self, key: &str, value: &str) -> Result<Option<ProfileReading>> {
+        self.ensure_running()?;
         let published = self.published();
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();

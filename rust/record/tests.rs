@@ -44,6 +44,7 @@ fn encoded(
     EventRecord {
         configuration: 3,
         event_clock: true,
+        moves_clock: source.is_none(),
         client_uuid: source.is_some(),
         routed: true,
         now_ms: 1_700_000_000_123,
@@ -55,6 +56,7 @@ fn encoded(
         ignored: &[(1, 3)],
         outcome,
         events: &[0, 5],
+        fuel: 999_983,
         taken,
         whole: &Value::Undefined,
         source,
@@ -84,6 +86,7 @@ proptest! {
         prop_assert_eq!(event.configuration, 3);
         prop_assert!(event.event_clock && event.routed);
         prop_assert_eq!(event.client_uuid, source.is_some());
+        prop_assert_eq!(event.moves_clock, source.is_none());
         prop_assert_eq!(event.now_ms, 1_700_000_000_123);
         prop_assert_eq!(event.time_s, time_s);
         prop_assert_eq!(event.uuid, [7; 16]);
@@ -92,6 +95,7 @@ proptest! {
         prop_assert_eq!(event.ignored, vec![(1, 3)]);
         prop_assert_eq!(event.outcome, outcome);
         prop_assert_eq!(event.events, vec![0, 5]);
+        prop_assert_eq!(event.fuel, 999_983);
         prop_assert_eq!(event.source, source);
         prop_assert_eq!(event.body, br#"{"td_client_id":"202"}"#);
         prop_assert_eq!(event.taken.len(), taken.len());
@@ -114,9 +118,8 @@ proptest! {
     }
 }
 
-#[test]
-fn a_configuration_reads_back_as_it_was_written() {
-    let record = ConfigurationRecord {
+fn configuration() -> ConfigurationRecord {
+    ConfigurationRecord {
         number: 2,
         now_ms: 5,
         hash: [3; 32],
@@ -124,8 +127,32 @@ fn a_configuration_reads_back_as_it_was_written() {
         attributes: vec![Text::new("a"), Text::new("b")],
         fields: vec![],
         text: "version: 1\n".to_owned(),
-    };
+    }
+}
+
+#[test]
+fn a_configuration_reads_back_as_it_was_written() {
+    let record = configuration();
     assert_eq!(ConfigurationRecord::decode(&record.encode()).unwrap(), record);
+}
+
+#[test]
+fn more_fields_than_a_small_count_holds_read_back() {
+    let taken = vec![Value::Null; 70_000];
+    let bytes = encoded(&taken, &RecordedOutcome::Nobody, None, None);
+    assert_eq!(EventReplay::decode(&bytes).unwrap().taken.len(), taken.len());
+    let fields: Vec<Text> = (0..70_000).map(|field| Text::from(format!("f{field}"))).collect();
+    let mut record = configuration();
+    record.fields = fields;
+    assert_eq!(ConfigurationRecord::decode(&record.encode()).unwrap(), record);
+}
+
+#[test]
+fn lines_read_back_as_they_were_written() {
+    let source = SourceLine { file: [4; 32], line: u64::MAX };
+    let record = LinesRecord { database: "shop", table: "orders", source };
+    assert_eq!(LinesRecord::decode(&record.encode()).unwrap(), record);
+    assert!(LinesRecord::decode(&record.encode()[1..]).is_err());
 }
 
 #[test]

@@ -55,7 +55,10 @@ def serve(
     sync_interval_ms: Annotated[
         int,
         typer.Option(
-            envvar="P13N_SYNC_INTERVAL_MS", min=1, help="The interval of `--sync interval`."
+            envvar="P13N_SYNC_INTERVAL_MS",
+            min=1,
+            max=60_000,
+            help="The interval of `--sync interval`.",
         ),
     ] = 100,
     clock: Annotated[
@@ -78,7 +81,7 @@ def serve(
         int,
         typer.Option(
             envvar="P13N_QUEUE_BYTES_MAX",
-            min=2_000_000,
+            min=8_000_000,
             help="What may wait for the disk; when full, events are answered 429.",
         ),
     ] = 67_108_864,

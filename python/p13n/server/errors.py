@@ -132,12 +132,17 @@ def _why_not_stored(error: LogError) -> str:
 
 def _report(error: BaseException) -> None:
     """One log line with the kind and the place, without the message: that may hold values."""
+    logger.error("request failed with %s at %s", type(error).__name__, place_of(error))
+
+
+def place_of(error: BaseException) -> str:
+    """File and line of the innermost frame."""
     place = "unknown place"
     traceback = error.__traceback__
     while traceback is not None:
         place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
         traceback = traceback.tb_next
-    logger.error("request failed with %s at %s", type(error).__name__, place)
+    return place
 
 
 def _sentence(words: str) -> str:

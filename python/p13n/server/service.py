@@ -3,8 +3,9 @@
 Recovery runs in a thread while the probes already answer. Two things are watched off the hot path:
 the key file, which other processes change, and the health of the logs.
 
-Invariants: the first reason to stop wins; reactors are closed (final sync) after the last request
-has been answered, and exactly once.
+Invariants: the first reason to stop wins, save that a log which could not be synced at the end is
+never a success; reactors are closed (final sync) after the last request has been answered, and
+exactly once.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from p13n.keys import KeyFileError, KeyRing
 from p13n.server import limits
 from p13n.server.auth import Gate, Phase, Served
 from p13n.server.commits import Commits
+from p13n.server.errors import place_of
 from p13n.settings import Settings
 from p13n.system_error import sentence_of
 
@@ -56,7 +58,9 @@ class Service:
         watch.cancel()
         for served in self.gate.served:
             served.commits.close()
-        await asyncio.to_thread(self._close)
+        for sentence in await asyncio.to_thread(self._close):
+            say(sentence)
+            self.exit_code = ExitCode.LOG_FAILED
 
     def stop(self, code: ExitCode, sentence: str | None = None) -> None:
         """Asks the process to end; the first reason wins."""
@@ -94,6 +98,13 @@ class Service:
             await asyncio.to_thread(self._open)
         except StartFailure as failure:
             self.stop(failure.code, str(failure))
+            return
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            # A panic of the binary is a BaseException. Nobody else would hear of it.
+            what = f"{type(error).__name__} at {place_of(error)}"
+            self.stop(ExitCode.FAILED, f"Recovery ended with a bug of p13n: {what}.")
             return
         timeout_s = limits.COMMIT_TIMEOUT_MS / 1000
         served = [
@@ -160,9 +171,16 @@ class Service:
             for served in self.gate.served:
                 served.commits.check()
 
-    def _close(self) -> None:
+    def _close(self) -> list[str]:
+        """Syncs and closes all logs; a sentence for each that could not be synced to its end."""
+        sentences = []
         for reactor in self._reactors:
-            reactor.close()
+            try:
+                reactor.close()
+            except LogError as error:
+                name = f"{reactor.account}/{reactor.instance}"
+                sentences.append(f"The log of reactor {name} was not synced at the end: {error}")
+        return sentences
 
 
 def say(sentence: str) -> None:
