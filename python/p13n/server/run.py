@@ -33,6 +33,7 @@ from p13n.server import limits
 from p13n.server.data_plane import DataPlane
 from p13n.server.errors import NOT_FOUND
 from p13n.server.probes import failure_response, probe_routes
+from p13n.server.protocol import Outbox, protocol_of
 from p13n.server.service import Service, StartFailure, say
 from p13n.settings import Settings
 from p13n.system_error import check_writable, reason_of, sentence_of
@@ -128,7 +129,7 @@ def _server(app: Starlette, lifespan: str) -> _Server:
         uvicorn.Config(
             app,
             interface="asgi3",
-            http="httptools",
+            http=protocol_of(Outbox(asyncio.get_running_loop())),
             ws="none",
             lifespan=lifespan,  # type: ignore[arg-type]
             # Its warnings name no request of ours, its errors are answered by our own handlers.
