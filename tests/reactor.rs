@@ -7,6 +7,7 @@ use std::sync::Arc;
 use p13n::config::SourceFile;
 use p13n::error::ErrorKind;
 use p13n::event::TIME_MS_MAX;
+use p13n::expr::limits::LIST_ITEMS_MAX;
 use p13n::log::SyncPolicy;
 use p13n::log::storage::{Fault, SimulatedDisk};
 use p13n::reactor::open::{QUEUE_BYTES_MIN, directory_of};
@@ -125,6 +126,21 @@ fn a_rule_that_throws_is_counted_and_the_request_goes_on() {
 }
 
 #[test]
+fn each_takes_lists_up_to_their_limit_and_counts_longer_ones() {
+    let reactor = in_memory();
+    let event = |count: usize| {
+        let skus: Vec<String> = (0..count).map(|sku| sku.to_string()).collect();
+        format!(r#"{{"td_client_id":"a","total":1,"skus":[{}]}}"#, skus.join(","))
+    };
+    answer(&reactor, "orders", &event(LIST_ITEMS_MAX));
+    assert!(reactor.counters().errors.snapshot().iter().all(|(name, ..)| name != "bought"));
+    answer(&reactor, "orders", &event(LIST_ITEMS_MAX + 1));
+    let errors = reactor.counters().errors.snapshot();
+    let bought = errors.iter().find(|(name, ..)| name == "bought").expect("it is counted");
+    assert_eq!((bought.1, bought.2), ("LimitError", 1));
+}
+
+#[test]
 fn an_answer_is_cut_at_the_last_whole_offer_that_fits() {
     let reactor = in_memory();
     answer(&reactor, "orders", r#"{"td_client_id":"a","total":20,"skus":["x"]}"#);
@@ -150,6 +166,8 @@ fn an_attribute_that_changes_its_type_is_refused_with_its_name() {
     let error = Reactor::open(&SourceFile::new("test.yaml", changed), &options).map(|_| ());
     let error = error.unwrap_err().to_string();
     assert!(error.contains("`spend`") && error.contains("aggregation"), "{error}");
+    let line = CONFIGURATION.lines().position(|line| line.contains("name: spend")).unwrap() + 1;
+    assert!(error.contains(&format!("test.yaml:{line}:")), "{error}");
     drop(open(&options));
 }
 

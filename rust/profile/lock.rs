@@ -23,11 +23,14 @@ pub struct Diverged;
 
 /// A half installed change cannot be taken back and its record is in the log, so a panic while
 /// installing ends the process; replay then starts from the log (page 5.2).
-struct AbortOnPanic;
+pub struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            eprintln!(
+                "p13n: a bug: installing an event panicked; the process ends, the log is whole"
+            );
             std::process::abort();
         }
     }

@@ -28,7 +28,7 @@ use smallvec::SmallVec;
 pub use attribute::{AttributeSpec, AttributeState, Moment, Operation, Rejected, Stamp};
 pub use draft::{Change, Draft};
 pub use identity::Outcome;
-pub use lock::{Diverged, Locked};
+pub use lock::{AbortOnPanic, Diverged, Locked};
 pub use store::{Barrier, Store};
 
 use attribute::List;

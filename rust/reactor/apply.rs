@@ -8,6 +8,7 @@
 
 use super::scope::{EventScope, ProfileView};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
+use crate::expr::limits::LIST_ITEMS_MAX;
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Template, Vm};
 use crate::offer::EventId;
 use crate::profile::identity::Refusal;
@@ -105,6 +106,10 @@ fn apply_rule(
         bench.troubles.push(Trouble::NoList(rule.attribute));
         return Ok(());
     };
+    if elements.len() > LIST_ITEMS_MAX {
+        bench.troubles.push(Trouble::Rule(rule.attribute, EvalErrorKind::Limit));
+        return Ok(());
+    }
     for element in elements.iter() {
         // One element that throws is counted and does not take the others with it.
         let item = Some(element.clone());

@@ -359,14 +359,15 @@ fn refuse_changed_state(
 ) -> Result<()> {
     let changed = new.attributes.iter().filter_map(|attribute| {
         let what = changed_state(old.get(&attribute.id)?, &attribute.spec)?;
+        let (line, source_line) = line_naming(&source.text, &attribute.name);
         Some(Diagnostic {
             severity: Severity::Error,
             code: "E0290",
             file: source.name.clone(),
-            line: 1,
-            column: 1,
-            length: 1,
-            source_line: source.text.lines().next().unwrap_or_default().to_owned(),
+            line,
+            column: source_line.find(attribute.name.as_str()).map_or(1, |at| at + 1),
+            length: attribute.name.len(),
+            source_line: source_line.to_owned(),
             message: format!(
                 "attribute `{}` changes its {what} while profiles hold values of it; `reset: true`, \
                  which would drop them, is not built yet",
@@ -377,6 +378,18 @@ fn refuse_changed_state(
     });
     let changed: Vec<_> = changed.collect();
     if changed.is_empty() { Ok(()) } else { Err(ErrorKind::Config(changed).into()) }
+}
+
+/// Number, from 1, and text of the line that gives an attribute its name.
+fn line_naming<'t>(text: &'t str, name: &str) -> (usize, &'t str) {
+    let names_it = |line: &str| {
+        line.split_once("name:").is_some_and(|(_, value)| {
+            let value = value.split(['#', ',', '}']).next().unwrap_or_default();
+            value.trim().trim_matches(['"', '\'']) == name
+        })
+    };
+    let found = text.lines().enumerate().find(|(_, line)| names_it(line));
+    found.map_or((1, text.lines().next().unwrap_or_default()), |(at, line)| (at + 1, line))
 }
 
 fn changed_state(old: &AttributeSpec, new: &AttributeSpec) -> Option<&'static str> {

@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::expr::{EvalErrorKind, Fuel, Vm};
 use crate::log::Reservation;
 use crate::offer::{self, Answer, EventId};
-use crate::profile::{Change, Identifier, Locked, Moment, Profile, Rid};
+use crate::profile::{AbortOnPanic, Change, Identifier, Locked, Moment, Profile, Rid};
 use crate::record::{EventRecord, KIND_EVENT, RecordedOutcome};
 
 /// What a record's head takes beyond the body, at most: room is reserved before it is encoded.
@@ -113,12 +113,12 @@ impl<'a> Passage<'a> {
         let parts = [self.scratch.head.as_slice(), request.body];
         let lsn = reactor.log.append(reservation, KIND_EVENT, &parts)?;
         turn.taken();
-        let installing = AbortOnUnwind;
+        let installing = AbortOnPanic;
         locked.install(computed.change, lsn);
         if let Some(source) = request.source {
             reactor.remember_line(request.database, request.table, source);
         }
-        mem::forget(installing);
+        drop(installing);
 
         self.count();
         if request.decide {
@@ -294,14 +294,4 @@ fn facts(event: &Event, moment: Moment) -> Facts<'_> {
 fn nobody(plan: &Plan) -> Error {
     let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();
     Error::bad_event(format!("the event has no usable identifier, one of {}", names.join(", ")))
-}
-
-/// Ends the process when installing unwinds: half an event must never be served.
-struct AbortOnUnwind;
-
-impl Drop for AbortOnUnwind {
-    fn drop(&mut self) {
-        eprintln!("p13n: a bug: installing an event panicked; the process ends, the log is whole");
-        std::process::abort();
-    }
 }
