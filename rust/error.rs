@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::config::diagnostic::Diagnostic;
+use crate::config::diagnostic::{Diagnostic, render_all};
 use crate::log;
 
 /// Result of a reactor's call.
@@ -100,15 +100,7 @@ impl fmt::Display for Error {
         match self.kind() {
             ErrorKind::BadEvent(detail) | ErrorKind::UnknownTable(detail) => f.write_str(detail),
             ErrorKind::Busy => f.write_str("the log's queue is full; nothing was written"),
-            ErrorKind::Config(diagnostics) => {
-                for (index, diagnostic) in diagnostics.iter().enumerate() {
-                    if index > 0 {
-                        f.write_str("\n")?;
-                    }
-                    write!(f, "{diagnostic}")?;
-                }
-                Ok(())
-            }
+            ErrorKind::Config(diagnostics) => f.write_str(&render_all(diagnostics)),
             ErrorKind::Log(error) => write!(f, "{error}"),
             ErrorKind::Stopped(failure) => write!(f, "{failure}"),
             ErrorKind::NotDurable => {

@@ -124,10 +124,8 @@ impl Builder<'_> {
         let attributes = self.attributes(problems);
         let slots = slots(&keys, &attributes);
         let names = Slots::new(slots.iter().map(|(name, _)| name.clone()));
-        let mut fields = FieldTable::default();
-        for name in self.numbers.fields.iter().flatten() {
-            fields.intern(name);
-        }
+        let recorded_fields = self.numbers.fields.iter().flatten();
+        let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
         let key_fields = keys.iter().map(|key| fields.intern(&key.name)).collect();
         let recorded = self.secrets.is_none();
         let mut expressions = Expressions::new(fields, &names, problems, recorded);

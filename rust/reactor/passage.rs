@@ -93,18 +93,19 @@ impl<'a> Passage<'a> {
         if !self.is_current() {
             return Ok(None);
         }
-        let read_ms = self.tick().now_ms;
-        if locked.is_repeat(read_ms) {
-            return self.answer_repeat(&locked, read_ms, &uuid).map(Some);
+        let mut tick = self.tick();
+        if locked.is_repeat(tick.now_ms) {
+            return self.answer_repeat(&locked, tick.now_ms, &uuid).map(Some);
         }
 
         let (computed, turn) = loop {
-            let computed = self.compute(&locked, &uuid)?;
+            let computed = self.compute(&locked, &uuid, tick)?;
             self.encode_head(&computed, &identifiers, uuid);
             // Another event may have moved the clock past this one's time since it was read.
             if let Some(turn) = reactor.clock.turn(computed.tick) {
                 break (computed, turn);
             }
+            tick = self.tick();
         };
         // Who holds no shard's lock is kept from a publish by the turn alone.
         if !self.is_current() {
@@ -151,11 +152,10 @@ impl<'a> Passage<'a> {
     }
 
     /// Identity's outcome, the matched events and all changes, beside the state.
-    fn compute(&mut self, locked: &Locked<'_>, uuid: &[u8; 16]) -> Result<Computed> {
+    fn compute(&mut self, locked: &Locked<'_>, uuid: &[u8; 16], tick: Tick) -> Result<Computed> {
         self.scratch.troubles.clear();
         let computed = catch_unwind(AssertUnwindSafe(|| {
             let plan = &self.published.plan;
-            let tick = self.tick();
             let now_ms = tick.now_ms;
             let moment = Moment::of_event(self.event.time_s, now_ms, plan.clock_skew_ms);
             self.fill(now_ms, uuid);

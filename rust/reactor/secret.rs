@@ -12,6 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
+use crate::profile::Rid;
+
 /// File name inside a reactor's directory.
 pub const SECRET_FILE: &str = "secret";
 
@@ -91,14 +93,14 @@ impl Secret {
         xxh3_128_with_seed(uuid, self.rid_seed)
     }
 
-    /// A fresh UUID v7 of `now_ms`.
+    /// A fresh UUID v7 of `now_ms`; an rid has the same form.
     pub fn uuid_v7(&self, now_ms: i64) -> [u8; 16] {
         let count = self.fresh.fetch_add(1, Ordering::Relaxed);
         let seed = u64::from_le_bytes(first_8(&self.nonce));
         let mut input = [0; 40];
         input[..32].copy_from_slice(&self.nonce);
         input[32..].copy_from_slice(&count.to_le_bytes());
-        uuid_v7_of(now_ms, xxh3_128_with_seed(&input, seed))
+        Rid::new(now_ms, xxh3_128_with_seed(&input, seed)).0
     }
 }
 
@@ -106,18 +108,6 @@ impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Secret(..)")
     }
-}
-
-/// A UUID v7: 48 bits of milliseconds, version, 74 bits of `random`, variant.
-fn uuid_v7_of(now_ms: i64, random: u128) -> [u8; 16] {
-    let mut bytes = random.to_le_bytes();
-    let milliseconds = (now_ms.max(0) as u64) << 16;
-    for (index, byte) in bytes[..6].iter_mut().enumerate() {
-        *byte = (milliseconds >> (56 - 8 * index)) as u8;
-    }
-    bytes[6] = 0x70 | (bytes[6] & 0x0f);
-    bytes[8] = 0x80 | (bytes[8] & 0x3f);
-    bytes
 }
 
 fn derive(bytes: &[u8; 32], purpose: &[u8]) -> u64 {
