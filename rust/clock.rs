@@ -5,10 +5,10 @@
 //! so far. Invariants: along the log it never goes backwards, and only appended event records move
 //! it: a time is proposed first, and taken in the log's order or not at all.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use crate::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use parking_lot::{Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 
 /// A wall clock that is further off than this is not followed at once, milliseconds.
 pub const STEP_MS_MAX: i64 = 60_000;

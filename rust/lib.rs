@@ -9,10 +9,13 @@ pub mod error;
 pub mod event;
 pub mod expr;
 pub mod log;
+pub mod mutant;
 pub mod offer;
 pub mod profile;
 pub mod reactor;
 pub mod record;
+pub mod storage;
+pub mod sync;
 pub mod value;
 
 #[cfg(feature = "python")]

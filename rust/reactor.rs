@@ -14,6 +14,7 @@ pub mod ingest;
 pub mod open;
 mod passage;
 pub mod read;
+mod replay;
 pub mod scope;
 pub mod secret;
 
@@ -22,8 +23,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::sync::Mutex;
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 
 pub use open::{Options, RecoveryReport};
 pub use secret::Secret;

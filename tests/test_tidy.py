@@ -20,20 +20,26 @@ COLUMNS_MAX = 100
 RUST_COLUMNS_MAX = 120  # rustfmt holds code at 100; comments and literals it leaves alone
 
 # Top-level module of the crate -> the others that it may name.
+EVERYWHERE = {"mutant", "sync"}
 CORE = {"value", "expr", "profile", "offer", "config"}
+BELOW = {*CORE, *EVERYWHERE, "clock", "error", "event", "log", "record", "snapshot", "storage"}
 MAY_IMPORT: dict[str, set[str]] = {
+    "mutant": set(),
+    "sync": set(),
+    "storage": {*EVERYWHERE},
     "value": set(),
-    "log": set(),
-    "clock": set(),
+    "log": {*EVERYWHERE, "storage"},
+    "clock": {*EVERYWHERE},
     "expr": {"value"},
-    "profile": {"value"},
+    "profile": {*EVERYWHERE, "value"},
+    "snapshot": {*EVERYWHERE, "storage", "value", "profile", "record"},
     "record": {"value", "profile"},
     "offer": {"value", "expr", "profile"},
     "config": {"value", "expr", "profile", "offer"},
     "error": {"config", "log"},
     "event": {*CORE, "error"},
-    "reactor": {*CORE, "clock", "error", "event", "log", "record"},
-    "python": {*CORE, "clock", "error", "event", "log", "record", "reactor"},
+    "reactor": {*BELOW},
+    "python": {*BELOW, "reactor"},
 }
 
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use super::error::Error;
-use super::storage::{Disk, LockGuard};
+use crate::storage::{Disk, LockGuard};
 
 /// Name of the lock file in the log's directory.
 pub const LOCK_FILE: &str = "lock";

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::frame::{u32_at, u64_at};
 use super::limits::{FORMAT_VERSION, SEGMENTS_MAX};
-use super::storage::{Disk, read_full, write_all};
+use crate::storage::{Disk, read_full, write_all};
 
 /// Name of the manifest in the log's directory.
 pub const MANIFEST_FILE: &str = "manifest";

@@ -109,8 +109,9 @@ pub mod reader;
 pub mod recovery;
 mod scan;
 pub mod segment;
-pub mod storage;
 pub mod writer;
+
+pub use crate::storage;
 
 pub use error::{Busy, Error, Failed, Failure, FailureKind, ReplayError, WaitError};
 pub use reader::{Reader, SegmentSummary, Summary};

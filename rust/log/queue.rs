@@ -5,19 +5,19 @@
 //! passes what a successful sync covered; the first failure stays, and is visible before anybody is woken
 //! because of it; syncs run one at a time, so that a failure reported to one caller cannot be missed by another.
 
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::error::{Busy, Error, Failed, Failure, WaitError};
 use super::frame::{self, BATCH_HEADER_BYTES};
 use super::limits::{BATCH_BYTES_FULL, GATHER_MS};
-use super::storage::DiskFile;
+use crate::storage::DiskFile;
 
 /// How many emptied chunks wait for their next use.
 const SPARE_CHUNKS: usize = 2;

@@ -12,8 +12,8 @@ use super::frame::next_record;
 use super::limits::FORMAT_VERSION;
 use super::manifest::{Entry, MANIFEST_FILE, Manifest};
 use super::scan::{SegmentEnd, scan_segment};
-use super::storage::Disk;
 use super::{Lsn, Record};
+use crate::storage::Disk;
 
 /// What a log's directory holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,10 +6,10 @@
 //! served. Invariants: damage below a synced LSN refuses the start; torn bytes are kept beside before they
 //! are cut; a term is given once.
 
+use crate::sync::thread;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
-use std::thread;
 
 use super::error::{Error, ReplayError};
 use super::frame::{BatchHeader, next_record};
@@ -21,9 +21,9 @@ use super::lock::lock_directory;
 use super::manifest::{MANIFEST_FILE, Manifest};
 use super::scan::{SegmentEnd, check_epoch, scan_segment};
 use super::segment::create_segment;
-use super::storage::{Disk, LockGuard, read_full, write_all};
 use super::writer::{Log, Start};
 use super::{Lsn, Record};
+use crate::storage::{Disk, LockGuard, read_full, write_all};
 
 /// When the log is synced, and with that, what an answer means (specification 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +130,24 @@ impl Recovery {
     #[must_use]
     pub fn apply_epoch(&self) -> u32 {
         self.manifest.apply_epoch
+    }
+
+    /// Counter of the first record that the log still holds, or would hold.
+    #[must_use]
+    pub fn first_lsn(&self) -> u64 {
+        self.manifest.entries.first().map_or(1, |entry| entry.first_lsn)
+    }
+
+    /// As [`Recovery::replay`], of the records after `lsn` only: those up to it are in a snapshot.
+    ///
+    /// # Errors
+    /// As [`Recovery::replay`].
+    pub fn replay_after<E>(
+        &mut self,
+        lsn: u64,
+        mut apply: impl FnMut(Record<'_>) -> Result<(), E>,
+    ) -> Result<Replayed, ReplayError<E>> {
+        self.replay(|record| if record.lsn.counter > lsn { apply(record) } else { Ok(()) })
     }
 
     /// Yields every record in LSN order. Reading, checksums and splitting run ahead on another thread.

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::frame::BatchHeader;
 use super::manifest::{Entry, Manifest};
 use super::segment::{SegmentCursor, Step, segment_path};
-use super::storage::Disk;
+use crate::storage::Disk;
 
 /// How one segment ends.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::frame::{self, ALIGNMENT, BATCH_HEADER_BYTES, BatchHeader, Salt, u32_at, u64_at};
 use super::limits::{FORMAT_VERSION, READ_BYTES};
-use super::storage::{Disk, DiskFile, read_full, write_all};
+use crate::storage::{Disk, DiskFile, read_full, write_all};
 
 /// Bytes of a segment's header. Its length, magic, version and checksum stay in place in every version.
 pub const SEGMENT_HEADER_BYTES: usize = 64;

@@ -7,16 +7,16 @@
 //! published as synced only after the sync that covers them; after a failed write or sync nothing is
 //! ever written or synced again.
 
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::thread::{self, JoinHandle};
 use std::any::Any;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use super::error::{Busy, Error, Failed, Failure, FailureKind, WaitError};
 use super::frame::{self, BATCH_HEADER_BYTES, RECORD_HEADER_BYTES};
@@ -25,7 +25,7 @@ use super::manifest::Manifest;
 use super::queue::{Chunk, Queue};
 use super::recovery::SyncPolicy;
 use super::segment::{NewSegment, SEGMENT_HEADER_BYTES, create_segment};
-use super::storage::{Disk, LockGuard, write_all};
+use crate::storage::{Disk, LockGuard, write_all};
 
 /// Room in the writer's queue, given back when dropped.
 #[must_use = "room that is dropped is given back"]

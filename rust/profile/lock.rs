@@ -6,7 +6,7 @@
 //! Invariants: what is looked up stays true as long as this lives; room for one more entry is made
 //! in every table before anything is appended, and installing moves and never decides.
 
-use parking_lot::MutexGuard;
+use crate::sync::MutexGuard;
 use smallvec::SmallVec;
 
 use super::dedup::Generations;

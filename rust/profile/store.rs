@@ -7,8 +7,8 @@
 //! identifier that a profile lists is in the index; a shard is picked from bits in the middle of a
 //! hash, buckets from its low and tags from its high bits.
 
+use crate::sync::{Mutex, MutexGuard};
 use hashbrown::HashTable;
-use parking_lot::{Mutex, MutexGuard};
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use super::attribute::{AttributeSpec, write_text};

@@ -2,10 +2,10 @@
 //!
 //! Label sets are bounded by the configuration: names of keys, attributes, offers, never values.
 
+use crate::sync::atomic::{AtomicU64, Ordering};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 use crate::value::Text;
 

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::sync::Mutex;
 use arc_swap::ArcSwap;
-use parking_lot::Mutex;
 
-use super::apply::{self, Bench, Facts, Trouble};
 use super::counters::Counters;
+use super::replay::{Refused, Replay, replay_error};
 use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
 use crate::config::diagnostic::{Diagnostic, Severity};
@@ -23,13 +23,11 @@ use crate::config::plan::{AttributeId, Plan};
 use crate::config::{self, Environment, Numbers, SourceFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EVENT_BYTES_MAX;
-use crate::expr::{Fuel, Vm};
 use crate::log::storage::{Disk, RealDisk};
-use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
-use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid, Store, store};
+use crate::log::{self, Log, Recovery, SyncPolicy};
+use crate::profile::{AttributeSpec, Store, store};
 use crate::record::{
-    APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
-    KIND_LINES, LinesRecord,
+    APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
 };
 
 /// The least bound of the log's queue: the greatest event fits in, or it would be told to try again
@@ -235,116 +233,6 @@ impl Reactor {
     }
 }
 
-/// What replay carries from record to record.
-#[derive(Default)]
-struct Replay {
-    events: u64,
-    configurations: u64,
-    /// What each attribute was when it was last configured; its values may sleep since.
-    specs: HashMap<AttributeId, AttributeSpec>,
-    vm: Vm,
-    /// Counted when the event was live; replay counts nothing again.
-    troubles: Vec<Trouble>,
-}
-
-/// Why a record was not replayed.
-#[derive(Debug, thiserror::Error)]
-enum Refused {
-    #[error(transparent)]
-    BadRecord(#[from] BadRecord),
-    #[error("configuration {0} cannot be compiled by this release: {1}")]
-    Configuration(u32, String),
-    #[error("the event names configuration {0}, in force is {1}")]
-    Order(u32, u32),
-    #[error("its kind {0} is unknown to this release")]
-    Kind(u8),
-    #[error(transparent)]
-    Diverged(#[from] Diverged),
-    #[error("{0}")]
-    Event(#[from] Error),
-}
-
-impl Replay {
-    fn record(&mut self, reactor: &Reactor, record: &log::Record<'_>) -> Result<(), Refused> {
-        match record.kind {
-            KIND_EVENT => {
-                self.events += 1;
-                self.event(reactor, &EventReplay::decode(record.payload)?, record.lsn.counter)
-            }
-            KIND_CONFIGURATION => {
-                self.configurations += 1;
-                publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)?;
-                let published = reactor.published.load();
-                let attributes = published.plan.attributes.iter();
-                self.specs.extend(attributes.map(|known| (known.id, known.spec.clone())));
-                Ok(())
-            }
-            KIND_LINES => {
-                let LinesRecord { database, table, source } = LinesRecord::decode(record.payload)?;
-                reactor.remember_line(database, table, source);
-                Ok(())
-            }
-            kind => Err(Refused::Kind(kind)),
-        }
-    }
-
-    /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values.
-    fn event(
-        &mut self,
-        reactor: &Reactor,
-        event: &EventReplay<'_>,
-        lsn: u64,
-    ) -> Result<(), Refused> {
-        let published = reactor.published.load();
-        let plan = &published.plan;
-        if event.configuration != plan.number {
-            return Err(Refused::Order(event.configuration, plan.number));
-        }
-        let outcome = Outcome::from(&event.outcome);
-        let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
-        let dedup = event.client_uuid.then(|| reactor.secret.dedup(&event.uuid));
-        let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
-        let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
-        let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
-        let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
-        if event.routed {
-            let facts = Facts { fields: &event.taken, whole: &event.whole, moment };
-            let mut fuel = Fuel::left(event.fuel);
-            let mut bench =
-                Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
-            apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
-            self.troubles.clear();
-        }
-        let change = draft.finish();
-        locked.install(change, lsn);
-        drop(locked);
-        if event.moves_clock {
-            reactor.clock.replayed(event.now_ms);
-        }
-        if let Some(source) = event.source {
-            reactor.remember_line(event.database, event.table, source);
-        }
-        Ok(())
-    }
-}
-
-fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<(), Refused> {
-    let numbers =
-        Numbers { keys: record.keys, attributes: record.attributes, fields: Some(record.fields) };
-    let mut plan = config::compile_recorded(&record.text, &numbers)
-        .map_err(|found| Refused::Configuration(record.number, sentences(&found)))?;
-    plan.number = record.number;
-    plan.hash = record.hash;
-    reactor.published.store(Arc::new(Published::new(plan)));
-    *reactor.numbers.lock() = Numbers { fields: None, ..numbers };
-    Ok(())
-}
-
-fn sentences(diagnostics: &[Diagnostic]) -> String {
-    let sentences: Vec<_> = diagnostics.iter().map(|found| found.message.as_str()).collect();
-    sentences.join(" ")
-}
-
 fn compile(source: &SourceFile, numbers: &Numbers) -> Result<config::Compiled> {
     config::compile(source, numbers, &Environment::beside(&source.name))
         .map_err(|diagnostics| ErrorKind::Config(diagnostics).into())
@@ -418,15 +306,6 @@ fn memory_error(error: io::Error) -> Error {
 
 fn io_error(file: &Path, source: io::Error) -> Error {
     log::Error::Io { action: "open", file: file.to_path_buf(), source }.into()
-}
-
-fn replay_error(error: ReplayError<Refused>) -> Error {
-    match error {
-        ReplayError::Log(error) => error.into(),
-        ReplayError::Apply { lsn, error } => {
-            ErrorKind::Replay(format!("record {lsn} cannot be replayed: {error}")).into()
-        }
-    }
 }
 
 #[cfg(test)]

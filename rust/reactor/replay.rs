@@ -1,0 +1,145 @@
+//! Replay: from records back to the state, obeying every verdict.
+//!
+//! The same `apply` as live traffic runs over the recorded values. It parses no JSON, reads no clock, draws
+//! no random number and decides nothing (page 5.2). What the caller does with the reactor while it replays
+//! is the caller's: nobody else may use it yet.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::apply::{self, Bench, Facts, Trouble};
+use super::{Published, Reactor};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::plan::AttributeId;
+use crate::config::{self, Numbers};
+use crate::error::{Error, ErrorKind};
+use crate::expr::{Fuel, Vm};
+use crate::log::{self, ReplayError};
+use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid};
+use crate::record::{
+    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
+    LinesRecord,
+};
+
+/// What replay carries from record to record.
+#[derive(Default)]
+pub(super) struct Replay {
+    pub(super) events: u64,
+    pub(super) configurations: u64,
+    /// What each attribute was when it was last configured; its values may sleep since.
+    pub(super) specs: HashMap<AttributeId, AttributeSpec>,
+    vm: Vm,
+    /// Counted when the event was live; replay counts nothing again.
+    troubles: Vec<Trouble>,
+}
+
+/// Why a record was not replayed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refused {
+    #[error(transparent)]
+    BadRecord(#[from] BadRecord),
+    #[error("configuration {0} cannot be compiled by this release: {1}")]
+    Configuration(u32, String),
+    #[error("the event names configuration {0}, in force is {1}")]
+    Order(u32, u32),
+    #[error("its kind {0} is unknown to this release")]
+    Kind(u8),
+    #[error(transparent)]
+    Diverged(#[from] Diverged),
+    #[error("{0}")]
+    Event(#[from] Error),
+}
+
+impl Replay {
+    pub(super) fn record(
+        &mut self,
+        reactor: &Reactor,
+        record: &log::Record<'_>,
+    ) -> Result<(), Refused> {
+        match record.kind {
+            KIND_EVENT => {
+                self.events += 1;
+                self.event(reactor, &EventReplay::decode(record.payload)?, record.lsn.counter)
+            }
+            KIND_CONFIGURATION => {
+                self.configurations += 1;
+                publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)?;
+                let published = reactor.published.load();
+                let attributes = published.plan.attributes.iter();
+                self.specs.extend(attributes.map(|known| (known.id, known.spec.clone())));
+                Ok(())
+            }
+            KIND_LINES => {
+                let LinesRecord { database, table, source } = LinesRecord::decode(record.payload)?;
+                reactor.remember_line(database, table, source);
+                Ok(())
+            }
+            kind => Err(Refused::Kind(kind)),
+        }
+    }
+
+    /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values.
+    fn event(
+        &mut self,
+        reactor: &Reactor,
+        event: &EventReplay<'_>,
+        lsn: u64,
+    ) -> Result<(), Refused> {
+        let published = reactor.published.load();
+        let plan = &published.plan;
+        if event.configuration != plan.number {
+            return Err(Refused::Order(event.configuration, plan.number));
+        }
+        let outcome = Outcome::from(&event.outcome);
+        let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
+        let dedup = event.client_uuid.then(|| reactor.secret.dedup(&event.uuid));
+        let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
+        let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
+        let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
+        let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
+        if event.routed {
+            let facts = Facts { fields: &event.taken, whole: &event.whole, moment };
+            let mut fuel = Fuel::left(event.fuel);
+            let mut bench =
+                Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
+            apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
+            self.troubles.clear();
+        }
+        let change = draft.finish();
+        locked.install(change, lsn);
+        drop(locked);
+        if event.moves_clock {
+            reactor.clock.replayed(event.now_ms);
+        }
+        if let Some(source) = event.source {
+            reactor.remember_line(event.database, event.table, source);
+        }
+        Ok(())
+    }
+}
+
+fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<(), Refused> {
+    let numbers =
+        Numbers { keys: record.keys, attributes: record.attributes, fields: Some(record.fields) };
+    let mut plan = config::compile_recorded(&record.text, &numbers)
+        .map_err(|found| Refused::Configuration(record.number, sentences(&found)))?;
+    plan.number = record.number;
+    plan.hash = record.hash;
+    reactor.published.store(Arc::new(Published::new(plan)));
+    *reactor.numbers.lock() = Numbers { fields: None, ..numbers };
+    Ok(())
+}
+
+fn sentences(diagnostics: &[Diagnostic]) -> String {
+    let sentences: Vec<_> = diagnostics.iter().map(|found| found.message.as_str()).collect();
+    sentences.join(" ")
+}
+
+pub(super) fn replay_error(error: ReplayError<Refused>) -> Error {
+    match error {
+        ReplayError::Log(error) => error.into(),
+        ReplayError::Apply { lsn, error } => {
+            ErrorKind::Replay(format!("record {lsn} cannot be replayed: {error}")).into()
+        }
+    }
+}
