@@ -28,9 +28,7 @@ pub(super) struct Replay {
     pub(super) configurations: u64,
     /// What each attribute was when it was last configured; its values may sleep since.
     pub(super) specs: HashMap<AttributeId, AttributeSpec>,
-    vm: Vm,
-    /// Counted when the event was live; replay counts nothing again.
-    troubles: Vec<Trouble>,
+    hand: Hand,
 }
 
 /// Why a record was not replayed.
@@ -48,6 +46,8 @@ pub(super) enum Refused {
     Diverged(#[from] Diverged),
     #[error("{0}")]
     Event(#[from] Error),
+    #[error("an earlier record was refused by another thread")]
+    Elsewhere,
 }
 
 impl Replay {
@@ -59,7 +59,9 @@ impl Replay {
         match record.kind {
             KIND_EVENT => {
                 self.events += 1;
-                self.event(reactor, &EventReplay::decode(record.payload)?, record.lsn.counter)
+                let published = reactor.published.load();
+                let lsn = record.lsn.counter;
+                self.hand.event(reactor, &published, record.payload, lsn, Uuids::Remember)
             }
             KIND_CONFIGURATION => {
                 self.configurations += 1;
@@ -77,22 +79,35 @@ impl Replay {
             kind => Err(Refused::Kind(kind)),
         }
     }
+}
 
+/// What one thread needs to replay events.
+#[derive(Default)]
+pub(super) struct Hand {
+    vm: Vm,
+    /// Counted when the event was live; replay counts nothing again.
+    troubles: Vec<Trouble>,
+}
+
+impl Hand {
     /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values.
-    fn event(
+    pub(super) fn event(
         &mut self,
         reactor: &Reactor,
-        event: &EventReplay<'_>,
+        published: &Published,
+        payload: &[u8],
         lsn: u64,
+        uuids: Uuids,
     ) -> Result<(), Refused> {
-        let published = reactor.published.load();
+        let event = EventReplay::decode(payload)?;
         let plan = &published.plan;
         if event.configuration != plan.number {
             return Err(Refused::Order(event.configuration, plan.number));
         }
         let outcome = Outcome::from(&event.outcome);
         let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
-        let dedup = event.client_uuid.then(|| reactor.secret.dedup(&event.uuid));
+        let remembers = event.client_uuid && uuids == Uuids::Remember;
+        let dedup = remembers.then(|| reactor.secret.dedup(&event.uuid));
         let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
@@ -116,6 +131,13 @@ impl Replay {
         }
         Ok(())
     }
+}
+
+/// Whether replaying an event also remembers its uuid, or somebody else does, in the log's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Uuids {
+    Remember,
+    Leave,
 }
 
 fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<(), Refused> {
