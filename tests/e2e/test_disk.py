@@ -76,7 +76,7 @@ def test_a_full_disk_refuses_events_goes_on_reading_and_resumes_by_itself(
             answered.append(name)
         else:
             pytest.fail("the disk never filled up")
-        # Full: nothing new is taken, a repeat is answered, the process is well and says what ails it.
+        # Full: nothing new is taken, a repeat is answered, the process says what ails it.
         assert _send(server, key, str(uuid.uuid4())) == 503
         assert _send(server, key, first) == 200
         probe = server.request("GET", "/readyz", port=server.admin_port)
