@@ -103,6 +103,7 @@ impl Store {
     /// cuts and the state hash.
     pub fn lock_all(&self) -> Barrier<'_> {
         Barrier {
+            store: self,
             dedup: self.dedup.iter().map(|shard| shard.0.lock()).collect(),
             identifiers: self.identifiers.iter().map(|shard| shard.0.lock()).collect(),
             profiles: self.profiles.iter().map(|shard| shard.0.lock()).collect(),
@@ -157,6 +158,7 @@ pub(super) fn find_profile(table: &HashTable<Box<Profile>>, rid: Rid) -> Option<
 
 /// All locks of a store at once.
 pub struct Barrier<'a> {
+    pub(super) store: &'a Store,
     pub(super) dedup: Vec<MutexGuard<'a, Generations>>,
     identifiers: Vec<MutexGuard<'a, IdentifierShard>>,
     pub(super) profiles: Vec<MutexGuard<'a, ProfileTable>>,
