@@ -81,7 +81,11 @@ class Service:
         reasons: list[str] = []
         if self.gate.phase is not Phase.READY:
             reasons.append(self.gate.phase.value)
-        reasons += [f"the log of {_id(one)} has failed" for one in self.gate.served if one.failed]
+        for one in self.gate.served:
+            if one.failed:
+                reasons.append(f"the log of {_id(one)} has failed")
+            elif one.reactor._full():
+                reasons.append(f"the disk of {_id(one)} is full: events are refused")
         return {
             "ready": not reasons,
             "reasons": reasons,
@@ -128,6 +132,8 @@ class Service:
                     commit_timeout_ms=limits.COMMIT_TIMEOUT_MS,
                     queue_bytes_max=self.settings.queue_bytes_max,
                     dedup_max=self.settings.dedup_max,
+                    retention_days=self.settings.retention_days,
+                    retention_bytes=self.settings.retention_bytes,
                 )
             except (P13nError, OSError) as error:
                 raise self._start_failure(path, error) from error
