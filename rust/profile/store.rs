@@ -93,6 +93,12 @@ impl Store {
         Locked::new(self, uuid, identifiers, newcomer)
     }
 
+    /// Remembers a client's uuid by its keyed hash, without an event: for replay, which gives a uuid's
+    /// records to other threads than the uuid itself.
+    pub fn remember(&self, uuid: u128, now_ms: i64) {
+        self.dedup[self.dedup_shard(uuid)].0.lock().remember(uuid, now_ms);
+    }
+
     /// Locks everything: no event is between its look-up and its install. For publishes, snapshot
     /// cuts and the state hash.
     pub fn lock_all(&self) -> Barrier<'_> {

@@ -137,7 +137,8 @@ impl History {
             }
             let mut flow = Ok(ControlFlow::Continue(()));
             replay.record_seen(reactor, &record, &mut |installed| {
-                let Installed { lsn, event, published, profile } = installed;
+                let Installed { event, published, profile } = installed;
+                let lsn = record.lsn;
                 flow = visit(&mut Scene { lsn, event, published, profile, vm: &mut *vm });
             })?;
             *lsn = counter;

@@ -15,6 +15,7 @@ use crate::sync::Mutex;
 use arc_swap::ArcSwap;
 
 use super::counters::Counters;
+use super::crew::replay_together;
 use super::replay::{Refused, Replay, replay_error};
 use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
@@ -24,7 +25,7 @@ use crate::config::{self, Environment, Numbers, SourceFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EVENT_BYTES_MAX;
 use crate::log::storage::{Disk, RealDisk};
-use crate::log::{self, Log, Recovery, SyncPolicy};
+use crate::log::{self, Log, Recovery, ReplayError, SyncPolicy};
 use crate::profile::{AttributeSpec, Store, store};
 use crate::record::{
     APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
@@ -144,8 +145,11 @@ impl Reactor {
         let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
         let mut reactor = Self::empty(Log::memory().map_err(memory_error)?, secret, options);
         let mut replay = Replay::default();
+        let feed =
+            |take: &mut dyn FnMut(&log::Record<'_>) -> _| recovery.replay(|record| take(&record));
+        let refuse = |lsn, error| ReplayError::Apply { lsn, error };
         let replayed =
-            recovery.replay(|record| replay.record(&reactor, &record)).map_err(replay_error)?;
+            replay_together(&reactor, &mut replay, feed, refuse).map_err(replay_error)?;
         reactor.clock.recovered();
         reactor.recovery = RecoveryReport {
             events: replay.events,

@@ -59,6 +59,7 @@ struct Computed {
     fuel: u32,
     outcome: RecordedOutcome,
     rid: Option<Rid>,
+    lets_go: bool,
     change: Change,
 }
 
@@ -172,8 +173,8 @@ impl<'a> Passage<'a> {
                 apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
             }
             let outcome = RecordedOutcome::from(draft.outcome());
-            let rid = draft.rid();
-            Computed { tick, fuel: fuel_for_rules, outcome, rid, change: draft.finish() }
+            let (rid, lets_go) = (draft.rid(), draft.may_let_go());
+            Computed { tick, fuel: fuel_for_rules, outcome, rid, lets_go, change: draft.finish() }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -205,6 +206,7 @@ impl<'a> Passage<'a> {
             moves_clock: computed.tick.moves,
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some(),
+            lets_go: computed.lets_go,
             now_ms: computed.tick.now_ms,
             time_s: self.event.time_s,
             uuid,

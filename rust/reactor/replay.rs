@@ -14,7 +14,7 @@ use crate::config::plan::AttributeId;
 use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Fuel, Vm};
-use crate::log::{self, Lsn, ReplayError};
+use crate::log::{self, ReplayError};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Profile, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
@@ -28,14 +28,11 @@ pub(super) struct Replay {
     pub(super) configurations: u64,
     /// What each attribute was when it was last configured; its values may sleep since.
     pub(super) specs: HashMap<AttributeId, AttributeSpec>,
-    vm: Vm,
-    /// Counted when the event was live; replay counts nothing again.
-    troubles: Vec<Trouble>,
+    hand: Hand,
 }
 
 /// An event that has just been replayed, as it stood when its offers were decided.
 pub(super) struct Installed<'a> {
-    pub(super) lsn: Lsn,
     pub(super) event: &'a EventReplay<'a>,
     pub(super) published: &'a Published,
     pub(super) profile: Option<&'a Profile>,
@@ -59,6 +56,8 @@ pub(super) enum Refused {
     Diverged(#[from] Diverged),
     #[error("{0}")]
     Event(#[from] Error),
+    #[error("an earlier record was refused by another thread")]
+    Elsewhere,
 }
 
 impl Replay {
@@ -70,7 +69,7 @@ impl Replay {
         self.record_seen(reactor, record, &mut |_| {})
     }
 
-    /// As [`Replay::record`]; each event is shown once it is installed, under its locks.
+    /// As [`Replay::record`]; an event is shown once it is installed, under its locks.
     pub(super) fn record_seen(
         &mut self,
         reactor: &Reactor,
@@ -80,7 +79,9 @@ impl Replay {
         match record.kind {
             KIND_EVENT => {
                 self.events += 1;
-                self.event(reactor, &EventReplay::decode(record.payload)?, record.lsn, see)
+                let published = reactor.published.load();
+                let lsn = record.lsn.counter;
+                self.hand.event(reactor, &published, record.payload, lsn, Uuids::Remember, see)
             }
             KIND_CONFIGURATION => {
                 self.configurations += 1;
@@ -98,23 +99,36 @@ impl Replay {
             kind => Err(Refused::Kind(kind)),
         }
     }
+}
 
+/// What one thread needs to replay events.
+#[derive(Default)]
+pub(super) struct Hand {
+    vm: Vm,
+    /// Counted when the event was live; replay counts nothing again.
+    troubles: Vec<Trouble>,
+}
+
+impl Hand {
     /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values.
-    fn event(
+    pub(super) fn event(
         &mut self,
         reactor: &Reactor,
-        event: &EventReplay<'_>,
-        lsn: Lsn,
+        published: &Published,
+        payload: &[u8],
+        lsn: u64,
+        uuids: Uuids,
         see: See<'_>,
     ) -> Result<(), Refused> {
-        let published = reactor.published.load();
+        let event = EventReplay::decode(payload)?;
         let plan = &published.plan;
         if event.configuration != plan.number {
             return Err(Refused::Order(event.configuration, plan.number));
         }
         let outcome = Outcome::from(&event.outcome);
         let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
-        let dedup = event.client_uuid.then(|| reactor.secret.dedup(&event.uuid));
+        let remembers = event.client_uuid && uuids == Uuids::Remember;
+        let dedup = remembers.then(|| reactor.secret.dedup(&event.uuid));
         let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
@@ -129,9 +143,9 @@ impl Replay {
         }
         let change = draft.finish();
         let rid = change.outcome().rid();
-        locked.install(change, lsn.counter);
+        locked.install(change, lsn);
         let profile = rid.and_then(|rid| locked.profile(rid));
-        see(Installed { lsn, event, published: &published, profile });
+        see(Installed { event: &event, published, profile });
         drop(locked);
         if event.moves_clock {
             reactor.clock.replayed(event.now_ms);
@@ -141,6 +155,13 @@ impl Replay {
         }
         Ok(())
     }
+}
+
+/// Whether replaying an event also remembers its uuid, or somebody else does, in the log's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Uuids {
+    Remember,
+    Leave,
 }
 
 fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<(), Refused> {
