@@ -312,16 +312,18 @@ impl<'a> EventReplay<'a> {
         let uuid = bytes.array()?;
         let database = bytes.text()?;
         let table = bytes.text()?;
-        let identifiers = (0..bytes.u8()?)
-            .map(|_| Ok(Identifier { key: bytes.u16()?, value: Text::new(bytes.text()?) }))
-            .collect::<Result<_, BadRecord>>()?;
-        let ignored = (0..bytes.u8()?)
-            .map(|_| Ok((bytes.u16()?, bytes.u8()?)))
-            .collect::<Result<_, BadRecord>>()?;
+        let count = usize::from(bytes.u8()?);
+        let identifiers = bytes.several(count, |bytes| {
+            Ok(Identifier { key: bytes.u16()?, value: Text::new(bytes.text()?) })
+        })?;
+        let count = usize::from(bytes.u8()?);
+        let ignored = bytes.several(count, |bytes| Ok((bytes.u16()?, bytes.u8()?)))?;
         let outcome = read_outcome(&mut bytes)?;
-        let events = (0..bytes.u16()?).map(|_| bytes.u16()).collect::<Result<_, BadBytes>>()?;
+        let count = usize::from(bytes.u16()?);
+        let events = bytes.several(count, Bytes::u16)?;
         let fuel = bytes.u32()?;
-        let taken = (0..bytes.u32()?).map(|_| bytes.value()).collect::<Result<_, BadBytes>>()?;
+        let count = bytes.count(1)?;
+        let taken = bytes.several(count, Bytes::value)?;
         let whole = bytes.value()?;
         if bytes.u8()? != 0 {
             return Err(BadRecord("it holds activations, which this version does not know"));

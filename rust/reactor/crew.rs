@@ -13,9 +13,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::Reactor;
 use super::replay::{Hand, Refused, Replay, Uuids};
-use crate::log;
+use crate::log::{self, Lsn};
 use crate::profile::Rid;
-use crate::record::{Errand, KIND_EVENT, RecordedOutcome};
+use crate::record::{Errand, EventReplay, KIND_EVENT, RecordedOutcome};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Scope};
 use crate::sync::{Condvar, Mutex};
@@ -28,11 +28,17 @@ const CHUNK_BYTES: usize = 64 << 10;
 const CHUNKS_AHEAD: usize = 8;
 
 /// Records for one thread.
-#[derive(Default)]
 struct Chunk {
     bytes: Vec<u8>,
     /// LSN and end of each record in `bytes`.
-    records: Vec<(u64, usize)>,
+    records: Vec<(Lsn, usize)>,
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        // A record of the usual size may begin within the last of the chunk's bytes.
+        Self { bytes: Vec::with_capacity(CHUNK_BYTES + 4_096), records: Vec::with_capacity(128) }
+    }
 }
 
 /// What the threads tell the one that reads.
@@ -137,7 +143,7 @@ impl<'r> Crew<'r> {
         replay.events += 1;
         let chunk = &mut self.hands[hand].1;
         chunk.bytes.extend_from_slice(record.payload);
-        chunk.records.push((record.lsn.counter, chunk.bytes.len()));
+        chunk.records.push((record.lsn, chunk.bytes.len()));
         if chunk.bytes.len() >= CHUNK_BYTES {
             self.give(hand);
         }
@@ -196,11 +202,12 @@ fn work(reactor: &Reactor, board: &Board, chunks: &Receiver<Chunk>) {
             if board.failed.load(Ordering::Relaxed) {
                 break;
             }
-            let payload = &chunk.bytes[from..to];
-            if let Err(refused) =
-                hand.event(reactor, &published, payload, lsn, Uuids::Leave, &mut |_| {})
-            {
-                board.fail(lsn, refused);
+            let replayed =
+                EventReplay::decode(&chunk.bytes[from..to]).map_err(Refused::from).and_then(
+                    |event| hand.event(reactor, &published, &event, lsn, Uuids::Leave, &mut |_| {}),
+                );
+            if let Err(refused) = replayed {
+                board.fail(lsn.counter, refused);
             }
             from = to;
         }

@@ -137,8 +137,7 @@ impl History {
             }
             let mut flow = Ok(ControlFlow::Continue(()));
             replay.record_seen(reactor, &record, &mut |installed| {
-                let Installed { event, published, profile } = installed;
-                let lsn = record.lsn;
+                let Installed { lsn, event, published, profile } = installed;
                 flow = visit(&mut Scene { lsn, event, published, profile, vm: &mut *vm });
             })?;
             *lsn = counter;

@@ -14,7 +14,7 @@ use crate::config::plan::AttributeId;
 use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Fuel, Vm};
-use crate::log::{self, ReplayError};
+use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Profile, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
@@ -33,6 +33,7 @@ pub(super) struct Replay {
 
 /// An event that has just been replayed, as it stood when its offers were decided.
 pub(super) struct Installed<'a> {
+    pub(super) lsn: Lsn,
     pub(super) event: &'a EventReplay<'a>,
     pub(super) published: &'a Published,
     pub(super) profile: Option<&'a Profile>,
@@ -69,7 +70,7 @@ impl Replay {
         self.record_seen(reactor, record, &mut |_| {})
     }
 
-    /// As [`Replay::record`]; an event is shown once it is installed, under its locks.
+    /// As [`Replay::record`]; each event is shown once it is installed, under its locks.
     pub(super) fn record_seen(
         &mut self,
         reactor: &Reactor,
@@ -80,8 +81,8 @@ impl Replay {
             KIND_EVENT => {
                 self.events += 1;
                 let published = reactor.published.load();
-                let lsn = record.lsn.counter;
-                self.hand.event(reactor, &published, record.payload, lsn, Uuids::Remember, see)
+                let event = EventReplay::decode(record.payload)?;
+                self.hand.event(reactor, &published, &event, record.lsn, Uuids::Remember, see)
             }
             KIND_CONFIGURATION => {
                 self.configurations += 1;
@@ -111,17 +112,17 @@ pub(super) struct Hand {
 }
 
 impl Hand {
-    /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values.
+    /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values. The event is
+    /// shown once it is installed, under its locks.
     pub(super) fn event(
         &mut self,
         reactor: &Reactor,
         published: &Published,
-        payload: &[u8],
-        lsn: u64,
+        event: &EventReplay<'_>,
+        lsn: Lsn,
         uuids: Uuids,
         see: See<'_>,
     ) -> Result<(), Refused> {
-        let event = EventReplay::decode(payload)?;
         let plan = &published.plan;
         if event.configuration != plan.number {
             return Err(Refused::Order(event.configuration, plan.number));
@@ -144,9 +145,9 @@ impl Hand {
         }
         let change = draft.finish();
         let rid = change.outcome().rid();
-        locked.install(change, lsn);
+        locked.install(change, lsn.counter);
         let profile = rid.and_then(|rid| locked.profile(rid));
-        see(Installed { event: &event, published, profile });
+        see(Installed { lsn, event, published, profile });
         drop(locked);
         if event.moves_clock {
             reactor.clock.replayed(event.now_ms);
