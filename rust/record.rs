@@ -284,11 +284,11 @@ impl Errand {
         let now_ms = bytes.i64()?;
         bytes.take(8)?;
         let uuid = bytes.array()?;
-        bytes.skip_text()?;
-        bytes.skip_text()?;
+        skip_text(&mut bytes)?;
+        skip_text(&mut bytes)?;
         for _ in 0..bytes.u8()? {
             bytes.take(2)?;
-            bytes.skip_text()?;
+            skip_text(&mut bytes)?;
         }
         let ignored = usize::from(bytes.u8()?);
         bytes.take(ignored * 3)?;
@@ -468,6 +468,11 @@ fn put_outcome(out: &mut Vec<u8>, outcome: &RecordedOutcome) {
 fn put_rid(out: &mut Vec<u8>, tag: u8, rid: &[u8; 16]) {
     out.push(tag);
     out.extend_from_slice(rid);
+}
+
+fn skip_text(bytes: &mut Bytes<'_>) -> Result<(), BadBytes> {
+    let length = bytes.u32()? as usize;
+    bytes.take(length).map(|_| ())
 }
 
 fn read_source(bytes: &mut Bytes<'_>) -> Result<SourceLine, BadBytes> {

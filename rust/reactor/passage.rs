@@ -114,12 +114,13 @@ impl<'a> Passage<'a> {
         }
         let parts = [self.scratch.head.as_slice(), request.body];
         let lsn = reactor.log.append(reservation, KIND_EVENT, &parts)?;
-        turn.taken();
         let installing = AbortOnPanic;
-        locked.install(computed.change, lsn);
         if let Some(source) = request.source {
+            // Within the turn: a snapshot's cut that holds this record holds its line, too.
             reactor.remember_line(request.database, request.table, source);
         }
+        turn.taken();
+        locked.install(computed.change, lsn);
         drop(installing);
 
         self.count();
@@ -243,7 +244,7 @@ impl<'a> Passage<'a> {
         now_ms: i64,
         uuid: &[u8; 16],
     ) -> Result<Receipt> {
-        let lsn = self.reactor.log.appended();
+        let lsn = self.reactor.seen_lsn();
         self.reactor.counters.duplicates.add(1);
         if self.request.decide {
             let matching = catch_unwind(AssertUnwindSafe(|| {

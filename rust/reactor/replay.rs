@@ -87,6 +87,7 @@ impl Replay {
             KIND_CONFIGURATION => {
                 self.configurations += 1;
                 publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)?;
+                reactor.configurations.lock().push(record.payload.into());
                 let published = reactor.published.load();
                 let attributes = published.plan.attributes.iter();
                 self.specs.extend(attributes.map(|known| (known.id, known.spec.clone())));

@@ -57,7 +57,8 @@ pub fn load(snapshot: &Snapshot, store: &Store, progress: &Progress) -> Result<L
         .blocks()
         .iter()
         .partition(|block| matches!(block.kind, Kind::Configurations | Kind::Lines));
-    let work = Work { snapshot, store, progress, next: AtomicUsize::new(0), failed: Mutex::new(None) };
+    let work =
+        Work { snapshot, store, progress, next: AtomicUsize::new(0), failed: Mutex::new(None) };
     let identifiers = thread::scope(|scope| {
         let loading: Vec<_> =
             (0..LOAD_THREADS).map(|_| scope.spawn(|| work.run(&profiles))).collect();

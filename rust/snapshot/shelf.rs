@@ -8,12 +8,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Head;
 use super::error::Error;
 use super::limits::{CANDIDATES_MAX, RECENT, SET_ASIDE_MS};
 use super::manifest::{Kept, MANIFEST_FILE, Manifest, Role};
 use super::read::Snapshot;
 use super::write::Written;
-use super::Head;
 use crate::storage::Disk;
 
 const TEMPORARY_FILE: &str = "next.tmp";

@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::Error;
-use super::limits::{
-    BLOCK_BYTES, BLOCK_BYTES_MAX, BLOCKS_MAX, COMPRESSION_LEVEL, SYNC_BYTES,
-};
+use super::limits::{BLOCK_BYTES, BLOCK_BYTES_MAX, BLOCKS_MAX, COMPRESSION_LEVEL, SYNC_BYTES};
 use super::read::Snapshot;
 use super::{
     BLOCK_ENTRY_BYTES, COUNTS_BYTES, Counts, END_MAGIC, HEAD_BYTES, Head, Kind, TRAILER_BYTES,
