@@ -139,6 +139,7 @@ impl Reactor {
             queue_bytes_max: options.queue_bytes_max,
             segment_bytes_max: log::limits::SEGMENT_BYTES_MAX,
             apply_epoch: APPLY_EPOCH,
+            ..log::Options::default()
         };
         let mut recovery = Recovery::open(&folder, Arc::clone(&options.disk), log_options)?;
         let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
