@@ -247,7 +247,7 @@ class Reactor:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
-        synced_lsn, syncs, batches, bytes, queued_bytes), `recovery` (events, ms, events_per_s,
+        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (events, ms, events_per_s,
         torn_bytes, snapshot_lsn, snapshot_profiles, snapshot_ms, snapshots_damaged), `snapshots`
         (taken, failed, failure, last), `retention` (segments_retired, log_bytes, bytes_max,
         days_max, bytes_per_day: None until the log spans an hour)."""

@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::reactor::{Reactor, SnapshotReport};
 use crate::reactor::counters::Labelled;
+use crate::reactor::{Reactor, SnapshotReport};
 
 /// What `Reactor.stats` answers.
 pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
@@ -85,6 +85,7 @@ fn log<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> 
     log.set_item("batches", stats.batches)?;
     log.set_item("bytes", stats.written_bytes)?;
     log.set_item("queued_bytes", stats.queued_bytes)?;
+    log.set_item("full_since_ms", stats.full_since_ms)?;
     Ok(log)
 }
 
