@@ -76,7 +76,7 @@ fn send(reactor: &Reactor, numbers: std::ops::Range<u64>) {
             ),
         };
         let mut uuid = [0; 16];
-        uuid[8..].copy_from_slice(&number.to_be_bytes());
+        uuid[8..].copy_from_slice(&number.to_le_bytes());
         let request = Request {
             now_ms: Some(1_700_000_000_000 + number as i64 * 700_000),
             uuid: Some(uuid),

@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
                 // What was lost is sent again: LSNs follow from the log's end.
                 self.now_ms += pause_ms;
                 let mut uuid = [0; 16];
-                uuid[8..].copy_from_slice(&reactor.log().appended().to_be_bytes());
+                uuid[8..].copy_from_slice(&reactor.log().appended().to_le_bytes());
                 let mut body = format!(r#"{{"td_client_id":"c{customer}","total":1,"skus":[7]"#);
                 if let Some(email) = email {
                     body += &format!(r#","email":"{email}@x""#);
