@@ -247,8 +247,9 @@ class Reactor:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
-        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (events, ms, events_per_s,
-        torn_bytes, snapshot_lsn, snapshot_profiles, snapshot_ms, snapshots_damaged), `snapshots`
+        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
+        snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
+        snapshot, events_per_s, ms, torn_bytes), `snapshots`
         (taken, failed, failure, last), `retention` (segments_retired, log_bytes, bytes_max,
         days_max, bytes_per_day: None until the log spans an hour)."""
     def snapshot(self) -> dict[str, int]:
