@@ -193,6 +193,7 @@ fn on_a_full_disk_segments_stay_until_there_is_room() {
     let calls = disk.calls();
     assert!(log.failure().is_none(), "no room is no failure");
     disk.set_capacity(usize::MAX);
+    until("events are taken again", || log.reserve(1).is_ok());
     // At the latest when the next segment is closed, it is tried again.
     fill(&log, RECORDS + 1..=2 * RECORDS);
     until("all are sealed", || is_all_sealed(&log));
