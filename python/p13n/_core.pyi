@@ -171,8 +171,8 @@ class Reactor:
         and publishes the configuration when it differs from the last published one.
         `queue_bytes_max` is at least 8000000. The log lets go of events that are older than
         `retention_days` (0: not by age) or over `retention_bytes` (0: 60 % of the disk); profiles
-        stay. `progress` can be read by another thread while this runs. Raises ConfigError, LogError, Corrupted, Locked,
-        OSError, ValueError for an option out of its range.
+        stay. `progress` can be read by another thread while this runs. Raises ConfigError,
+        LogError, Corrupted, Locked, OSError, ValueError for an option out of its range.
         """
     @staticmethod
     def from_text(
