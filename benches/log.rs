@@ -1,6 +1,7 @@
 //! What the log costs: durable appends by 1 and 64 writers beside the disk's own sync, rotations, the append
-//! alone, and the rate of replay of segments as written and sealed. `cargo bench --bench log`; the directory is `P13N_BENCH_DIRECTORY` or the system's
-//! temporary one, which must lie on a real disk for the syncs to mean anything.
+//! alone, and the rate of replay of segments as written and sealed. `cargo bench --bench log`; the directory is
+//! `P13N_BENCH_DIRECTORY` or the system's temporary one, which must lie on a real disk for the syncs to mean
+//! anything.
 
 use std::fs::{self, File};
 use std::hint::black_box;
