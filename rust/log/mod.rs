@@ -109,6 +109,8 @@ pub mod reader;
 pub mod recovery;
 mod scan;
 pub mod segment;
+pub mod tail;
+pub mod verify;
 pub mod writer;
 
 pub use crate::storage;
@@ -116,6 +118,8 @@ pub use crate::storage;
 pub use error::{Busy, Error, Failed, Failure, FailureKind, ReplayError, WaitError};
 pub use reader::{Reader, SegmentSummary, Summary};
 pub use recovery::{Options, Recovery, Replayed, SyncPolicy};
+pub use tail::Tail;
+pub use verify::{Damage, End, Verification, verify};
 pub use writer::{Log, Reservation, Stats};
 
 /// A log sequence number. The counter alone orders all records of a log and is what callers compare

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
-use super::error::os_error;
+use super::cursor::log_folder;
 use crate::error::Error;
 use crate::event::uuid_text;
 use crate::log::storage::RealDisk;
-use crate::log::{Reader, ReplayError};
-use crate::reactor::open::LOG_FOLDER;
+use crate::log::{Damage, End, Reader, ReplayError, verify};
 use crate::reactor::{Options, Reactor};
-use crate::record::{EventReplay, KIND_EVENT};
+use crate::record::{
+    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
+    LinesRecord,
+};
 
 /// Segments, records, bytes, term and last LSN of a reactor's log.
 #[pyfunction]
@@ -37,7 +39,9 @@ pub fn log_info<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py,
     info.set_item("records", summary.records)?;
     info.set_item("bytes", summary.bytes)?;
     info.set_item("term", summary.term)?;
+    info.set_item("first_lsn", summary.first_lsn)?;
     info.set_item("last_lsn", summary.last_lsn)?;
+    info.set_item("synced_lsn", summary.synced_lsn)?;
     info.set_item("unfinished_bytes", summary.unfinished_bytes)?;
     info.set_item("format_version", summary.format_version)?;
     info.set_item("apply_epoch", summary.apply_epoch)?;
@@ -77,11 +81,71 @@ pub fn log_rehearse(py: Python<'_>, directory: PathBuf) -> PyResult<String> {
     Ok(format!("{hash:032x}"))
 }
 
-fn reader(directory: &Path) -> PyResult<Reader> {
-    let folder = directory.join(LOG_FOLDER);
-    if !folder.is_dir() {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(os_error(&folder.display().to_string(), &missing));
+/// Everything that is wrong with a reactor's log.
+#[pyfunction]
+pub fn log_verify<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py, PyDict>> {
+    let folder = log_folder(&directory)?;
+    let mut unreadable = Vec::new();
+    let found = py.detach(|| {
+        verify(&folder, &RealDisk, &mut |record| {
+            if let Err(error) = check_record(record.kind, record.payload) {
+                unreadable.push((record.lsn.counter, error.to_string()));
+            }
+        })
+    });
+    let found = found.map_err(Error::from)?;
+    let verdict = match &found.unfinished {
+        _ if !found.damages.is_empty() || !unreadable.is_empty() => "damaged",
+        Some((_, End::BeingWritten)) => "being written",
+        Some((_, End::Torn)) => "torn tail",
+        None => "whole",
+    };
+    let dict = PyDict::new(py);
+    dict.set_item("verdict", verdict)?;
+    dict.set_item("segments", found.segments)?;
+    dict.set_item("batches", found.batches)?;
+    dict.set_item("records", found.records)?;
+    dict.set_item("bytes", found.bytes)?;
+    dict.set_item("first_lsn", found.first_lsn)?;
+    dict.set_item("last_lsn", found.last_lsn)?;
+    dict.set_item("synced_lsn", found.synced_lsn)?;
+    let damages = found.damages.iter().map(|damage| damage_dict(py, damage));
+    dict.set_item("damages", damages.collect::<PyResult<Vec<_>>>()?)?;
+    let unfinished = found.unfinished.as_ref().map(|(end, _)| damage_dict(py, end)).transpose()?;
+    dict.set_item("unfinished", unfinished)?;
+    let unreadable = unreadable.into_iter().map(|(lsn, what)| {
+        let entry = PyDict::new(py);
+        entry.set_item("lsn", lsn)?;
+        entry.set_item("what", what)?;
+        Ok(entry)
+    });
+    dict.set_item("unreadable", unreadable.collect::<PyResult<Vec<_>>>()?)?;
+    Ok(dict)
+}
+
+/// Whether this release can read a record whose checksums hold.
+fn check_record(kind: u8, payload: &[u8]) -> Result<(), BadRecord> {
+    match kind {
+        KIND_EVENT => EventReplay::decode(payload).map(|_| ()),
+        KIND_CONFIGURATION => ConfigurationRecord::decode(payload).map(|_| ()),
+        KIND_LINES => LinesRecord::decode(payload).map(|_| ()),
+        _ => Ok(()),
     }
+}
+
+/// One damage, for Python.
+pub fn damage_dict<'py>(py: Python<'py>, damage: &Damage) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("file", damage.file.display().to_string())?;
+    dict.set_item("offset", damage.offset)?;
+    dict.set_item("bytes", damage.bytes)?;
+    dict.set_item("first_lsn", damage.first_lsn)?;
+    dict.set_item("last_lsn", damage.last_lsn)?;
+    dict.set_item("what", damage.what)?;
+    Ok(dict)
+}
+
+fn reader(directory: &Path) -> PyResult<Reader> {
+    let folder = log_folder(directory)?;
     Ok(Reader::open(&folder, Arc::new(RealDisk)).map_err(Error::from)?)
 }

@@ -4,6 +4,7 @@
 //! contract. Invariant: a method translates, it never decides.
 
 mod convert;
+mod cursor;
 mod diagnostic;
 mod error;
 mod event;
@@ -27,5 +28,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(log::log_info, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_events, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_rehearse, module)?)?;
+    module.add_class::<cursor::PyLogCursor>()?;
+    module.add_class::<cursor::PyEvents>()?;
+    module.add_function(wrap_pyfunction!(log::log_verify, module)?)?;
     Ok(())
 }
