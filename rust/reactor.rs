@@ -15,6 +15,7 @@ pub mod open;
 mod passage;
 pub mod read;
 mod replay;
+pub mod restore;
 pub mod scope;
 pub mod secret;
 

@@ -18,9 +18,11 @@ from p13n._core import (
     Diagnostic,
     DiskFull,
     EvaluationError,
+    Events,
     Expression,
     IngestReport,
     Locked,
+    LogCursor,
     LogError,
     NotDurable,
     P13nError,
@@ -31,6 +33,7 @@ from p13n._core import (
     log_events,
     log_info,
     log_rehearse,
+    log_verify,
 )
 
 __all__ = [
@@ -42,9 +45,11 @@ __all__ = [
     "Diagnostic",
     "DiskFull",
     "EvaluationError",
+    "Events",
     "Expression",
     "IngestReport",
     "Locked",
+    "LogCursor",
     "LogError",
     "NotDurable",
     "P13nError",
@@ -55,4 +60,5 @@ __all__ = [
     "log_events",
     "log_info",
     "log_rehearse",
+    "log_verify",
 ]

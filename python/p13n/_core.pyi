@@ -17,9 +17,11 @@ __all__ = [
     "Diagnostic",
     "DiskFull",
     "EvaluationError",
+    "Events",
     "Expression",
     "IngestReport",
     "Locked",
+    "LogCursor",
     "LogError",
     "NotDurable",
     "P13nError",
@@ -30,6 +32,7 @@ __all__ = [
     "log_events",
     "log_info",
     "log_rehearse",
+    "log_verify",
 ]
 
 __version__: str
@@ -235,6 +238,21 @@ class Reactor:
         expression reads}, "segments": [ids], "updated": epoch ms}`. Raises ValueError for a key
         that is not configured or not exactly one keyword.
         """
+    def events(
+        self,
+        database: str | None = None,
+        table: str | None = None,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> Events:
+        """The events of the reactor's own log in LSN order, up to what is synced now.
+
+        Dicts of `lsn`, `time` (processing time, epoch ms), `uuid`, `database`, `table`, `rid` (the
+        profile's, None for nobody) and `body` (bytes as they came). `start` (included) and `end`
+        (excluded) are epoch ms of processing time. Read in batches: memory does not grow with the
+        log. Raises ValueError in memory, Corrupted, LogError, OSError.
+        """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
@@ -284,6 +302,57 @@ class Reactor:
     def _ingested_line(self, database: str, table: str, file_hash: bytes) -> int:
         """The last line of this file dealt with for this table; 0 for none."""
 
+@final
+class Events:
+    """An iterator over events of a log; made by `Reactor.events`."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> dict[str, Any]: ...
+
+@final
+class LogCursor:
+    """The synced records of a reactor's directory, batch after batch, without its lock.
+
+    The place reached is kept: a later call goes on with what has come since.
+    """
+
+    def __new__(
+        cls,
+        directory: str | PathLike[str],
+        *,
+        after_lsn: int = 0,
+        database: str | None = None,
+        table: str | None = None,
+    ) -> Self:
+        """Begins behind `after_lsn`. Raises OSError, Corrupted, LogError."""
+    @property
+    def position(self) -> int:
+        """LSN of the last record handed on or passed over."""
+    @property
+    def lost(self) -> int:
+        """Records that retention took before they were read."""
+    @property
+    def first_lsn(self) -> int:
+        """LSN of the first record that the log holds, or would hold."""
+    @property
+    def log_id(self) -> str:
+        """16 hex digits: the same in every copy of this log, others in every other log."""
+    def synced_lsn(self) -> int:
+        """Highest LSN that is known to be synced now. Raises Corrupted, LogError."""
+    def records(self, records_max: int) -> list[dict[str, Any]]:
+        """At most so many records; none when there is no more for now.
+
+        Of every `kind` when neither database nor table was chosen, else events only. Raises
+        Corrupted, LogError.
+        """
+    def rows(
+        self, up_to_lsn: int, events_max: int, bytes_max: int
+    ) -> list[tuple[int, int, str, str, str, bytes]]:
+        """Events as (lsn, time, uuid, database, table, body), none above `up_to_lsn`.
+
+        `events_max` and `bytes_max` (of bodies) bound one call. Raises Corrupted, LogError.
+        """
+
 def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.
 
@@ -311,4 +380,13 @@ def log_rehearse(directory: str | PathLike[str]) -> str:
     Every event is decided again from its body at its recorded time, so equality with the
     recovered reactor's `state_hash()` proves replay and live traffic alike. Reads without the
     lock. Raises OSError, Corrupted, LogError.
+    """
+
+def log_verify(directory: str | PathLike[str]) -> dict[str, Any]:
+    """Reads and checks everything of a reactor's log without its lock; damage is in the answer.
+
+    `verdict` ("whole", "being written", "torn tail", "damaged"), `segments`, `batches`, `records`,
+    `bytes`, `first_lsn`, `last_lsn`, `synced_lsn`, `damages` (list of {file, offset, bytes,
+    first_lsn, last_lsn, what}; no record is concerned when `last_lsn < first_lsn`), `unfinished`
+    (one of the same, or None), `unreadable` (list of {lsn, what}). Raises OSError, LogError.
     """

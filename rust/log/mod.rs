@@ -99,6 +99,7 @@
 //! lock), `lock`, `storage` (the disk as a trait), `limits`, `error`. Deliberately absent: any knowledge of what a
 //! record means, retries of a sync, recycled files.
 
+pub mod backup;
 pub mod error;
 pub mod frame;
 pub mod limits;
@@ -115,6 +116,7 @@ pub mod writer;
 
 pub use crate::storage;
 
+pub use backup::{Copied, CopyError, copy_log};
 pub use error::{Busy, Error, Failed, Failure, FailureKind, ReplayError, WaitError};
 pub use reader::{Reader, SegmentSummary, Summary};
 pub use recovery::{Options, Recovery, Replayed, SyncPolicy};

@@ -322,22 +322,21 @@ fn put_event(dict: &Bound<'_, PyDict>, lsn: u64, event: &EventRow) -> PyResult<(
 
 fn record_dict<'py>(py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyDict>> {
     let dict = PyDict::new(py);
+    dict.set_item("lsn", row.lsn)?;
     match &row.what {
         What::Event(event) => {
-            put_event(&dict, row.lsn, event)?;
             dict.set_item("kind", "event")?;
+            put_event(&dict, row.lsn, event)?;
             dict.set_item("outcome", event.outcome)?;
             dict.set_item("body", PyBytes::new(py, &event.body))?;
         }
         What::Configuration { now_ms, number, hash } => {
-            dict.set_item("lsn", row.lsn)?;
-            dict.set_item("time", now_ms)?;
             dict.set_item("kind", "configuration")?;
+            dict.set_item("time", now_ms)?;
             dict.set_item("number", number)?;
             dict.set_item("hash", hex(hash))?;
         }
         What::Lines { database, table, file, line } => {
-            dict.set_item("lsn", row.lsn)?;
             dict.set_item("kind", "lines")?;
             dict.set_item("database", database)?;
             dict.set_item("table", table)?;
@@ -345,7 +344,6 @@ fn record_dict<'py>(py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyDict>> 
             dict.set_item("line", line)?;
         }
         What::Other(kind) => {
-            dict.set_item("lsn", row.lsn)?;
             dict.set_item("kind", kind)?;
         }
     }

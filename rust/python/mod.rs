@@ -9,6 +9,7 @@ mod diagnostic;
 mod error;
 mod event;
 mod expression;
+mod keeping;
 mod log;
 mod reactor;
 mod stats;
@@ -31,5 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<cursor::PyLogCursor>()?;
     module.add_class::<cursor::PyEvents>()?;
     module.add_function(wrap_pyfunction!(log::log_verify, module)?)?;
+    module.add_function(wrap_pyfunction!(keeping::log_backup, module)?)?;
+    module.add_function(wrap_pyfunction!(keeping::log_restore, module)?)?;
     Ok(())
 }

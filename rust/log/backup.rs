@@ -1,0 +1,331 @@
+//! Backup: a log copied as of one LSN, hot and incrementally, and cut at any record.
+//!
+//! A closed segment never changes, so a copy of it is good for ever, and the open one is copied up to the
+//! last synced batch: what results is a complete log, closed at that LSN. Files come first, the manifest
+//! last, so that whenever the copying ends, the copy is the old one or the new one. Invariants: the
+//! source is only read; a copy that belongs to another log is never written to; everything is synced
+//! before the manifest names it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+use super::frame::{self, BATCH_HEADER_BYTES, RECORD_HEADER_BYTES, next_record};
+use super::limits::READ_BYTES;
+use super::manifest::{Entry, Manifest};
+use super::segment::{SEGMENT_HEADER_BYTES, SegmentCursor, Step, segment_path};
+use super::verify::is_held;
+use crate::storage::{Disk, DiskFile, read_full, write_all};
+
+/// Why a log was not copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The log, or the copy's directory, cannot be read or written.
+    #[error(transparent)]
+    Log(#[from] Error),
+    /// The directory holds something that a copy of this log must not replace.
+    #[error("{} {why}", directory.display())]
+    Target {
+        /// The copy's directory.
+        directory: PathBuf,
+        /// Why not, as the rest of a sentence.
+        why: String,
+    },
+}
+
+/// What a copy took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// Counter of the copy's last record; 0 when it has none.
+    pub last_lsn: u64,
+    /// Files written.
+    pub files: u64,
+    /// Bytes written.
+    pub bytes: u64,
+    /// Files that were there already, the same to the last byte.
+    pub kept: u64,
+}
+
+/// Copies the records up to `last_lsn`, which are synced, into `target`, an empty directory or an earlier
+/// copy of the same log. Works beside a running writer.
+///
+/// # Errors
+/// `Target` for a directory that holds another log, or more of this one; `Log` for damage and for what the
+/// disk refused.
+pub fn copy_log(
+    directory: &Path,
+    target: &Path,
+    disk: &dyn Disk,
+    last_lsn: u64,
+) -> Result<Copied, CopyError> {
+    disk.create_directory(target)
+        .map_err(|error| Error::io("create the directory", target, error))?;
+    let mut manifest = source_manifest(directory, disk)?;
+    let earlier = Manifest::read(disk, target)?;
+    if let Some(earlier) = &earlier {
+        check_target(&manifest, earlier, target, last_lsn)?;
+    }
+    let copy = Copy { directory, target, disk, last_lsn };
+    loop {
+        match copy.segments(&manifest) {
+            Err(CopyError::Log(error)) if is_missing(&error) => {
+                // Sealed or retired meanwhile: the manifest says what the log is now.
+                let now = source_manifest(directory, disk)?;
+                if now == manifest {
+                    return Err(error.into());
+                }
+                manifest = now;
+            }
+            Err(error) => return Err(error),
+            Ok((copied, copy_of)) => {
+                disk.sync_directory(target).map_err(|error| Error::io("sync", target, error))?;
+                if earlier.as_ref() != Some(&copy_of) {
+                    copy_of.replace(disk, target)?;
+                }
+                remove_others(disk, target, &copy_of)?;
+                return Ok(copied);
+            }
+        }
+    }
+}
+
+fn source_manifest(directory: &Path, disk: &dyn Disk) -> Result<Manifest, Error> {
+    Manifest::read(disk, directory)?.ok_or_else(|| {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        Error::io("read", &directory.join(super::manifest::MANIFEST_FILE), missing)
+    })
+}
+
+/// Refuses what is no earlier copy of this log.
+fn check_target(
+    manifest: &Manifest,
+    earlier: &Manifest,
+    target: &Path,
+    last_lsn: u64,
+) -> Result<(), CopyError> {
+    let refuse = |why| Err(CopyError::Target { directory: target.to_path_buf(), why });
+    if earlier.seed != manifest.seed {
+        return refuse("holds another log: choose a new directory".to_owned());
+    }
+    if is_held(target) {
+        return refuse("is in use by a running process: choose a new directory".to_owned());
+    }
+    let holds = earlier.entries.last().map_or(0, |entry| entry.last_lsn);
+    if holds > last_lsn {
+        return refuse(format!(
+            "holds records up to LSN {holds}, and the log ends at {last_lsn}: it went another way \
+             since, so choose a new directory"
+        ));
+    }
+    Ok(())
+}
+
+struct Copy<'a> {
+    directory: &'a Path,
+    target: &'a Path,
+    disk: &'a dyn Disk,
+    last_lsn: u64,
+}
+
+impl Copy<'_> {
+    /// Copies all segments; what was copied, and the copy's manifest.
+    fn segments(&self, manifest: &Manifest) -> Result<(Copied, Manifest), CopyError> {
+        let mut copied = Copied::default();
+        let mut copy_of = Manifest { entries: Vec::new(), ..manifest.clone() };
+        for entry in manifest.entries.iter().filter(|entry| entry.first_lsn <= self.last_lsn) {
+            let (kept, end) = self.part_to_keep(entry)?;
+            if kept.last_lsn < kept.first_lsn {
+                continue;
+            }
+            self.segment(&kept, &end, &mut copied)?;
+            copied.last_lsn = kept.last_lsn;
+            copy_of.entries.push(kept);
+        }
+        if copied.last_lsn != self.last_lsn {
+            let (file, what) = (self.directory.to_path_buf(), "records at the end are missing");
+            let (first_lsn, last_lsn) = (copied.last_lsn + 1, self.last_lsn);
+            return Err(Error::Corrupted { file, offset: 0, first_lsn, last_lsn, what }.into());
+        }
+        Ok((copied, copy_of))
+    }
+
+    /// How a segment stands in the copy, and the bytes that end it instead of its own: the batch in which
+    /// the last record lies, sealed anew with fewer.
+    fn part_to_keep(&self, entry: &Entry) -> Result<(Entry, Vec<u8>), Error> {
+        if entry.closed && entry.last_lsn <= self.last_lsn {
+            return Ok((entry.clone(), Vec::new()));
+        }
+        let path = segment_path(self.directory, entry.number);
+        let damage = |offset, what| {
+            let (file, first_lsn) = (path.clone(), entry.first_lsn);
+            let last_lsn = self.last_lsn;
+            Error::Corrupted { file, offset, first_lsn, last_lsn, what }
+        };
+        let mut cursor = SegmentCursor::open(self.disk, &path)?.map_err(|what| damage(0, what))?;
+        if entry.closed {
+            cursor.limit(entry.bytes);
+        }
+        let salt = cursor.header.salt.clone();
+        let mut kept = Entry {
+            last_lsn: entry.first_lsn - 1,
+            bytes: SEGMENT_HEADER_BYTES as u64,
+            closed: true,
+            ..entry.clone()
+        };
+        while cursor.next_lsn <= self.last_lsn {
+            let offset = cursor.offset;
+            let (header, payload) = match cursor.step()? {
+                Step::Batch(header, payload) => (header, payload),
+                Step::End => break,
+                Step::Damaged(what) => return Err(damage(offset, what)),
+            };
+            if header.last_lsn > self.last_lsn {
+                let count = (self.last_lsn + 1 - header.first_lsn) as u32;
+                let mut batch = vec![0; BATCH_HEADER_BYTES];
+                batch.extend_from_slice(first_records(payload, count));
+                let (first, synced) = (header.first_lsn, header.synced_lsn);
+                frame::seal(&mut batch, &salt, first, count, synced, header.previous_crc);
+                kept.last_lsn = self.last_lsn;
+                kept.bytes = offset + batch.len() as u64;
+                return Ok((kept, batch));
+            }
+            kept.last_lsn = header.last_lsn;
+            kept.bytes = offset + header.bytes() as u64;
+        }
+        Ok((kept, Vec::new()))
+    }
+
+    /// Puts one segment into the copy, unless the same bytes are there.
+    fn segment(&self, kept: &Entry, end: &[u8], copied: &mut Copied) -> Result<(), CopyError> {
+        let from_path = segment_path(self.directory, kept.number);
+        let path = segment_path(self.target, kept.number);
+        let from = self.open(&from_path)?;
+        let own_bytes = kept.bytes - end.len() as u64;
+        let source = Part { file: &*from, path: &from_path, own_bytes, end, bytes: kept.bytes };
+        match self.open(&path) {
+            Ok(there) => {
+                if source.is_in(&*there, &path)? {
+                    copied.kept += 1;
+                    return Ok(());
+                }
+                self.must_be_the_same_segment(&*from, &*there, &path)?;
+            }
+            Err(error) if is_missing(&error) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let temporary = path.with_extension("log.tmp");
+        let refuse = |action, error| Error::io(action, &temporary, error);
+        let to = self.disk.create(&temporary).map_err(|error| refuse("create", error))?;
+        source.blocks(|at, block| {
+            write_all(&*to, block, at).map_err(|error| refuse("write", error))?;
+            Ok(true)
+        })?;
+        to.sync().map_err(|error| refuse("sync", error))?;
+        self.disk.rename(&temporary, &path).map_err(|error| refuse("rename", error))?;
+        copied.files += 1;
+        copied.bytes += kept.bytes;
+        Ok(())
+    }
+
+    fn open(&self, path: &Path) -> Result<std::sync::Arc<dyn DiskFile>, Error> {
+        self.disk.open(path, false).map_err(|error| Error::io("read", path, error))
+    }
+
+    /// A file that is there may be shorter, or damaged; under another header it is of another history.
+    fn must_be_the_same_segment(
+        &self,
+        from: &dyn DiskFile,
+        there: &dyn DiskFile,
+        path: &Path,
+    ) -> Result<(), CopyError> {
+        let mut headers = [[0; SEGMENT_HEADER_BYTES]; 2];
+        for (file, header) in [from, there].into_iter().zip(&mut headers) {
+            read_full(file, header, 0).map_err(|error| Error::io("read", path, error))?;
+        }
+        let whole = SegmentCursor::open(self.disk, path)?.is_ok();
+        if whole && headers[0] != headers[1] {
+            return Err(CopyError::Target {
+                directory: self.target.to_path_buf(),
+                why: "holds a log that went another way: choose a new directory".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The bytes that a segment's copy has: its own, and others at the end.
+struct Part<'a> {
+    file: &'a dyn DiskFile,
+    path: &'a Path,
+    own_bytes: u64,
+    end: &'a [u8],
+    bytes: u64,
+}
+
+impl Part<'_> {
+    /// Hands on the bytes block by block, as long as `take` wants more.
+    fn blocks(
+        &self,
+        mut take: impl FnMut(u64, &[u8]) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        let mut buffer = vec![0; READ_BYTES];
+        let mut at = 0;
+        while at < self.own_bytes {
+            let length = (self.own_bytes - at).min(READ_BYTES as u64) as usize;
+            let filled = read_full(self.file, &mut buffer[..length], at)
+                .map_err(|error| Error::io("read", self.path, error))?;
+            if filled < length {
+                let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
+                return Err(Error::io("read", self.path, cut));
+            }
+            if !take(at, &buffer[..length])? {
+                return Ok(false);
+            }
+            at += length as u64;
+        }
+        if self.end.is_empty() { Ok(true) } else { take(at, self.end) }
+    }
+
+    /// Whether a file holds exactly these bytes.
+    fn is_in(&self, file: &dyn DiskFile, path: &Path) -> Result<bool, Error> {
+        let refuse = |error| Error::io("read", path, error);
+        if file.length().map_err(refuse)? != self.bytes {
+            return Ok(false);
+        }
+        let mut buffer = vec![0; READ_BYTES.max(self.end.len())];
+        self.blocks(|at, block| {
+            let there = &mut buffer[..block.len()];
+            let filled = read_full(file, there, at).map_err(refuse)?;
+            Ok(filled == block.len() && there == block)
+        })
+    }
+}
+
+/// The bytes of a batch's first records.
+fn first_records(payload: &[u8], count: u32) -> &[u8] {
+    let mut left = payload;
+    let mut length = 0;
+    for _ in 0..count {
+        let Some((_, record)) = next_record(&mut left) else { break };
+        length += RECORD_HEADER_BYTES + record.len();
+    }
+    &payload[..length]
+}
+
+/// Removes segments that an earlier copy had and that are no longer in the log.
+fn remove_others(disk: &dyn Disk, target: &Path, copy_of: &Manifest) -> Result<(), Error> {
+    let names = disk.names(target).map_err(|error| Error::io("read", target, error))?;
+    for path in names {
+        let is_segment = path.extension().is_some_and(|extension| extension == "log");
+        let is_temporary = path.to_string_lossy().ends_with(".log.tmp");
+        let live = copy_of.entries.iter().any(|entry| segment_path(target, entry.number) == path);
+        if is_temporary || is_segment && !live {
+            disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
+        }
+    }
+    disk.sync_directory(target).map_err(|error| Error::io("sync", target, error))
+}
+
+fn is_missing(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}
