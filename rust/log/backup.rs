@@ -8,11 +8,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::Error;
 use super::frame::{self, BATCH_HEADER_BYTES, RECORD_HEADER_BYTES, next_record};
 use super::limits::READ_BYTES;
-use super::manifest::{Entry, Manifest};
+use super::manifest::{Entry, Manifest, SegmentState};
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentCursor, Step, segment_path};
 use super::verify::is_held;
 use crate::storage::{Disk, DiskFile, read_full, write_all};
@@ -133,13 +135,13 @@ impl Copy<'_> {
         let mut copied = Copied::default();
         let mut copy_of = Manifest { entries: Vec::new(), ..manifest.clone() };
         for entry in manifest.entries.iter().filter(|entry| entry.first_lsn <= self.last_lsn) {
-            let (kept, end) = self.part_to_keep(entry)?;
-            if kept.last_lsn < kept.first_lsn {
+            let part = self.part_to_keep(entry)?;
+            if part.kept.last_lsn < part.kept.first_lsn {
                 continue;
             }
-            self.segment(&kept, &end, &mut copied)?;
-            copied.last_lsn = kept.last_lsn;
-            copy_of.entries.push(kept);
+            self.segment(&part, &mut copied)?;
+            copied.last_lsn = part.kept.last_lsn;
+            copy_of.entries.push(part.kept);
         }
         if copied.last_lsn != self.last_lsn {
             let (file, what) = (self.directory.to_path_buf(), "records at the end are missing");
@@ -149,29 +151,29 @@ impl Copy<'_> {
         Ok((copied, copy_of))
     }
 
-    /// How a segment stands in the copy, and the bytes that end it instead of its own: the batch in which
-    /// the last record lies, sealed anew with fewer.
-    fn part_to_keep(&self, entry: &Entry) -> Result<(Entry, Vec<u8>), Error> {
-        if entry.closed && entry.last_lsn <= self.last_lsn {
-            return Ok((entry.clone(), Vec::new()));
+    /// How a segment stands in the copy: as it is, or up to the last record that is wanted.
+    fn part_to_keep(&self, entry: &Entry) -> Result<Part, Error> {
+        let path = segment_path(self.directory, entry);
+        if entry.is_closed() && entry.last_lsn <= self.last_lsn {
+            let own_bytes = match entry.state {
+                SegmentState::Sealed => entry.file_bytes,
+                SegmentState::Open | SegmentState::Closed => entry.bytes,
+            };
+            let file = self.open(&path)?;
+            return Ok(Part { kept: entry.clone(), file, path, own_bytes, end: Vec::new() });
         }
-        let path = segment_path(self.directory, entry.number);
         let damage = |offset, what| {
             let (file, first_lsn) = (path.clone(), entry.first_lsn);
             let last_lsn = self.last_lsn;
             Error::Corrupted { file, offset, first_lsn, last_lsn, what }
         };
         let mut cursor = SegmentCursor::open(self.disk, &path)?.map_err(|what| damage(0, what))?;
-        if entry.closed {
+        if entry.is_closed() {
             cursor.limit(entry.bytes);
         }
         let salt = cursor.header.salt.clone();
-        let mut kept = Entry {
-            last_lsn: entry.first_lsn - 1,
-            bytes: SEGMENT_HEADER_BYTES as u64,
-            closed: true,
-            ..entry.clone()
-        };
+        let (mut last_lsn, mut own_bytes) = (entry.first_lsn - 1, SEGMENT_HEADER_BYTES as u64);
+        let mut end = Vec::new();
         while cursor.next_lsn <= self.last_lsn {
             let offset = cursor.offset;
             let (header, payload) = match cursor.step()? {
@@ -180,54 +182,54 @@ impl Copy<'_> {
                 Step::Damaged(what) => return Err(damage(offset, what)),
             };
             if header.last_lsn > self.last_lsn {
+                // The batch in which the last record lies is sealed anew, with fewer.
                 let count = (self.last_lsn + 1 - header.first_lsn) as u32;
-                let mut batch = vec![0; BATCH_HEADER_BYTES];
-                batch.extend_from_slice(first_records(payload, count));
+                end.resize(BATCH_HEADER_BYTES, 0);
+                end.extend_from_slice(first_records(payload, count));
                 let (first, synced) = (header.first_lsn, header.synced_lsn);
-                frame::seal(&mut batch, &salt, first, count, synced, header.previous_crc);
-                kept.last_lsn = self.last_lsn;
-                kept.bytes = offset + batch.len() as u64;
-                return Ok((kept, batch));
+                frame::seal(&mut end, &salt, first, count, synced, header.previous_crc);
+                last_lsn = self.last_lsn;
+                break;
             }
-            kept.last_lsn = header.last_lsn;
-            kept.bytes = offset + header.bytes() as u64;
+            last_lsn = header.last_lsn;
+            own_bytes = offset + header.bytes() as u64;
         }
-        Ok((kept, Vec::new()))
+        let bytes = own_bytes + end.len() as u64;
+        let closed_ms = if entry.is_closed() { entry.closed_ms } else { now_ms() };
+        let (file_bytes, state) = (bytes, SegmentState::Closed);
+        let kept = Entry { last_lsn, bytes, file_bytes, closed_ms, state, ..entry.clone() };
+        Ok(Part { kept, file: cursor.file(), path, own_bytes, end })
     }
 
     /// Puts one segment into the copy, unless the same bytes are there.
-    fn segment(&self, kept: &Entry, end: &[u8], copied: &mut Copied) -> Result<(), CopyError> {
-        let from_path = segment_path(self.directory, kept.number);
-        let path = segment_path(self.target, kept.number);
-        let from = self.open(&from_path)?;
-        let own_bytes = kept.bytes - end.len() as u64;
-        let source = Part { file: &*from, path: &from_path, own_bytes, end, bytes: kept.bytes };
+    fn segment(&self, part: &Part, copied: &mut Copied) -> Result<(), CopyError> {
+        let path = segment_path(self.target, &part.kept);
         match self.open(&path) {
             Ok(there) => {
-                if source.is_in(&*there, &path)? {
+                if part.is_in(&*there, &path)? {
                     copied.kept += 1;
                     return Ok(());
                 }
-                self.must_be_the_same_segment(&*from, &*there, &path)?;
+                self.must_be_the_same_segment(&*part.file, &*there, &path)?;
             }
             Err(error) if is_missing(&error) => {}
             Err(error) => return Err(error.into()),
         }
-        let temporary = path.with_extension("log.tmp");
+        let temporary = path.with_extension("copy.tmp");
         let refuse = |action, error| Error::io(action, &temporary, error);
         let to = self.disk.create(&temporary).map_err(|error| refuse("create", error))?;
-        source.blocks(|at, block| {
+        part.blocks(|at, block| {
             write_all(&*to, block, at).map_err(|error| refuse("write", error))?;
             Ok(true)
         })?;
         to.sync().map_err(|error| refuse("sync", error))?;
         self.disk.rename(&temporary, &path).map_err(|error| refuse("rename", error))?;
         copied.files += 1;
-        copied.bytes += kept.bytes;
+        copied.bytes += part.bytes();
         Ok(())
     }
 
-    fn open(&self, path: &Path) -> Result<std::sync::Arc<dyn DiskFile>, Error> {
+    fn open(&self, path: &Path) -> Result<Arc<dyn DiskFile>, Error> {
         self.disk.open(path, false).map_err(|error| Error::io("read", path, error))
     }
 
@@ -253,16 +255,20 @@ impl Copy<'_> {
     }
 }
 
-/// The bytes that a segment's copy has: its own, and others at the end.
-struct Part<'a> {
-    file: &'a dyn DiskFile,
-    path: &'a Path,
+/// The bytes that a segment's copy has: so many of its own, and others at the end.
+struct Part {
+    kept: Entry,
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
     own_bytes: u64,
-    end: &'a [u8],
-    bytes: u64,
+    end: Vec<u8>,
 }
 
-impl Part<'_> {
+impl Part {
+    fn bytes(&self) -> u64 {
+        self.own_bytes + self.end.len() as u64
+    }
+
     /// Hands on the bytes block by block, as long as `take` wants more.
     fn blocks(
         &self,
@@ -272,24 +278,24 @@ impl Part<'_> {
         let mut at = 0;
         while at < self.own_bytes {
             let length = (self.own_bytes - at).min(READ_BYTES as u64) as usize;
-            let filled = read_full(self.file, &mut buffer[..length], at)
-                .map_err(|error| Error::io("read", self.path, error))?;
+            let filled = read_full(&*self.file, &mut buffer[..length], at)
+                .map_err(|error| Error::io("read", &self.path, error))?;
             if filled < length {
                 let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
-                return Err(Error::io("read", self.path, cut));
+                return Err(Error::io("read", &self.path, cut));
             }
             if !take(at, &buffer[..length])? {
                 return Ok(false);
             }
             at += length as u64;
         }
-        if self.end.is_empty() { Ok(true) } else { take(at, self.end) }
+        if self.end.is_empty() { Ok(true) } else { take(at, &self.end) }
     }
 
     /// Whether a file holds exactly these bytes.
     fn is_in(&self, file: &dyn DiskFile, path: &Path) -> Result<bool, Error> {
         let refuse = |error| Error::io("read", path, error);
-        if file.length().map_err(refuse)? != self.bytes {
+        if file.length().map_err(refuse)? != self.bytes() {
             return Ok(false);
         }
         let mut buffer = vec![0; READ_BYTES.max(self.end.len())];
@@ -316,14 +322,20 @@ fn first_records(payload: &[u8], count: u32) -> &[u8] {
 fn remove_others(disk: &dyn Disk, target: &Path, copy_of: &Manifest) -> Result<(), Error> {
     let names = disk.names(target).map_err(|error| Error::io("read", target, error))?;
     for path in names {
-        let is_segment = path.extension().is_some_and(|extension| extension == "log");
-        let is_temporary = path.to_string_lossy().ends_with(".log.tmp");
-        let live = copy_of.entries.iter().any(|entry| segment_path(target, entry.number) == path);
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let is_segment = matches!(extension, Some("log" | "sealed"));
+        let is_temporary = path.to_string_lossy().ends_with(".copy.tmp");
+        let live = copy_of.entries.iter().any(|entry| segment_path(target, entry) == path);
         if is_temporary || is_segment && !live {
             disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
         }
     }
     disk.sync_directory(target).map_err(|error| Error::io("sync", target, error))
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_millis() as u64)
 }
 
 fn is_missing(error: &Error) -> bool {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::frame::{self, ALIGNMENT, BATCH_HEADER_BYTES, BatchHeader, Salt, u32_at, u64_at};
 use super::limits::{FORMAT_VERSION, READ_BYTES};
-use super::manifest::Entry;
+use super::manifest::{Entry, SegmentState};
 use crate::storage::{Disk, DiskFile, read_full, write_all};
 
 /// Bytes of a segment's header. Its length, magic, version and checksum stay in place in every version.
@@ -83,9 +83,18 @@ impl SegmentHeader {
     }
 }
 
-/// Path of a segment's file.
+/// Path of a segment's file, in the form in which the manifest says that it is there.
 #[must_use]
-pub fn segment_path(directory: &Path, number: u64) -> PathBuf {
+pub fn segment_path(directory: &Path, entry: &Entry) -> PathBuf {
+    match entry.state {
+        SegmentState::Sealed => directory.join(format!("{:012}.sealed", entry.number)),
+        SegmentState::Open | SegmentState::Closed => open_path(directory, entry.number),
+    }
+}
+
+/// Path of a segment that is written, or was closed as it was written.
+#[must_use]
+pub fn open_path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:012}.log"))
 }
 
@@ -111,7 +120,7 @@ pub fn create_segment(
     term: u32,
     first_lsn: u64,
 ) -> Result<NewSegment, Error> {
-    let path = segment_path(directory, number);
+    let path = open_path(directory, number);
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|error| Error::io("draw a salt for", &path, std::io::Error::other(error)))?;
@@ -233,6 +242,11 @@ impl SegmentCursor {
         let batch = self.window.held(at, header.bytes());
         let payload = &batch[BATCH_HEADER_BYTES..BATCH_HEADER_BYTES + header.length as usize];
         Ok(Step::Batch(header, payload))
+    }
+
+    /// The bytes of header and batches, as a file.
+    pub(crate) fn file(&self) -> Arc<dyn DiskFile> {
+        Arc::clone(&self.file)
     }
 
     /// Where the cursor stands, to come back to.

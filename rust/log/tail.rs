@@ -68,7 +68,7 @@ impl Tail {
     /// `Corrupted` for damage to synced records, `NewerFormat`, or what the disk refused.
     pub fn synced_lsn(&self) -> Result<u64, Error> {
         let Some(last) = self.manifest.entries.last() else { return Ok(0) };
-        if last.closed {
+        if last.is_closed() {
             return Ok(last.last_lsn);
         }
         let scan = scan_segment(&*self.disk, &self.directory, last, u32::MAX, &mut |_, _| true);
@@ -117,7 +117,7 @@ impl Tail {
     /// The segment that holds the next record, or will.
     fn next_entry(&self) -> Option<&Entry> {
         let wanted = self.position + 1;
-        self.manifest.entries.iter().find(|entry| !entry.closed || entry.last_lsn >= wanted)
+        self.manifest.entries.iter().find(|entry| !entry.is_closed() || entry.last_lsn >= wanted)
     }
 
     /// The cursor in a segment; `None` when the segment went away and the manifest was read anew.
@@ -125,7 +125,7 @@ impl Tail {
         if let Some(cursor) = self.cursor.take_if(|cursor| cursor.header.number == entry.number) {
             return Ok(Some(cursor));
         }
-        let path = segment_path(&self.directory, entry.number);
+        let path = segment_path(&self.directory, entry);
         match SegmentCursor::open(&*self.disk, &path) {
             Ok(Ok(cursor)) => Ok(Some(cursor)),
             Ok(Err(what)) => Err(damage(path, 0, entry.first_lsn, entry.last_lsn, what)),
@@ -150,11 +150,11 @@ impl Tail {
         synced: u64,
         visit: &mut impl FnMut(Record<'_>) -> Result<bool, E>,
     ) -> Result<bool, ReplayError<E>> {
-        if entry.closed {
+        if entry.is_closed() {
             cursor.limit(entry.bytes);
         }
-        let last_lsn = if entry.closed { entry.last_lsn } else { synced };
-        let path = segment_path(&self.directory, entry.number);
+        let last_lsn = if entry.is_closed() { entry.last_lsn } else { synced };
+        let path = segment_path(&self.directory, entry);
         while cursor.next_lsn <= last_lsn {
             if cursor.next_lsn > synced {
                 return Ok(false);
@@ -172,7 +172,7 @@ impl Tail {
                     continue;
                 }
                 // A writer has moved on to the next segment: the manifest will say so.
-                Step::End if !entry.closed => return Ok(false),
+                Step::End if !entry.is_closed() => return Ok(false),
                 Step::End => "the segment is cut",
                 Step::Damaged(what) => what,
             };

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::frame::next_record;
 use super::lock::LOCK_FILE;
-use super::manifest::{Entry, MANIFEST_FILE, Manifest};
+use super::manifest::{Entry, MANIFEST_FILE, Manifest, SegmentState};
 use super::segment::{SegmentCursor, Step, segment_path};
 use super::{Lsn, Record};
 use crate::storage::Disk;
@@ -99,13 +99,13 @@ pub fn verify(
     for entry in &entries {
         let expected = next_lsn.unwrap_or(entry.first_lsn);
         if expected < entry.first_lsn {
-            let file = segment_path(directory, entry.number);
+            let file = segment_path(directory, entry);
             let (first_lsn, last_lsn) = (expected, entry.first_lsn - 1);
             let what = "a segment before this one is missing";
             found.damages.push(Damage { file, offset: 0, bytes: 0, first_lsn, last_lsn, what });
         }
         Look { disk, directory, entry, found: &mut found, visit }.segment()?;
-        next_lsn = Some(if entry.closed { entry.last_lsn + 1 } else { found.last_lsn + 1 });
+        next_lsn = Some(if entry.is_closed() { entry.last_lsn + 1 } else { found.last_lsn + 1 });
     }
     if let Some((_, end)) = &mut found.unfinished {
         *end = if is_held(directory) { End::BeingWritten } else { End::Torn };
@@ -125,7 +125,7 @@ struct Look<'a> {
 impl Look<'_> {
     fn segment(&mut self) -> Result<(), Error> {
         let entry = self.entry;
-        let path = segment_path(self.directory, entry.number);
+        let path = segment_path(self.directory, entry);
         self.found.segments += 1;
         let mut cursor = match SegmentCursor::open(self.disk, &path) {
             Ok(Ok(cursor)) => cursor,
@@ -157,7 +157,7 @@ impl Look<'_> {
             self.damaged(&path, 0, 0, entry.first_lsn..entry.last_lsn + 1, what);
             return Ok(());
         }
-        if entry.closed {
+        if entry.is_closed() {
             cursor.limit(entry.bytes);
         }
         self.batches(&mut cursor, &path)
@@ -181,7 +181,7 @@ impl Look<'_> {
                 }
                 Step::Damaged(what) => {
                     let synced = self.synced_behind(cursor)?;
-                    if !entry.closed && synced < first_lsn {
+                    if !entry.is_closed() && synced < first_lsn {
                         let bytes = cursor.file_bytes() - offset;
                         let file = path.to_path_buf();
                         let last_lsn = first_lsn - 1;
@@ -196,7 +196,7 @@ impl Look<'_> {
                 Step::End => break,
             }
         }
-        if entry.closed {
+        if entry.is_closed() {
             self.found.synced_lsn = self.found.synced_lsn.max(entry.last_lsn);
             if cursor.next_lsn <= entry.last_lsn {
                 let range = cursor.next_lsn..entry.last_lsn + 1;
@@ -209,7 +209,7 @@ impl Look<'_> {
     /// The highest counter known to be synced behind the damage at the cursor; 0 when none is.
     fn synced_behind(&self, cursor: &mut SegmentCursor) -> Result<u64, Error> {
         let behind = cursor.synced_behind()?.unwrap_or(0);
-        Ok(behind.max(if self.entry.closed { self.entry.last_lsn } else { 0 }))
+        Ok(behind.max(if self.entry.is_closed() { self.entry.last_lsn } else { 0 }))
     }
 
     /// Goes on behind damage, and notes how far it reaches; `false` when nothing good follows.
@@ -225,7 +225,7 @@ impl Look<'_> {
         let (bytes, next_lsn) = if goes_on {
             (cursor.offset - offset, cursor.next_lsn)
         } else {
-            let last = if self.entry.closed { self.entry.last_lsn } else { synced };
+            let last = if self.entry.is_closed() { self.entry.last_lsn } else { synced };
             (cursor.file_bytes().saturating_sub(offset), last.max(first_lsn - 1) + 1)
         };
         self.damaged(path, offset, bytes, first_lsn..next_lsn, what);
@@ -276,26 +276,40 @@ impl Look<'_> {
 fn listed(disk: &dyn Disk, directory: &Path) -> Result<Vec<Entry>, Error> {
     let refuse = |error| Error::io("read", directory, error);
     let names = disk.names(directory).map_err(refuse)?;
-    let mut numbers: Vec<u64> = names
-        .iter()
-        .filter(|name| name.extension().is_some_and(|extension| extension == "log"))
-        .filter_map(|name| name.file_stem()?.to_str()?.parse().ok())
-        .collect();
-    numbers.sort_unstable();
+    let mut named: Vec<Entry> = names.iter().filter_map(|name| entry_named(name)).collect();
+    // A sealed segment whose original is still there comes first and stands for both.
+    named.sort_by_key(|entry| (entry.number, entry.state != SegmentState::Sealed));
+    named.dedup_by_key(|entry| entry.number);
     let mut entries: Vec<Entry> = Vec::new();
-    for number in numbers {
-        let path = segment_path(directory, number);
+    for named in named {
+        let path = segment_path(directory, &named);
         // Without its header and without a manifest nobody can say which records a segment holds.
         let Ok(cursor) = SegmentCursor::open(disk, &path)? else { continue };
         let (term, first_lsn) = (cursor.header.term, cursor.header.first_lsn);
         if let Some(last) = entries.last_mut() {
-            last.closed = true;
+            if last.state == SegmentState::Open {
+                last.state = SegmentState::Closed;
+            }
             last.last_lsn = first_lsn.max(last.first_lsn) - 1;
         }
         let (last_lsn, bytes) = (first_lsn - 1, u64::MAX);
-        entries.push(Entry { number, first_lsn, last_lsn, bytes, term, closed: false });
+        let (file_bytes, closed_ms) = (bytes, 0);
+        entries.push(Entry { term, first_lsn, last_lsn, bytes, file_bytes, closed_ms, ..named });
     }
     Ok(entries)
+}
+
+/// A segment by its file's name alone.
+fn entry_named(name: &Path) -> Option<Entry> {
+    let number = name.file_stem()?.to_str()?.parse().ok()?;
+    let state = match name.extension()?.to_str()? {
+        "log" => SegmentState::Open,
+        "sealed" => SegmentState::Sealed,
+        _ => return None,
+    };
+    let (first_lsn, last_lsn, bytes) = (1, 0, u64::MAX);
+    let (file_bytes, closed_ms, term) = (bytes, 0, 0);
+    Some(Entry { number, first_lsn, last_lsn, bytes, file_bytes, closed_ms, term, state })
 }
 
 fn of_manifest(file: PathBuf, what: &'static str) -> Damage {
