@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod counters;
+pub mod history;
 pub mod ingest;
 pub mod open;
 mod passage;

@@ -114,7 +114,7 @@ impl Reactor {
         Ok((reactor, warnings))
     }
 
-    fn empty(log: Log, secret: Secret, options: &Options) -> Self {
+    pub(super) fn empty(log: Log, secret: Secret, options: &Options) -> Self {
         Self {
             published: ArcSwap::from_pointee(Published::new(Plan::default())),
             store: Store::new(secret.shard_seed(), options.shards, options.dedup_max),
@@ -299,11 +299,11 @@ fn fresh() -> Result<Secret> {
     Secret::fresh().map_err(memory_error)
 }
 
-fn memory_error(error: io::Error) -> Error {
+pub(super) fn memory_error(error: io::Error) -> Error {
     io_error(Path::new("memory"), error)
 }
 
-fn io_error(file: &Path, source: io::Error) -> Error {
+pub(super) fn io_error(file: &Path, source: io::Error) -> Error {
     log::Error::Io { action: "open", file: file.to_path_buf(), source }.into()
 }
 

@@ -14,8 +14,8 @@ use crate::config::plan::AttributeId;
 use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Fuel, Vm};
-use crate::log::{self, ReplayError};
-use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid};
+use crate::log::{self, Lsn, ReplayError};
+use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Profile, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
     LinesRecord,
@@ -32,6 +32,17 @@ pub(super) struct Replay {
     /// Counted when the event was live; replay counts nothing again.
     troubles: Vec<Trouble>,
 }
+
+/// An event that has just been replayed, as it stood when its offers were decided.
+pub(super) struct Installed<'a> {
+    pub(super) lsn: Lsn,
+    pub(super) event: &'a EventReplay<'a>,
+    pub(super) published: &'a Published,
+    pub(super) profile: Option<&'a Profile>,
+}
+
+/// Who looks on.
+pub(super) type See<'s> = &'s mut dyn FnMut(Installed<'_>);
 
 /// Why a record was not replayed.
 #[derive(Debug, thiserror::Error)]
@@ -56,10 +67,20 @@ impl Replay {
         reactor: &Reactor,
         record: &log::Record<'_>,
     ) -> Result<(), Refused> {
+        self.record_seen(reactor, record, &mut |_| {})
+    }
+
+    /// As [`Replay::record`]; each event is shown once it is installed, under its locks.
+    pub(super) fn record_seen(
+        &mut self,
+        reactor: &Reactor,
+        record: &log::Record<'_>,
+        see: See<'_>,
+    ) -> Result<(), Refused> {
         match record.kind {
             KIND_EVENT => {
                 self.events += 1;
-                self.event(reactor, &EventReplay::decode(record.payload)?, record.lsn.counter)
+                self.event(reactor, &EventReplay::decode(record.payload)?, record.lsn, see)
             }
             KIND_CONFIGURATION => {
                 self.configurations += 1;
@@ -83,7 +104,8 @@ impl Replay {
         &mut self,
         reactor: &Reactor,
         event: &EventReplay<'_>,
-        lsn: u64,
+        lsn: Lsn,
+        see: See<'_>,
     ) -> Result<(), Refused> {
         let published = reactor.published.load();
         let plan = &published.plan;
@@ -106,7 +128,10 @@ impl Replay {
             self.troubles.clear();
         }
         let change = draft.finish();
-        locked.install(change, lsn);
+        let rid = change.outcome().rid();
+        locked.install(change, lsn.counter);
+        let profile = rid.and_then(|rid| locked.profile(rid));
+        see(Installed { lsn, event, published: &published, profile });
         drop(locked);
         if event.moves_clock {
             reactor.clock.replayed(event.now_ms);
