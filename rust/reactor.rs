@@ -17,6 +17,7 @@ mod passage;
 pub mod read;
 mod replay;
 pub mod restore;
+pub mod salvage;
 pub mod scope;
 pub mod secret;
 

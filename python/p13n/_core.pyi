@@ -24,14 +24,18 @@ __all__ = [
     "LogCursor",
     "LogError",
     "NotDurable",
+    "OfferCursor",
     "P13nError",
     "Reactor",
     "UnknownTable",
     "__version__",
     "check",
+    "log_backup",
     "log_events",
     "log_info",
     "log_rehearse",
+    "log_restore",
+    "log_salvage",
     "log_verify",
 ]
 
@@ -353,6 +357,21 @@ class LogCursor:
         `events_max` and `bytes_max` (of bodies) bound one call. Raises Corrupted, LogError.
         """
 
+@final
+class OfferCursor:
+    """The offers of a directory's events, decided again from the log; without its lock.
+
+    Holds every profile as it was: as much memory as the reactor itself.
+    """
+
+    def __new__(cls, directory: str | PathLike[str], after_lsn: int, up_to_lsn: int) -> Self:
+        """Of the events above `after_lsn`, up to `up_to_lsn`. Raises OSError."""
+    def rows(self) -> list[tuple[int, int, str, str | None, str, int, int]]:
+        """The next (lsn, time, uuid, rid, offer, rule, configuration); none at the end.
+
+        `rule` is the position of the rule that held, from 0. Raises Corrupted, LogError.
+        """
+
 def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.
 
@@ -389,4 +408,30 @@ def log_verify(directory: str | PathLike[str]) -> dict[str, Any]:
     `bytes`, `first_lsn`, `last_lsn`, `synced_lsn`, `damages` (list of {file, offset, bytes,
     first_lsn, last_lsn, what}; no record is concerned when `last_lsn < first_lsn`), `unfinished`
     (one of the same, or None), `unreadable` (list of {lsn, what}). Raises OSError, LogError.
+    """
+
+def log_backup(directory: str | PathLike[str], target: str | PathLike[str]) -> dict[str, int]:
+    """Copies a reactor's directory as of its newest synced LSN, beside a running server.
+
+    `target` is an empty or missing directory, or an earlier backup of the same log: then only what
+    is new is written. `last_lsn`, `files` and `bytes` written, `kept` files that were there.
+    Raises OSError, Corrupted, LogError, ValueError for a target that holds something else.
+    """
+
+def log_restore(
+    directory: str | PathLike[str], target: str | PathLike[str], until_ms: int | None = None
+) -> dict[str, int]:
+    """Copies a backup into a new directory, up to the last record of at most `until_ms`.
+
+    All of it is checked first. Answers and raises as `log_backup`; `last_lsn` is 0 when no record
+    is that old.
+    """
+
+def log_salvage(directory: str | PathLike[str], target: str | PathLike[str]) -> dict[str, Any]:
+    """Decides everything that can be read of a damaged directory again, into a new one.
+
+    `records` and `first_lsn` read, `damages` and `unfinished` as in `log_verify`, `events`,
+    `repeated`, `configurations` and `last_lsn` of the new log, `reconfigured` (events whose own
+    configuration is lost), `refused` (list of (LSN in the source, why)). Raises OSError, LogError,
+    ValueError when no configuration is left.
     """

@@ -139,7 +139,13 @@ pub struct Profile {
 impl Profile {
     /// A profile of which nothing is known yet.
     pub fn new(rid: Rid, now_ms: i64) -> Self {
-        Self { rid, identifiers: Vec::new(), attributes: Vec::new(), updated_ms: now_ms, changed_lsn: 0 }
+        Self {
+            rid,
+            identifiers: Vec::new(),
+            attributes: Vec::new(),
+            updated_ms: now_ms,
+            changed_lsn: 0,
+        }
     }
 
     /// Loads what an event is about to change, all attributes at once: a profile that is not in the

@@ -11,6 +11,7 @@ mod event;
 mod expression;
 mod keeping;
 mod log;
+mod offers;
 mod reactor;
 mod stats;
 
@@ -31,8 +32,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(log::log_rehearse, module)?)?;
     module.add_class::<cursor::PyLogCursor>()?;
     module.add_class::<cursor::PyEvents>()?;
+    module.add_class::<offers::PyOfferCursor>()?;
     module.add_function(wrap_pyfunction!(log::log_verify, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_backup, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_restore, module)?)?;
+    module.add_function(wrap_pyfunction!(keeping::log_salvage, module)?)?;
     Ok(())
 }

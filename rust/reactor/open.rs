@@ -131,7 +131,7 @@ impl Reactor {
     }
 
     /// Replays a directory's log into a fresh reactor and starts the log's writer.
-    fn recover(directory: &Path, options: &Options) -> Result<(Self, Replay)> {
+    pub(super) fn recover(directory: &Path, options: &Options) -> Result<(Self, Replay)> {
         let begun = Instant::now();
         let folder = directory.join(LOG_FOLDER);
         let log_options = log::Options {

@@ -88,7 +88,7 @@ fn copy(directory: &Path, target: &Path, disk: &Arc<dyn Disk>, last_lsn: u64) ->
 }
 
 /// The secret beside its log; one that is there already must be the same.
-fn copy_secret(directory: &Path, target: &Path) -> io::Result<()> {
+pub(super) fn copy_secret(directory: &Path, target: &Path) -> io::Result<()> {
     let bytes = match fs::read(directory.join(SECRET_FILE)) {
         Ok(bytes) => bytes,
         // Made when the log is first started: a log without it has no record yet.
@@ -103,7 +103,8 @@ fn copy_secret(directory: &Path, target: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let bytes =
-        bytes.try_into().map_err(|_| io::Error::other("the secret is not 32 bytes long"))?;
+    let bytes = bytes.try_into().map_err(|_| {
+        io::Error::new(io::ErrorKind::InvalidData, "the secret is not 32 bytes long")
+    })?;
     secret::write(target, &bytes)
 }
