@@ -82,7 +82,9 @@ def tail(
         except BrokenPipeError:
             _forget_standard_output()
     if cursor.lost:
-        print(f"{cursor.lost} records were gone before they were read (retention).", file=sys.stderr)
+        print(
+            f"{cursor.lost} records were gone before they were read (retention).", file=sys.stderr
+        )
 
 
 def _wanted(

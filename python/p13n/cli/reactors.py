@@ -21,7 +21,9 @@ def reactor_directories(data_dir: Path) -> list[Path]:
             path for path in data_dir.iterdir() if path.is_dir() and _REACTOR.fullmatch(path.name)
         )
     except OSError as error:
-        fail(f"The data directory {data_dir} cannot be read: {reason_of(error)}.", ExitCode.DIRECTORY)
+        fail(
+            f"The data directory {data_dir} cannot be read: {reason_of(error)}.", ExitCode.DIRECTORY
+        )
     if not found:
         fail(f"{data_dir} holds no reactor yet.", ExitCode.DIRECTORY)
     for directory in found:
@@ -33,12 +35,9 @@ def reactor_directories(data_dir: Path) -> list[Path]:
 def one_reactor(data_dir: Path, name: str | None) -> Path:
     """The reactor that is meant: the only one, or the one named `{account}-{instance}`."""
     found = reactor_directories(data_dir)
-    if name is not None:
-        for directory in found:
-            if directory.name == name:
-                return directory
-    elif len(found) == 1:
-        return found[0]
+    meant = [directory for directory in found if name in (None, directory.name)]
+    if len(meant) == 1:
+        return meant[0]
     names = ", ".join(directory.name for directory in found)
     wanted = f"no reactor {name}" if name is not None else "several reactors"
     fail(f"{data_dir} holds {wanted}: choose with `--reactor` one of {names}.", ExitCode.USAGE)
