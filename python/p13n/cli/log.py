@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from p13n.cli import log_salvage, log_tail, log_verify
+from p13n.cli import log_export, log_salvage, log_tail, log_verify
 from p13n.cli.failures import in_one_sentence
 from p13n.cli.parameters import AnyDirectory
 from p13n.cli.reactors import reactor_directories
@@ -45,6 +45,7 @@ def show(
 
 app.command("verify")(log_verify.verify)
 app.command("tail")(log_tail.tail)
+app.command("export")(log_export.export)
 app.command("salvage")(log_salvage.salvage)
 
 

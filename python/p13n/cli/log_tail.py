@@ -80,7 +80,7 @@ def tail(
             with suppress(BrokenPipeError):
                 sys.stdout.flush()
         except BrokenPipeError:
-            _forget_standard_output()
+            forget_standard_output()
     if cursor.lost:
         print(
             f"{cursor.lost} records were gone before they were read (retention).", file=sys.stderr
@@ -137,7 +137,7 @@ def _on_one_line(body: bytes) -> bytes:
     return orjson.dumps(orjson.loads(body))
 
 
-def _forget_standard_output() -> None:
+def forget_standard_output() -> None:
     """The reader has gone: what is buffered shall not be tried again at the end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)

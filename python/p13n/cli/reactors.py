@@ -36,8 +36,8 @@ def one_reactor(data_dir: Path, name: str | None) -> Path:
     """The reactor that is meant: the only one, or the one named `{account}-{instance}`."""
     found = reactor_directories(data_dir)
     meant = [directory for directory in found if name in (None, directory.name)]
-    if len(meant) == 1:
-        return meant[0]
-    names = ", ".join(directory.name for directory in found)
-    wanted = f"no reactor {name}" if name is not None else "several reactors"
-    fail(f"{data_dir} holds {wanted}: choose with `--reactor` one of {names}.", ExitCode.USAGE)
+    if len(meant) != 1:
+        names = ", ".join(directory.name for directory in found)
+        wanted = f"no reactor {name}" if name is not None else "several reactors"
+        fail(f"{data_dir} holds {wanted}: choose with `--reactor` one of {names}.", ExitCode.USAGE)
+    return meant[0]
