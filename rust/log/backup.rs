@@ -112,6 +112,16 @@ fn check_target(
     if is_held(target) {
         return refuse("is in use by a running process: choose a new directory".to_owned());
     }
+    let another_way = earlier.entries.iter().any(|copied| {
+        let own = manifest.entries.iter().find(|entry| entry.number == copied.number);
+        own.is_some_and(|own| {
+            (own.first_lsn, own.term) != (copied.first_lsn, copied.term)
+                || own.is_closed() && own.last_lsn < copied.last_lsn
+        })
+    });
+    if another_way {
+        return refuse("holds a log that went another way: choose a new directory".to_owned());
+    }
     let holds = earlier.entries.last().map_or(0, |entry| entry.last_lsn);
     if holds > last_lsn {
         return refuse(format!(
