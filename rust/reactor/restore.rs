@@ -78,7 +78,14 @@ fn copy(directory: &Path, target: &Path, disk: &Arc<dyn Disk>, last_lsn: u64) ->
         Error::from(log::Error::Io { action, file, source: error })
     };
     disk.create_directory(target).map_err(|error| refuse("create the directory", error))?;
-    copy_secret(directory, target).map_err(|error| refuse("write the secret in", error))?;
+    copy_secret(directory, target).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            let target = target.display();
+            ErrorKind::Argument(format!("{target} holds another log: choose a new directory"))
+                .into()
+        }
+        _ => refuse("write the secret in", error),
+    })?;
     let (from, to) = (directory.join(LOG_FOLDER), target.join(LOG_FOLDER));
     match copy_log(&from, &to, &**disk, last_lsn) {
         Ok(copied) => Ok(copied),
