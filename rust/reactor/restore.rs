@@ -104,9 +104,7 @@ pub(super) fn copy_secret(directory: &Path, target: &Path) -> io::Result<()> {
     };
     match fs::read(target.join(SECRET_FILE)) {
         Ok(there) if there == bytes => return Ok(()),
-        Ok(_) => {
-            return Err(io::Error::other("another secret is there: it belongs to another log"));
-        }
+        Ok(_) => return Err(io::ErrorKind::AlreadyExists.into()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
