@@ -8,7 +8,8 @@
 //! ```text
 //! event (kind 1)
 //!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
-//!                          16 moves no clock (page 4.2: without `time`, before the first)
+//!                          16 moves no clock (page 4.2: without `time`, before the first),
+//!                          32 may let identifiers go: replay runs it with nothing else under way
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -58,6 +59,7 @@ const FLAG_CLIENT_UUID: u8 = 2;
 const FLAG_ROUTED: u8 = 4;
 const FLAG_SOURCE: u8 = 8;
 const FLAG_STILL: u8 = 16;
+const FLAG_LETS_GO: u8 = 32;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
@@ -135,6 +137,8 @@ pub struct EventRecord<'a> {
     pub client_uuid: bool,
     /// Whether the table is a destination.
     pub routed: bool,
+    /// Whether the profile may have to let identifiers go.
+    pub lets_go: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -217,7 +221,8 @@ impl EventRecord<'_> {
                 | flag(self.client_uuid, FLAG_CLIENT_UUID)
                 | flag(self.routed, FLAG_ROUTED)
                 | flag(self.source.is_some(), FLAG_SOURCE)
-                | flag(!self.moves_clock, FLAG_STILL),
+                | flag(!self.moves_clock, FLAG_STILL)
+                | flag(self.lets_go, FLAG_LETS_GO),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -254,6 +259,45 @@ impl EventRecord<'_> {
     }
 }
 
+/// Where an event's record belongs: what replay must know to give it to one of several threads.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// Processing time, epoch milliseconds.
+    pub now_ms: i64,
+    /// The uuid, when it was the client's.
+    pub client_uuid: Option<[u8; 16]>,
+    /// Whether the profile may have to let identifiers go.
+    pub lets_go: bool,
+    /// Whose event it is.
+    pub outcome: RecordedOutcome,
+}
+
+impl Errand {
+    /// Reads the head of a record of kind [`KIND_EVENT`], up to the outcome.
+    ///
+    /// # Errors
+    /// `BadRecord` when the bytes are not what `encode_head` writes.
+    pub fn decode(payload: &[u8]) -> Result<Self, BadRecord> {
+        let mut bytes = Bytes(payload);
+        let flags = bytes.u8()?;
+        bytes.take(4)?;
+        let now_ms = bytes.i64()?;
+        bytes.take(8)?;
+        let uuid = bytes.array()?;
+        skip_text(&mut bytes)?;
+        skip_text(&mut bytes)?;
+        for _ in 0..bytes.u8()? {
+            bytes.take(2)?;
+            skip_text(&mut bytes)?;
+        }
+        let ignored = usize::from(bytes.u8()?);
+        bytes.take(ignored * 3)?;
+        let outcome = read_outcome(&mut bytes)?;
+        let client_uuid = (flags & FLAG_CLIENT_UUID != 0).then_some(uuid);
+        Ok(Self { now_ms, client_uuid, lets_go: flags & FLAG_LETS_GO != 0, outcome })
+    }
+}
+
 impl<'a> EventReplay<'a> {
     /// Reads a record of kind [`KIND_EVENT`].
     ///
@@ -268,16 +312,18 @@ impl<'a> EventReplay<'a> {
         let uuid = bytes.array()?;
         let database = bytes.text()?;
         let table = bytes.text()?;
-        let identifiers = (0..bytes.u8()?)
-            .map(|_| Ok(Identifier { key: bytes.u16()?, value: Text::new(bytes.text()?) }))
-            .collect::<Result<_, BadRecord>>()?;
-        let ignored = (0..bytes.u8()?)
-            .map(|_| Ok((bytes.u16()?, bytes.u8()?)))
-            .collect::<Result<_, BadRecord>>()?;
+        let count = usize::from(bytes.u8()?);
+        let identifiers = bytes.several(count, |bytes| {
+            Ok(Identifier { key: bytes.u16()?, value: Text::new(bytes.text()?) })
+        })?;
+        let count = usize::from(bytes.u8()?);
+        let ignored = bytes.several(count, |bytes| Ok((bytes.u16()?, bytes.u8()?)))?;
         let outcome = read_outcome(&mut bytes)?;
-        let events = (0..bytes.u16()?).map(|_| bytes.u16()).collect::<Result<_, BadBytes>>()?;
+        let count = usize::from(bytes.u16()?);
+        let events = bytes.several(count, Bytes::u16)?;
         let fuel = bytes.u32()?;
-        let taken = (0..bytes.u32()?).map(|_| bytes.value()).collect::<Result<_, BadBytes>>()?;
+        let count = bytes.count(1)?;
+        let taken = bytes.several(count, Bytes::value)?;
         let whole = bytes.value()?;
         if bytes.u8()? != 0 {
             return Err(BadRecord("it holds activations, which this version does not know"));
@@ -422,6 +468,11 @@ fn put_outcome(out: &mut Vec<u8>, outcome: &RecordedOutcome) {
 fn put_rid(out: &mut Vec<u8>, tag: u8, rid: &[u8; 16]) {
     out.push(tag);
     out.extend_from_slice(rid);
+}
+
+fn skip_text(bytes: &mut Bytes<'_>) -> Result<(), BadBytes> {
+    let length = bytes.u32()? as usize;
+    bytes.take(length).map(|_| ())
 }
 
 fn read_source(bytes: &mut Bytes<'_>) -> Result<SourceLine, BadBytes> {

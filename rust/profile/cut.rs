@@ -117,7 +117,7 @@ impl<'a> Barrier<'a> {
     ///
     /// # Panics
     /// When another cut is under way.
-    pub fn cut(mut self, store: &'a Store, lsn: u64) -> Cut<'a> {
+    pub fn cut(mut self, lsn: u64) -> Cut<'a> {
         let side = Arc::<SideBytes>::default();
         for shard in &mut self.profiles {
             assert!(shard.cut.is_none(), "one cut at a time");
@@ -125,7 +125,7 @@ impl<'a> Barrier<'a> {
             shard.cut = Some(ShardCut { lsn, pending: None, side: Encoded::default(), counted });
         }
         self.dedup.iter_mut().for_each(|shard| shard.begin_cut());
-        Cut { store, side }
+        Cut { store: self.store, side }
     }
 }
 

@@ -16,6 +16,7 @@ mod draft;
 #[cfg(test)]
 mod draft_tests;
 pub mod identity;
+mod load;
 mod lock;
 pub mod store;
 #[cfg(test)]

@@ -93,10 +93,17 @@ impl Store {
         Locked::new(self, uuid, identifiers, newcomer)
     }
 
+    /// Remembers a client's uuid by its keyed hash, without an event: for replay, which gives a uuid's
+    /// records to other threads than the uuid itself.
+    pub fn remember(&self, uuid: u128, now_ms: i64) {
+        self.dedup[self.dedup_shard(uuid)].0.lock().remember(uuid, now_ms);
+    }
+
     /// Locks everything: no event is between its look-up and its install. For publishes, snapshot
     /// cuts and the state hash.
     pub fn lock_all(&self) -> Barrier<'_> {
         Barrier {
+            store: self,
             dedup: self.dedup.iter().map(|shard| shard.0.lock()).collect(),
             identifiers: self.identifiers.iter().map(|shard| shard.0.lock()).collect(),
             profiles: self.profiles.iter().map(|shard| shard.0.lock()).collect(),
@@ -151,6 +158,7 @@ pub(super) fn find_profile(table: &HashTable<Box<Profile>>, rid: Rid) -> Option<
 
 /// All locks of a store at once.
 pub struct Barrier<'a> {
+    pub(super) store: &'a Store,
     pub(super) dedup: Vec<MutexGuard<'a, Generations>>,
     identifiers: Vec<MutexGuard<'a, IdentifierShard>>,
     pub(super) profiles: Vec<MutexGuard<'a, ProfileTable>>,

@@ -8,10 +8,10 @@
 //! offers again changes nothing either.
 
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::open::{LOG_FOLDER, Options, io_error, memory_error};
+use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Installed, Refused, Replay, replay_error};
 use super::scope::EventScope;
 use super::{Published, Reactor, Secret};
@@ -20,7 +20,8 @@ use crate::expr::Vm;
 use crate::log::{self, Log, Lsn, ReplayError};
 use crate::offer::{self, Given};
 use crate::profile::Profile;
-use crate::record::EventReplay;
+use crate::record::{APPLY_EPOCH, EventReplay};
+use crate::snapshot::{Progress, Shelf, Snapshot};
 
 /// A directory's log as it can be gone through again.
 pub struct History {
@@ -75,16 +76,15 @@ impl History {
     /// `Log` when the log cannot be read, `Replay` when a record cannot be replayed, `Argument` when
     /// `after_lsn` is not in the log any more or not yet.
     pub fn open(directory: &Path, after_lsn: u64, options: &Options) -> Result<Self> {
-        let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
         let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?;
-        let synced_lsn = reader.summary()?.synced_lsn;
+        let synced_lsn = reader.synced_lsn()?;
         if after_lsn > synced_lsn {
             let message = format!("LSN {after_lsn} is not in the log: it ends at {synced_lsn}");
             return Err(ErrorKind::Argument(message).into());
         }
-        let reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
-        let replay = Replay::default();
-        let mut history = Self { reactor, replay, reader, lsn: 0, synced_lsn, vm: Vm::default() };
+        let start = Start::newest(directory, after_lsn, options)?;
+        let Start { reactor, replay, lsn } = start;
+        let mut history = Self { reactor, replay, reader, lsn, synced_lsn, vm: Vm::default() };
         history.advance(after_lsn, &mut |_| Ok(ControlFlow::Continue(())))?;
         Ok(history)
     }
@@ -127,13 +127,13 @@ impl History {
 
     fn advance(&mut self, through_lsn: u64, visit: Visit<'_>) -> Result<()> {
         let Self { reactor, replay, reader, lsn, vm, .. } = self;
-        let gone_through = reader.records(|record| {
+        let gone_through = reader.records_after(*lsn, |record| {
             let counter = record.lsn.counter;
-            if counter <= *lsn {
-                return Ok(());
-            }
             if counter > through_lsn {
                 return Err(Stop::Enough);
+            }
+            if counter != *lsn + 1 {
+                return Err(Stop::Visitor(gone(*lsn, counter)));
             }
             let mut flow = Ok(ControlFlow::Continue(()));
             replay.record_seen(reactor, &record, &mut |installed| {
@@ -155,6 +155,68 @@ impl History {
             }
             Err(ReplayError::Log(error)) => Err(error.into()),
         }
+    }
+}
+
+pub(super) fn gone(lsn: u64, first_lsn: u64) -> Error {
+    ErrorKind::Argument(format!(
+        "the state at LSN {lsn} cannot be had any more: the log begins at LSN {first_lsn}, and no \
+         snapshot stands before that"
+    ))
+    .into()
+}
+
+/// A reactor in memory at one LSN of a directory, made without its lock.
+pub(super) struct Start {
+    pub(super) reactor: Reactor,
+    pub(super) replay: Replay,
+    pub(super) lsn: u64,
+}
+
+impl Start {
+    /// The state of the newest good snapshot at or before `lsn`; the empty one without.
+    fn newest(directory: &Path, lsn: u64, options: &Options) -> Result<Self> {
+        let kept = Shelf::list(&*options.disk, &directory.join(SNAPSHOT_FOLDER))?;
+        let usable = kept.into_iter().rev().filter(|(kept, _)| kept.lsn <= lsn);
+        Self::of(directory, usable.map(|(_, path)| path), options)
+    }
+
+    /// The state of the oldest good snapshot, which is where a shortened log goes on.
+    pub(super) fn oldest(directory: &Path, options: &Options) -> Result<Self> {
+        let kept = Shelf::list(&*options.disk, &directory.join(SNAPSHOT_FOLDER))?;
+        Self::of(directory, kept.into_iter().map(|(_, path)| path), options)
+    }
+
+    /// The empty state.
+    pub(super) fn empty(directory: &Path, options: &Options) -> Result<Self> {
+        Self::of(directory, std::iter::empty(), options)
+    }
+
+    fn of(
+        directory: &Path,
+        paths: impl Iterator<Item = PathBuf>,
+        options: &Options,
+    ) -> Result<Self> {
+        let fresh = || -> Result<Self> {
+            let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
+            let reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
+            Ok(Self { reactor, replay: Replay::default(), lsn: 0 })
+        };
+        for path in paths {
+            let mut start = fresh()?;
+            let opened = Snapshot::open(&*options.disk, &path, APPLY_EPOCH).map_err(Error::from);
+            let restored = opened.and_then(|snapshot| {
+                start.reactor.restore(&mut start.replay, &snapshot, &Progress::default())?;
+                Ok(snapshot.head().lsn)
+            });
+            match restored.map_err(Error::into_kind) {
+                Ok(lsn) => return Ok(Self { lsn, ..start }),
+                // Damaged, or retired by a running server since it was listed.
+                Err(ErrorKind::Snapshot(error)) if error.is_damage() => {}
+                Err(kind) => return Err(kind.into()),
+            }
+        }
+        fresh()
     }
 }
 

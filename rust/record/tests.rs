@@ -47,6 +47,7 @@ fn encoded(
         moves_clock: source.is_none(),
         client_uuid: source.is_some(),
         routed: true,
+        lets_go: true,
         now_ms: 1_700_000_000_123,
         time_s,
         uuid: [7; 16],

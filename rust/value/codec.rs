@@ -17,6 +17,9 @@ use super::{Text, Value};
 /// Values nest no deeper than events do, with room for the event itself.
 pub const VALUE_DEPTH_MAX: usize = 66;
 
+/// Room is made for no more than so many elements before they are seen.
+const ROOM_MAX: usize = 1_024;
+
 /// Bytes that are not what was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -156,6 +159,31 @@ impl<'a> Bytes<'a> {
         Ok(count)
     }
 
+    /// Passes over a text.
+    ///
+    /// # Errors
+    /// As [`Bytes::take`].
+    pub fn skip_text(&mut self) -> Result<(), BadBytes> {
+        let length = self.u32()? as usize;
+        self.take(length).map(|_| ())
+    }
+
+    /// `count` times what `read` reads, with room made at once for as many as are usual.
+    ///
+    /// # Errors
+    /// The first of `read`.
+    pub fn several<T>(
+        &mut self,
+        count: usize,
+        mut read: impl FnMut(&mut Self) -> Result<T, BadBytes>,
+    ) -> Result<Vec<T>, BadBytes> {
+        let mut all = Vec::with_capacity(count.min(ROOM_MAX));
+        for _ in 0..count {
+            all.push(read(self)?);
+        }
+        Ok(all)
+    }
+
     /// A text.
     ///
     /// # Errors
@@ -194,9 +222,7 @@ impl<'a> Bytes<'a> {
             5 => Value::String(Text::new(self.text()?)),
             6 => {
                 let count = self.count(1)?;
-                let items =
-                    (0..count).map(|_| self.value_at(depth + 1)).collect::<Result<_, _>>()?;
-                Value::array(items)
+                Value::array(self.several(count, |bytes| bytes.value_at(depth + 1))?)
             }
             7 => Value::object(self.entries_at(depth)?),
             _ => return Err(BadBytes("a value's tag is unknown")),
@@ -205,7 +231,7 @@ impl<'a> Bytes<'a> {
 
     fn entries_at(&mut self, depth: usize) -> Result<Vec<(Text, Value)>, BadBytes> {
         let count = self.count(5)?;
-        (0..count).map(|_| Ok((Text::new(self.text()?), self.value_at(depth + 1)?))).collect()
+        self.several(count, |bytes| Ok((Text::new(bytes.text()?), bytes.value_at(depth + 1)?)))
     }
 }
 
