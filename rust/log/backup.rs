@@ -19,6 +19,8 @@ use super::segment::{SEGMENT_HEADER_BYTES, SegmentCursor, Step, segment_path};
 use super::verify::is_held;
 use crate::storage::{Disk, DiskFile, read_full, write_all};
 
+const TEMPORARY_EXTENSION: &str = "copy.tmp";
+
 /// Why a log was not copied.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
@@ -38,6 +40,8 @@ pub enum CopyError {
 /// What a copy took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Copied {
+    /// Counter of the copied log's first record; 1 when it has none.
+    pub first_lsn: u64,
     /// Counter of the copy's last record; 0 when it has none.
     pub last_lsn: u64,
     /// Files written.
@@ -49,7 +53,8 @@ pub struct Copied {
 }
 
 /// Copies the records up to `last_lsn`, which are synced, into `target`, an empty directory or an earlier
-/// copy of the same log. Works beside a running writer.
+/// copy of the same log. Works beside a running writer. What an earlier copy holds and the log has let go of
+/// since stays, until [`trim_copy`].
 ///
 /// # Errors
 /// `Target` for a directory that holds another log, or more of this one; `Log` for damage and for what the
@@ -79,8 +84,11 @@ pub fn copy_log(
                 manifest = now;
             }
             Err(error) => return Err(error),
-            Ok((copied, copy_of)) => {
+            Ok((copied, mut copy_of)) => {
                 disk.sync_directory(target).map_err(|error| Error::io("sync", target, error))?;
+                if let Some(earlier) = &earlier {
+                    copy_of.entries.splice(0..0, older(earlier, copied.first_lsn, target)?);
+                }
                 if earlier.as_ref() != Some(&copy_of) {
                     copy_of.replace(disk, target)?;
                 }
@@ -89,6 +97,36 @@ pub fn copy_log(
             }
         }
     }
+}
+
+/// Lets a copy go of the segments before `first_lsn`, which the log itself no longer has.
+///
+/// # Errors
+/// `Corrupted`, or what the disk refused.
+pub fn trim_copy(target: &Path, disk: &dyn Disk, first_lsn: u64) -> Result<(), Error> {
+    let Some(mut manifest) = Manifest::read(disk, target)? else { return Ok(()) };
+    let before = manifest.entries.len();
+    manifest.entries.retain(|entry| entry.first_lsn >= first_lsn);
+    if manifest.entries.len() < before {
+        manifest.replace(disk, target)?;
+        remove_others(disk, target, &manifest)?;
+    }
+    Ok(())
+}
+
+/// The segments of an earlier copy that end where the log now begins.
+fn older(earlier: &Manifest, first_lsn: u64, target: &Path) -> Result<Vec<Entry>, CopyError> {
+    let older = earlier.entries.iter().filter(|entry| entry.last_lsn < first_lsn);
+    let older: Vec<Entry> = older.cloned().collect();
+    let ends = older.last().map_or(first_lsn, |last| last.last_lsn + 1);
+    if ends == first_lsn {
+        return Ok(older);
+    }
+    let why = format!(
+        "ends at LSN {}, and the log has let go of what came next: choose a new directory",
+        ends - 1
+    );
+    Err(CopyError::Target { directory: target.to_path_buf(), why })
 }
 
 fn source_manifest(directory: &Path, disk: &dyn Disk) -> Result<Manifest, Error> {
@@ -142,16 +180,21 @@ struct Copy<'a> {
 impl Copy<'_> {
     /// Copies all segments; what was copied, and the copy's manifest.
     fn segments(&self, manifest: &Manifest) -> Result<(Copied, Manifest), CopyError> {
-        let mut copied = Copied::default();
+        let first_lsn = manifest.entries.first().map_or(1, |entry| entry.first_lsn);
+        let mut copied = Copied { first_lsn, ..Copied::default() };
         let mut copy_of = Manifest { entries: Vec::new(), ..manifest.clone() };
         for entry in manifest.entries.iter().filter(|entry| entry.first_lsn <= self.last_lsn) {
-            let part = self.part_to_keep(entry)?;
-            if part.kept.last_lsn < part.kept.first_lsn {
+            let (kept, part) = self.part_to_keep(entry)?;
+            if kept.last_lsn < kept.first_lsn {
                 continue;
             }
-            self.segment(&part, &mut copied)?;
-            copied.last_lsn = part.kept.last_lsn;
-            copy_of.entries.push(part.kept);
+            self.segment(&kept, &part, &mut copied)?;
+            copied.last_lsn = kept.last_lsn;
+            copy_of.entries.push(kept);
+        }
+        if copied.last_lsn == 0 && self.last_lsn + 1 == first_lsn {
+            // Everything was retired but the segment that goes on.
+            copied.last_lsn = self.last_lsn;
         }
         if copied.last_lsn != self.last_lsn {
             let (file, what) = (self.directory.to_path_buf(), "records at the end are missing");
@@ -162,7 +205,7 @@ impl Copy<'_> {
     }
 
     /// How a segment stands in the copy: as it is, or up to the last record that is wanted.
-    fn part_to_keep(&self, entry: &Entry) -> Result<Part, Error> {
+    fn part_to_keep(&self, entry: &Entry) -> Result<(Entry, Part), Error> {
         let path = segment_path(self.directory, entry);
         if entry.is_closed() && entry.last_lsn <= self.last_lsn {
             let own_bytes = match entry.state {
@@ -170,7 +213,7 @@ impl Copy<'_> {
                 SegmentState::Open | SegmentState::Closed => entry.bytes,
             };
             let file = self.open(&path)?;
-            return Ok(Part { kept: entry.clone(), file, path, own_bytes, end: Vec::new() });
+            return Ok((entry.clone(), Part { file, path, own_bytes, end: Vec::new() }));
         }
         let damage = |offset, what| {
             let (file, first_lsn) = (path.clone(), entry.first_lsn);
@@ -208,12 +251,12 @@ impl Copy<'_> {
         let closed_ms = if entry.is_closed() { entry.closed_ms } else { now_ms() };
         let (file_bytes, state) = (bytes, SegmentState::Closed);
         let kept = Entry { last_lsn, bytes, file_bytes, closed_ms, state, ..entry.clone() };
-        Ok(Part { kept, file: cursor.file(), path, own_bytes, end })
+        Ok((kept, Part { file: cursor.file(), path, own_bytes, end }))
     }
 
     /// Puts one segment into the copy, unless the same bytes are there.
-    fn segment(&self, part: &Part, copied: &mut Copied) -> Result<(), CopyError> {
-        let path = segment_path(self.target, &part.kept);
+    fn segment(&self, kept: &Entry, part: &Part, copied: &mut Copied) -> Result<(), CopyError> {
+        let path = segment_path(self.target, kept);
         match self.open(&path) {
             Ok(there) => {
                 if part.is_in(&*there, &path)? {
@@ -225,15 +268,7 @@ impl Copy<'_> {
             Err(error) if is_missing(&error) => {}
             Err(error) => return Err(error.into()),
         }
-        let temporary = path.with_extension("copy.tmp");
-        let refuse = |action, error| Error::io(action, &temporary, error);
-        let to = self.disk.create(&temporary).map_err(|error| refuse("create", error))?;
-        part.blocks(|at, block| {
-            write_all(&*to, block, at).map_err(|error| refuse("write", error))?;
-            Ok(true)
-        })?;
-        to.sync().map_err(|error| refuse("sync", error))?;
-        self.disk.rename(&temporary, &path).map_err(|error| refuse("rename", error))?;
+        part.write(self.disk, &path)?;
         copied.files += 1;
         copied.bytes += part.bytes();
         Ok(())
@@ -267,7 +302,6 @@ impl Copy<'_> {
 
 /// The bytes that a segment's copy has: so many of its own, and others at the end.
 struct Part {
-    kept: Entry,
     file: Arc<dyn DiskFile>,
     path: PathBuf,
     own_bytes: u64,
@@ -277,6 +311,19 @@ struct Part {
 impl Part {
     fn bytes(&self) -> u64 {
         self.own_bytes + self.end.len() as u64
+    }
+
+    /// Writes the bytes beside, syncs them, and gives them their name; the caller syncs that.
+    fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), Error> {
+        let temporary = path.with_extension(TEMPORARY_EXTENSION);
+        let refuse = |action, error| Error::io(action, &temporary, error);
+        let to = disk.create(&temporary).map_err(|error| refuse("create", error))?;
+        self.blocks(|at, block| {
+            write_all(&*to, block, at).map_err(|error| refuse("write", error))?;
+            Ok(true)
+        })?;
+        to.sync().map_err(|error| refuse("sync", error))?;
+        disk.rename(&temporary, path).map_err(|error| refuse("rename", error))
     }
 
     /// Hands on the bytes block by block, as long as `take` wants more.
@@ -317,6 +364,24 @@ impl Part {
     }
 }
 
+/// Copies one file durably but for its name, unless the same bytes are there; whether it was copied.
+///
+/// # Errors
+/// What the disk refused.
+pub fn copy_file(disk: &dyn Disk, from: &Path, to: &Path) -> Result<bool, Error> {
+    let file = disk.open(from, false).map_err(|error| Error::io("read", from, error))?;
+    let own_bytes = file.length().map_err(|error| Error::io("read", from, error))?;
+    let part = Part { file, path: from.to_path_buf(), own_bytes, end: Vec::new() };
+    match disk.open(to, false) {
+        Ok(there) if part.is_in(&*there, to)? => return Ok(false),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::io("read", to, error)),
+    }
+    part.write(disk, to)?;
+    Ok(true)
+}
+
 /// The bytes of a batch's first records.
 fn first_records(payload: &[u8], count: u32) -> &[u8] {
     let mut left = payload;
@@ -334,7 +399,7 @@ fn remove_others(disk: &dyn Disk, target: &Path, copy_of: &Manifest) -> Result<(
     for path in names {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let is_segment = matches!(extension, Some("log" | "sealed"));
-        let is_temporary = path.to_string_lossy().ends_with(".copy.tmp");
+        let is_temporary = path.to_string_lossy().ends_with(TEMPORARY_EXTENSION);
         let live = copy_of.entries.iter().any(|entry| segment_path(target, entry) == path);
         if is_temporary || is_segment && !live {
             disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;

@@ -121,7 +121,7 @@ pub mod writer;
 
 pub use crate::storage;
 
-pub use backup::{Copied, CopyError, copy_log};
+pub use backup::{Copied, CopyError, copy_file, copy_log, trim_copy};
 pub use error::{
     Busy, Error, Failed, Failure, FailureKind, Full, ReplayError, ReserveError, WaitError,
 };
