@@ -13,6 +13,7 @@ pub mod counters;
 mod crew;
 pub mod history;
 pub mod ingest;
+pub mod inspect;
 pub mod keep;
 pub mod open;
 mod passage;

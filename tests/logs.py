@@ -1,6 +1,7 @@
 """Data directories for tests of the log's tools: filled, damaged, and compared."""
 
 import hashlib
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -35,6 +36,11 @@ def hash_of(data_dir: Path) -> str:
 def segments(data_dir: Path) -> list[Path]:
     """The files of batches, in the order of the log."""
     return sorted((data_dir / REACTOR / "log").glob("*.log"))
+
+
+def drop_snapshots(data_dir: Path) -> None:
+    """Leaves the log alone to say what the state is."""
+    shutil.rmtree(data_dir / REACTOR / "snapshots")
 
 
 def flip(file: Path, at: int) -> None:

@@ -85,11 +85,11 @@ def test_a_backup_beside_a_server_is_a_complete_data_directory(tmp_path: Path) -
 
 def test_only_what_is_new_is_copied(backed_up: Path, tmp_path: Path) -> None:
     again = run_p13n("backup", backed_up, "--data-dir", tmp_path / "data")
-    assert "0 files (0 bytes) copied, 2 kept" in again.stdout
+    assert "0 files (0 bytes) copied, 4 kept" in again.stdout, "two segments, two snapshots"
     fill(tmp_path / "data", 20, 1)
     more = run_p13n("backup", backed_up, "--data-dir", tmp_path / "data")
-    assert "1 files" in more.stdout
-    assert "2 kept" in more.stdout
+    assert "2 files" in more.stdout, "a segment and a snapshot"
+    assert "3 kept" in more.stdout
 
 
 def test_a_restore_ends_with_the_last_event_of_the_time(backed_up: Path, tmp_path: Path) -> None:

@@ -137,6 +137,18 @@ def test_a_lost_segment_and_a_lost_manifest_are_damage(data_dir: Path) -> None:
     assert found["records"] == 5
 
 
+def test_a_damaged_snapshot_is_told(data_dir: Path) -> None:
+    snapshot = sorted((data_dir / REACTOR / "snapshots").glob("*.snapshot"))[0]
+    flip(snapshot, snapshot.stat().st_size // 2)
+    shown = run_p13n("log", "verify", "--data-dir", data_dir)
+    assert shown.returncode == ExitCode.LOG_DAMAGED
+    assert f"{snapshot} is damaged" in shown.stdout
+    flip(snapshot, snapshot.stat().st_size // 2)
+    assert run_p13n("log", "verify", "--data-dir", data_dir).returncode == 0
+    flip(snapshot.with_name("manifest"), 20)
+    assert log_verify(data_dir / REACTOR)["verdict"] == "damaged"
+
+
 # ------------------------------------------------------------------ info
 
 
@@ -322,6 +334,7 @@ def test_what_lies_around_damage_is_salvaged_and_the_rest_is_told(
 ) -> None:
     first = segments(data_dir)[0]
     flip(first, first.stat().st_size // 2)
+    logs.drop_snapshots(data_dir)
     with pytest.raises(LogError):
         logs.hash_of(data_dir)
     found = salvaged(data_dir, tmp_path / "new")
@@ -347,6 +360,9 @@ def test_events_whose_configuration_is_lost_are_decided_by_the_nearest(
     with Reactor.open(changed, data_dir=data_dir) as reactor:
         reactor.personalize(DATABASE, TABLE, logs.event(20))
     flip(segments(data_dir)[0], 64 + 48 + 20)
+    found = salvaged(data_dir, tmp_path / "with-snapshots")
+    assert (found["configurations"], found["reconfigured"]) == (2, 0), "a snapshot has them all"
+    logs.drop_snapshots(data_dir)
     found = salvaged(data_dir, tmp_path / "new")
     assert found["damages"][0]["first_lsn"] == 1
     assert (found["configurations"], found["reconfigured"]) == (1, found["events"] - 1)
@@ -356,6 +372,7 @@ def test_events_whose_configuration_is_lost_are_decided_by_the_nearest(
 
 def test_a_log_without_any_configuration_is_not_salvaged(data_dir: Path, tmp_path: Path) -> None:
     flip(segments(data_dir)[0], 64 + 48 + 20)
+    logs.drop_snapshots(data_dir)
     refused = run_p13n("log", "salvage", "--data-dir", data_dir, "--to", tmp_path / "new")
     assert refused.returncode == ExitCode.LOG_DAMAGED
     assert "no configuration" in refused.stderr

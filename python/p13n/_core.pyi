@@ -407,7 +407,8 @@ def log_verify(directory: str | PathLike[str]) -> dict[str, Any]:
     `verdict` ("whole", "being written", "torn tail", "damaged"), `segments`, `batches`, `records`,
     `bytes`, `first_lsn`, `last_lsn`, `synced_lsn`, `damages` (list of {file, offset, bytes,
     first_lsn, last_lsn, what}; no record is concerned when `last_lsn < first_lsn`), `unfinished`
-    (one of the same, or None), `unreadable` (list of {lsn, what}). Raises OSError, LogError.
+    (one of the same, or None), `unreadable` (list of {lsn, what}), `snapshots` (list of {file, lsn,
+    bytes, taken, damage}), `snapshots_damage` (of their manifest). Raises OSError, LogError.
     """
 
 def log_backup(directory: str | PathLike[str], target: str | PathLike[str]) -> dict[str, int]:
@@ -431,7 +432,8 @@ def log_salvage(directory: str | PathLike[str], target: str | PathLike[str]) -> 
     """Decides everything that can be read of a damaged directory again, into a new one.
 
     `records` and `first_lsn` read, `damages` and `unfinished` as in `log_verify`, `events`,
-    `repeated`, `configurations` and `last_lsn` of the new log, `reconfigured` (events whose own
+    `repeated`, `configurations` and `last_lsn` of the new log, `base_lsn` of the snapshot that was
+    begun from (0: none) and how many records it had in it (`in_base`), `reconfigured` (events whose own
     configuration is lost), `refused` (list of (LSN in the source, why)). Raises OSError, LogError,
     ValueError when no configuration is left.
     """

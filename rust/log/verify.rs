@@ -55,7 +55,9 @@ pub struct Verification {
     pub records: u64,
     /// Bytes of them.
     pub bytes: u64,
-    /// Counter of the first record that is kept; 0 in an empty log.
+    /// Counter of the first record that the log should hold; more than 1 once retention has shortened it.
+    pub begin_lsn: u64,
+    /// Counter of the first good record; 0 in an empty log.
     pub first_lsn: u64,
     /// Counter of the last good record; 0 in an empty log.
     pub last_lsn: u64,
@@ -95,6 +97,7 @@ pub fn verify(
         }
         Err(error) => return Err(error),
     };
+    found.begin_lsn = entries.first().map_or(1, |entry| entry.first_lsn);
     let mut next_lsn = None;
     for entry in &entries {
         let expected = next_lsn.unwrap_or(entry.first_lsn);

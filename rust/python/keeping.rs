@@ -51,11 +51,13 @@ pub fn log_salvage<'py>(
     let report = py.detach(|| salvage(&directory, &target, &disk))?;
     let dict = PyDict::new(py);
     dict.set_item("records", report.source.records)?;
-    dict.set_item("first_lsn", report.source.first_lsn)?;
+    dict.set_item("first_lsn", report.source.begin_lsn)?;
     let damages = report.source.damages.iter().map(|damage| damage_dict(py, damage));
     dict.set_item("damages", damages.collect::<PyResult<Vec<_>>>()?)?;
     let unfinished = report.source.unfinished.as_ref();
     dict.set_item("unfinished", unfinished.map(|(end, _)| damage_dict(py, end)).transpose()?)?;
+    dict.set_item("base_lsn", report.base_lsn)?;
+    dict.set_item("in_base", report.in_base)?;
     dict.set_item("events", report.events)?;
     dict.set_item("repeated", report.repeated)?;
     dict.set_item("configurations", report.configurations)?;

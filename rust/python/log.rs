@@ -10,12 +10,10 @@ use super::cursor::log_folder;
 use crate::error::Error;
 use crate::event::uuid_text;
 use crate::log::storage::RealDisk;
-use crate::log::{Damage, End, Reader, ReplayError, verify};
+use crate::log::{Damage, End, Reader, ReplayError};
+use crate::reactor::inspect::inspect;
 use crate::reactor::{Options, Reactor};
-use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
-    LinesRecord,
-};
+use crate::record::{EventReplay, KIND_EVENT};
 
 /// Segments, records, bytes, term and last LSN of a reactor's log.
 #[pyfunction]
@@ -81,56 +79,52 @@ pub fn log_rehearse(py: Python<'_>, directory: PathBuf) -> PyResult<String> {
     Ok(format!("{hash:032x}"))
 }
 
-/// Everything that is wrong with a reactor's log.
+/// Everything that is wrong with a reactor's directory.
 #[pyfunction]
 pub fn log_verify<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py, PyDict>> {
-    let folder = log_folder(&directory)?;
-    let mut unreadable = Vec::new();
-    let found = py.detach(|| {
-        verify(&folder, &RealDisk, &mut |record| {
-            if let Err(error) = check_record(record.kind, record.payload) {
-                unreadable.push((record.lsn.counter, error.to_string()));
-            }
-        })
-    });
-    let found = found.map_err(Error::from)?;
-    let verdict = match &found.unfinished {
-        _ if !found.damages.is_empty() || !unreadable.is_empty() => "damaged",
+    log_folder(&directory)?;
+    let found = py.detach(|| inspect(&directory, &RealDisk))?;
+    let verdict = match &found.log.unfinished {
+        _ if found.is_damaged() => "damaged",
         Some((_, End::BeingWritten)) => "being written",
         Some((_, End::Torn)) => "torn tail",
         None => "whole",
     };
+    let log = &found.log;
     let dict = PyDict::new(py);
     dict.set_item("verdict", verdict)?;
-    dict.set_item("segments", found.segments)?;
-    dict.set_item("batches", found.batches)?;
-    dict.set_item("records", found.records)?;
-    dict.set_item("bytes", found.bytes)?;
-    dict.set_item("first_lsn", found.first_lsn)?;
-    dict.set_item("last_lsn", found.last_lsn)?;
-    dict.set_item("synced_lsn", found.synced_lsn)?;
-    let damages = found.damages.iter().map(|damage| damage_dict(py, damage));
+    dict.set_item("segments", log.segments)?;
+    dict.set_item("batches", log.batches)?;
+    dict.set_item("records", log.records)?;
+    dict.set_item("bytes", log.bytes)?;
+    dict.set_item("first_lsn", log.first_lsn)?;
+    dict.set_item("last_lsn", log.last_lsn)?;
+    dict.set_item("synced_lsn", log.synced_lsn)?;
+    let damages = log.damages.iter().map(|damage| damage_dict(py, damage));
     dict.set_item("damages", damages.collect::<PyResult<Vec<_>>>()?)?;
-    let unfinished = found.unfinished.as_ref().map(|(end, _)| damage_dict(py, end)).transpose()?;
+    let unfinished = log.unfinished.as_ref().map(|(end, _)| damage_dict(py, end)).transpose()?;
     dict.set_item("unfinished", unfinished)?;
-    let unreadable = unreadable.into_iter().map(|(lsn, what)| {
+    let unreadable = found.unreadable.iter().map(|(lsn, what)| {
         let entry = PyDict::new(py);
         entry.set_item("lsn", lsn)?;
         entry.set_item("what", what)?;
         Ok(entry)
     });
     dict.set_item("unreadable", unreadable.collect::<PyResult<Vec<_>>>()?)?;
+    let snapshots = found.snapshots.iter().map(|snapshot| {
+        let entry = PyDict::new(py);
+        entry.set_item("file", snapshot.file.display().to_string())?;
+        entry.set_item("lsn", snapshot.kept.lsn)?;
+        entry.set_item("bytes", snapshot.kept.bytes)?;
+        entry.set_item("taken", snapshot.kept.taken_ms)?;
+        entry.set_item("damage", snapshot.damage.as_deref())?;
+        Ok(entry)
+    });
+    dict.set_item("snapshots", snapshots.collect::<PyResult<Vec<_>>>()?)?;
+    let manifest = found.snapshots_damage.as_ref();
+    let words = manifest.map(|(file, what)| format!("{}: {what}", file.display()));
+    dict.set_item("snapshots_damage", words)?;
     Ok(dict)
-}
-
-/// Whether this release can read a record whose checksums hold.
-fn check_record(kind: u8, payload: &[u8]) -> Result<(), BadRecord> {
-    match kind {
-        KIND_EVENT => EventReplay::decode(payload).map(|_| ()),
-        KIND_CONFIGURATION => ConfigurationRecord::decode(payload).map(|_| ()),
-        KIND_LINES => LinesRecord::decode(payload).map(|_| ()),
-        _ => Ok(()),
-    }
 }
 
 /// One damage, for Python.

@@ -3,29 +3,37 @@
 //! Behind a hole the verdicts of identity may no longer fit: a profile that a lost record made is not
 //! there. So each event is decided again from its body, in the order of the log, at its recorded time and
 //! under its recorded uuid, by the configuration that was in force. Without a hole that leads to the very
-//! same state. Invariants: the source is only read; every readable record is in the new log or in the
+//! same state. A log that retention has shortened begins with its oldest good snapshot. Invariants: the source is only read; every readable record is in the new log or in the
 //! report; LSNs are new ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::ingest::PATIENCE;
-use super::open::{LOG_FOLDER, io_error};
+use super::inspect::damage_of;
+use super::open::{LOG_FOLDER, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Refused, Replay};
 use super::restore::copy_secret;
-use super::{Options, Reactor, Request};
+use super::{Options, Reactor, Request, Secret};
 use crate::clock::ClockMode;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::log::storage::Disk;
-use crate::log::{Record, ReserveError, SyncPolicy, Verification, verify};
-use crate::record::{ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES};
+use crate::log::{Log, Record, ReserveError, SyncPolicy, Verification, verify};
+use crate::record::{
+    APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
+};
+use crate::snapshot::{self, Shelf, Snapshot};
 
 /// What was read, what was lost, and what became of the rest.
 #[derive(Debug, Default)]
 pub struct Salvage {
     /// What the source holds, and all its damage.
     pub source: Verification,
+    /// LSN of the snapshot that was begun from, when the log no longer has its beginning; else 0.
+    pub base_lsn: u64,
+    /// Records that this snapshot has in it; they are not in the new log.
+    pub in_base: u64,
     /// Events in the new log.
     pub events: u64,
     /// Events whose uuid had been seen already; not stored twice.
@@ -49,7 +57,11 @@ pub fn salvage(source: &Path, target: &Path, disk: &Arc<dyn Disk>) -> Result<Sal
     let mut found = Found::default();
     let folder = source.join(LOG_FOLDER);
     let verification = verify(&folder, &**disk, &mut |record| found.note(&record))?;
-    if found.configurations.is_empty() {
+    if !found.named.iter().all(|number| found.configurations.contains_key(number)) {
+        found.ask_snapshots(source, disk)?;
+    }
+    let base = if verification.begin_lsn > 1 { base_of(source, disk)? } else { None };
+    if found.configurations.is_empty() && base.is_none() {
         let message = "no configuration can be read in this log, so no event can be decided again";
         return Err(ErrorKind::Argument(message.to_owned()).into());
     }
@@ -69,7 +81,11 @@ pub fn salvage(source: &Path, target: &Path, disk: &Arc<dyn Disk>) -> Result<Sal
     let (reactor, replay) = Reactor::recover(target, &options)?;
     let configurations = found.configurations;
     let report = Salvage { source: verification, ..Salvage::default() };
-    let mut feed = Feed { reactor, replay, configurations, report, answer: Vec::new() };
+    let mut feed =
+        Feed { reactor, replay, configurations, report, answer: Vec::new(), base_lsn: 0 };
+    if let Some(base) = &base {
+        feed.begin_from(base)?;
+    }
     let mut failed = None;
     verify(&folder, &**disk, &mut |record| {
         if failed.is_none() {
@@ -82,8 +98,21 @@ pub fn salvage(source: &Path, target: &Path, disk: &Arc<dyn Disk>) -> Result<Sal
     let Feed { reactor, mut report, .. } = feed;
     report.last_lsn = reactor.log.appended();
     reactor.log.wait(report.last_lsn, PATIENCE)?;
+    if base.is_some() {
+        reactor.snapshot()?;
+    }
     reactor.close()?;
     Ok(report)
+}
+
+/// The oldest good snapshot, from which a log goes on that no longer has its beginning.
+fn base_of(source: &Path, disk: &Arc<dyn Disk>) -> Result<Option<Snapshot>> {
+    for (kept, file) in Shelf::list(&**disk, &source.join(SNAPSHOT_FOLDER))? {
+        if damage_of(&**disk, &kept, &file)?.is_none() {
+            return Ok(Some(Snapshot::open(&**disk, &file, APPLY_EPOCH)?));
+        }
+    }
+    Ok(None)
 }
 
 /// What a first look at the log finds.
@@ -91,6 +120,8 @@ pub fn salvage(source: &Path, target: &Path, disk: &Arc<dyn Disk>) -> Result<Sal
 struct Found {
     /// Every configuration's record, by number.
     configurations: BTreeMap<u32, Vec<u8>>,
+    /// The configurations that events name.
+    named: BTreeSet<u32>,
     event_clock: bool,
 }
 
@@ -103,11 +134,35 @@ impl Found {
                 }
             }
             KIND_EVENT => {
-                let event = EventReplay::decode(record.payload);
-                self.event_clock |= event.is_ok_and(|event| event.event_clock);
+                if let Ok(event) = EventReplay::decode(record.payload) {
+                    self.named.insert(event.configuration);
+                    self.event_clock |= event.event_clock;
+                }
             }
             _ => {}
         }
+    }
+
+    /// Adds the configurations that are lost in the log and stand in its newest good snapshot.
+    fn ask_snapshots(&mut self, source: &Path, disk: &Arc<dyn Disk>) -> Result<()> {
+        let snapshots = Shelf::list(&**disk, &source.join(SNAPSHOT_FOLDER))?;
+        let Ok(secret) = Secret::read(source) else { return Ok(()) };
+        for (kept, file) in snapshots.into_iter().rev() {
+            if damage_of(&**disk, &kept, &file)?.is_some() {
+                continue;
+            }
+            let log = Log::memory().map_err(memory_error)?;
+            let reader = Reactor::empty(log, secret, &Options::default());
+            let snapshot = Snapshot::open(&**disk, &file, APPLY_EPOCH)?;
+            reader.restore(&mut Replay::default(), &snapshot, &snapshot::Progress::default())?;
+            for payload in reader.configurations.lock().iter() {
+                if let Ok(configuration) = ConfigurationRecord::decode(payload) {
+                    self.configurations.entry(configuration.number).or_insert(payload.to_vec());
+                }
+            }
+            return Ok(());
+        }
+        Ok(())
     }
 }
 
@@ -118,11 +173,30 @@ struct Feed {
     configurations: BTreeMap<u32, Vec<u8>>,
     report: Salvage,
     answer: Vec<u8>,
+    /// Records up to this LSN are in the state that was begun from.
+    base_lsn: u64,
 }
 
 impl Feed {
+    /// Takes over a snapshot's state; what it has in it is not decided again.
+    fn begin_from(&mut self, base: &Snapshot) -> Result<()> {
+        self.reactor.restore(&mut self.replay, base, &snapshot::Progress::default())?;
+        self.base_lsn = base.head().lsn;
+        self.report.base_lsn = self.base_lsn;
+        let in_force = self.reactor.configurations.lock().last().cloned();
+        if let Some(payload) = in_force {
+            self.append(KIND_CONFIGURATION, &payload)?;
+        }
+        // The new log does not lead to this state, so it is made durable before anything follows.
+        self.reactor.snapshot().map(|_| ())
+    }
+
     fn record(&mut self, record: &Record<'_>) -> Result<()> {
         let lsn = record.lsn.counter;
+        if lsn <= self.base_lsn {
+            self.report.in_base += 1;
+            return Ok(());
+        }
         match record.kind {
             KIND_EVENT => match EventReplay::decode(record.payload) {
                 Ok(event) => self.event(&event, lsn),
@@ -202,15 +276,19 @@ impl Feed {
         if let Err(refused) = self.replay.record(&self.reactor, record) {
             return self.refuse(lsn, refused.to_string());
         }
+        self.append(record.kind, record.payload)
+    }
+
+    fn append(&self, kind: u8, payload: &[u8]) -> Result<()> {
         let log = &self.reactor.log;
         let reservation = loop {
-            match log.reserve_internal(record.payload.len()) {
+            match log.reserve_internal(payload.len()) {
                 Ok(reservation) => break reservation,
                 Err(full @ ReserveError::Full(_)) => return Err(full.into()),
                 Err(ReserveError::Busy(_)) => log.wait(log.appended(), PATIENCE)?,
             }
         };
-        log.append(reservation, record.kind, &[record.payload])?;
-        Ok::<(), Error>(())
+        log.append(reservation, kind, &[payload])?;
+        Ok(())
     }
 }

@@ -66,8 +66,13 @@ def _print(name: str, found: dict[str, Any]) -> None:
         f"and {found['configurations']} configurations in the new log, "
         f"{found['repeated']} repeats, {len(found['refused'])} refused"
     )
-    if found["first_lsn"] > 1:
-        print(f"  the log began at LSN {found['first_lsn']}: what was before is not in it")
+    if found["base_lsn"]:
+        print(
+            f"  the log began at LSN {found['first_lsn']}: {found['in_base']} records are in the "
+            f"snapshot at LSN {found['base_lsn']} that it was begun from"
+        )
+    elif found["first_lsn"] > 1:
+        print(f"  the log began at LSN {found['first_lsn']}, without a snapshot of what was before")
     for damage in found["damages"]:
         print(f"  damaged: {place(damage)}")
     if found["reconfigured"]:

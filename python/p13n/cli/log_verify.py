@@ -45,12 +45,18 @@ def verify(
 def _print(name: str, found: dict[str, Any]) -> None:
     print(
         f"reactor {name}: {found['verdict']}; {found['records']} records in {found['segments']} "
-        f"segments read, last LSN {found['last_lsn']}, synced up to {found['synced_lsn']}"
+        f"segments and {len(found['snapshots'])} snapshots read, last LSN {found['last_lsn']}, "
+        f"synced up to {found['synced_lsn']}"
     )
     for damage in found["damages"]:
         print(f"  damaged: {place(damage)}")
     for record in found["unreadable"]:
         print(f"  damaged: record {record['lsn']} cannot be read: {record['what']}")
+    for snapshot in found["snapshots"]:
+        if snapshot["damage"] is not None:
+            print(f"  damaged: {snapshot['damage']}")
+    if found["snapshots_damage"] is not None:
+        print(f"  damaged: {found['snapshots_damage']}")
     if (end := found["unfinished"]) is not None:
         what = "being written" if found["verdict"] == "being written" else "torn, never answered"
         print(f"  unfinished: {Path(end['file']).name} at byte {end['offset']}, {what}")
