@@ -433,7 +433,7 @@ def log_salvage(directory: str | PathLike[str], target: str | PathLike[str]) -> 
 
     `records` and `first_lsn` read, `damages` and `unfinished` as in `log_verify`, `events`,
     `repeated`, `configurations` and `last_lsn` of the new log, `base_lsn` of the snapshot that was
-    begun from (0: none) and how many records it had in it (`in_base`), `reconfigured` (events whose own
-    configuration is lost), `refused` (list of (LSN in the source, why)). Raises OSError, LogError,
-    ValueError when no configuration is left.
+    begun from (0: none) and how many records it had in it (`in_base`), `reconfigured` (events whose
+    own configuration is lost), `refused` (list of (LSN in the source, why)). Raises OSError,
+    LogError, ValueError when no configuration is left.
     """

@@ -60,7 +60,7 @@ pub fn salvage(source: &Path, target: &Path, disk: &Arc<dyn Disk>) -> Result<Sal
     if !found.named.iter().all(|number| found.configurations.contains_key(number)) {
         found.ask_snapshots(source, disk)?;
     }
-    let base = if verification.begin_lsn > 1 { base_of(source, disk)? } else { None };
+    let base = base_of(source, disk, verification.begin_lsn)?;
     if found.configurations.is_empty() && base.is_none() {
         let message = "no configuration can be read in this log, so no event can be decided again";
         return Err(ErrorKind::Argument(message.to_owned()).into());
@@ -105,10 +105,13 @@ pub fn salvage(source: &Path, target: &Path, disk: &Arc<dyn Disk>) -> Result<Sal
     Ok(report)
 }
 
-/// The oldest good snapshot, from which a log goes on that no longer has its beginning.
-fn base_of(source: &Path, disk: &Arc<dyn Disk>) -> Result<Option<Snapshot>> {
+/// The oldest good snapshot from which a log goes on that no longer has its beginning.
+fn base_of(source: &Path, disk: &Arc<dyn Disk>, begin_lsn: u64) -> Result<Option<Snapshot>> {
+    if begin_lsn == 1 {
+        return Ok(None);
+    }
     for (kept, file) in Shelf::list(&**disk, &source.join(SNAPSHOT_FOLDER))? {
-        if damage_of(&**disk, &kept, &file)?.is_none() {
+        if kept.lsn + 1 >= begin_lsn && damage_of(&**disk, &kept, &file)?.is_none() {
             return Ok(Some(Snapshot::open(&**disk, &file, APPLY_EPOCH)?));
         }
     }
