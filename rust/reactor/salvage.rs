@@ -3,8 +3,8 @@
 //! Behind a hole the verdicts of identity may no longer fit: a profile that a lost record made is not
 //! there. So each event is decided again from its body, in the order of the log, at its recorded time and
 //! under its recorded uuid, by the configuration that was in force. Without a hole that leads to the very
-//! same state. A log that retention has shortened begins with its oldest good snapshot. Invariants: the source is only read; every readable record is in the new log or in the
-//! report; LSNs are new ones.
+//! same state. A log that retention has shortened begins with its oldest good snapshot. Invariants: the
+//! source is only read; every readable record is in the new log or in the report; LSNs are new ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
