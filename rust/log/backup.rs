@@ -15,6 +15,7 @@ use super::error::Error;
 use super::frame::{self, BATCH_HEADER_BYTES, RECORD_HEADER_BYTES, next_record};
 use super::limits::READ_BYTES;
 use super::manifest::{Entry, Manifest, SegmentState};
+use super::scan::raw_file;
 use super::segment::{SEGMENT_HEADER_BYTES, SegmentCursor, Step, segment_path};
 use super::verify::is_held;
 use crate::storage::{Disk, DiskFile, read_full, write_all};
@@ -68,12 +69,20 @@ pub fn copy_log(
     disk.create_directory(target)
         .map_err(|error| Error::io("create the directory", target, error))?;
     let mut manifest = source_manifest(directory, disk)?;
-    let earlier = Manifest::read(disk, target)?;
-    if let Some(earlier) = &earlier {
+    let mut earlier = Manifest::read(disk, target)?;
+    if let Some(earlier) = &mut earlier {
         check_target(&manifest, earlier, target, last_lsn)?;
     }
     let copy = Copy { directory, target, disk, last_lsn };
     loop {
+        if let Some(earlier) = &mut earlier
+            && earlier.next_number < manifest.next_number
+        {
+            // Files of numbers that the manifest has not given would say that it is older than its log.
+            earlier.next_number = manifest.next_number;
+            earlier.term = earlier.term.max(manifest.term);
+            earlier.replace(disk, target)?;
+        }
         match copy.segments(&manifest) {
             Err(CopyError::Log(error)) if is_missing(&error) => {
                 // Sealed or retired meanwhile: the manifest says what the log is now.
@@ -220,7 +229,8 @@ impl Copy<'_> {
             let last_lsn = self.last_lsn;
             Error::Corrupted { file, offset, first_lsn, last_lsn, what }
         };
-        let mut cursor = SegmentCursor::open(self.disk, &path)?.map_err(|what| damage(0, what))?;
+        let file = raw_file(self.disk, &path, entry)?.map_err(|what| damage(0, what))?;
+        let mut cursor = SegmentCursor::over(file, &path)?.map_err(|what| damage(0, what))?;
         if entry.is_closed() {
             cursor.limit(entry.bytes);
         }
@@ -289,7 +299,10 @@ impl Copy<'_> {
         for (file, header) in [from, there].into_iter().zip(&mut headers) {
             read_full(file, header, 0).map_err(|error| Error::io("read", path, error))?;
         }
-        let whole = SegmentCursor::open(self.disk, path)?.is_ok();
+        // A sealed segment's header has no salt: its numbers must do.
+        let is_sealed = path.extension().is_some_and(|extension| extension == "sealed");
+        let there = self.disk.open(path, false).map_err(|error| Error::io("read", path, error))?;
+        let whole = is_sealed || SegmentCursor::over(there, path)?.is_ok();
         if whole && headers[0] != headers[1] {
             return Err(CopyError::Target {
                 directory: self.target.to_path_buf(),

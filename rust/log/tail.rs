@@ -12,8 +12,9 @@ use std::sync::Arc;
 use super::error::{Error, ReplayError};
 use super::frame::next_record;
 use super::manifest::{Entry, MANIFEST_FILE, Manifest};
-use super::scan::scan_segment;
+use super::scan::{Scan, open_file};
 use super::segment::{SegmentCursor, Step, segment_path};
+use super::synced::read_synced;
 use super::{Lsn, Record};
 use crate::storage::Disk;
 
@@ -67,14 +68,19 @@ impl Tail {
     /// # Errors
     /// `Corrupted` for damage to synced records, `NewerFormat`, or what the disk refused.
     pub fn synced_lsn(&self) -> Result<u64, Error> {
-        let Some(last) = self.manifest.entries.last() else { return Ok(0) };
+        let noted = read_synced(&*self.disk, &self.directory, self.manifest.seed)?;
+        let Some(last) = self.manifest.entries.last() else { return Ok(noted) };
         if last.is_closed() {
-            return Ok(last.last_lsn);
+            return Ok(noted.max(last.last_lsn));
         }
-        let scan = scan_segment(&*self.disk, &self.directory, last, u32::MAX, &mut |_, _| true);
-        match scan {
+        if noted >= last.first_lsn {
+            return Ok(noted);
+        }
+        // The file is missing or older than the segment; then the batches know more.
+        let look = Scan::look(noted, 0);
+        match look.run(&*self.disk, &self.directory, last, &mut |_, _| true) {
             Ok(end) => Ok(end.synced_lsn),
-            Err(error) if is_missing(&error) => Ok(last.first_lsn - 1),
+            Err(error) if is_missing(&error) => Ok(noted.max(last.first_lsn - 1)),
             Err(error) => Err(error),
         }
     }
@@ -126,15 +132,21 @@ impl Tail {
             return Ok(Some(cursor));
         }
         let path = segment_path(&self.directory, entry);
-        match SegmentCursor::open(&*self.disk, &path) {
-            Ok(Ok(cursor)) => Ok(Some(cursor)),
-            Ok(Err(what)) => Err(damage(path, 0, entry.first_lsn, entry.last_lsn, what)),
+        let bad = |what| damage(path.clone(), 0, entry.first_lsn, entry.last_lsn, what);
+        match open_file(&*self.disk, &path, entry, self.position) {
+            Ok(opened) => {
+                let (file, entrance) = opened.map_err(bad)?;
+                let mut cursor = SegmentCursor::over(file, &path)?.map_err(bad)?;
+                if let Some(entrance) = entrance {
+                    cursor.enter(entrance);
+                }
+                Ok(Some(cursor))
+            }
             Err(error) if is_missing(&error) => {
                 let before = self.manifest.clone();
                 self.refresh()?;
                 if self.manifest == before {
-                    let what = "the segment is missing";
-                    return Err(damage(path, 0, entry.first_lsn, entry.last_lsn, what));
+                    return Err(bad("the segment is missing"));
                 }
                 Ok(None)
             }
@@ -171,14 +183,24 @@ impl Tail {
                     }
                     continue;
                 }
-                // A writer has moved on to the next segment: the manifest will say so.
-                Step::End if !entry.is_closed() => return Ok(false),
+                Step::End if !entry.is_closed() => "the segment ends before synced records",
                 Step::End => "the segment is cut",
                 Step::Damaged(what) => what,
             };
+            // A writer may have moved on since: then the manifest says where the records are.
+            if !entry.is_closed() && self.moves_on(cursor, entry)? {
+                return Ok(true);
+            }
             return Err(damage(path, offset, first_lsn, last_lsn, what).into());
         }
         Ok(true)
+    }
+
+    /// Reads the manifest anew; whether it says something else of an open segment than before.
+    fn moves_on(&mut self, cursor: &mut SegmentCursor, entry: &Entry) -> Result<bool, Error> {
+        self.manifest = manifest(&*self.disk, &self.directory)?;
+        cursor.refresh()?;
+        Ok(!self.manifest.entries.contains(entry))
     }
 
     /// Hands on one batch's records that are above the place and synced.

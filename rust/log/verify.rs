@@ -9,14 +9,17 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::Error;
 use super::frame::next_record;
 use super::lock::LOCK_FILE;
 use super::manifest::{Entry, MANIFEST_FILE, Manifest, SegmentState};
+use super::sealed::{self, SealedFile};
 use super::segment::{SegmentCursor, Step, segment_path};
+use super::synced::read_synced;
 use super::{Lsn, Record};
-use crate::storage::Disk;
+use crate::storage::{Disk, DiskFile};
 
 /// What is wrong with a stretch of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,8 +82,12 @@ pub fn verify(
     visit: &mut dyn FnMut(Record<'_>),
 ) -> Result<Verification, Error> {
     let mut found = Verification::default();
+    let mut noted = 0;
     let entries = match Manifest::read(disk, directory) {
-        Ok(Some(manifest)) => manifest.entries,
+        Ok(Some(manifest)) => {
+            noted = read_synced(disk, directory, manifest.seed)?;
+            manifest.entries
+        }
         Ok(None) => {
             let entries = listed(disk, directory)?;
             let file = directory.join(MANIFEST_FILE);
@@ -107,7 +114,7 @@ pub fn verify(
             let what = "a segment before this one is missing";
             found.damages.push(Damage { file, offset: 0, bytes: 0, first_lsn, last_lsn, what });
         }
-        Look { disk, directory, entry, found: &mut found, visit }.segment()?;
+        Look { disk, directory, entry, noted, found: &mut found, visit }.segment()?;
         next_lsn = Some(if entry.is_closed() { entry.last_lsn + 1 } else { found.last_lsn + 1 });
     }
     if let Some((_, end)) = &mut found.unfinished {
@@ -121,6 +128,8 @@ struct Look<'a> {
     disk: &'a dyn Disk,
     directory: &'a Path,
     entry: &'a Entry,
+    /// Highest counter that the directory's `synced` file notes.
+    noted: u64,
     found: &'a mut Verification,
     visit: &'a mut dyn FnMut(Record<'_>),
 }
@@ -130,29 +139,7 @@ impl Look<'_> {
         let entry = self.entry;
         let path = segment_path(self.directory, entry);
         self.found.segments += 1;
-        let mut cursor = match SegmentCursor::open(self.disk, &path) {
-            Ok(Ok(cursor)) => cursor,
-            Ok(Err(what)) => {
-                let mut cursor = SegmentCursor::open_damaged(self.disk, &path, entry)?;
-                let goes_on = cursor.resync()?;
-                let next_lsn = if goes_on { cursor.next_lsn } else { entry.last_lsn + 1 };
-                let bytes = if goes_on { cursor.offset } else { cursor.file_bytes() };
-                self.damaged(&path, 0, bytes, entry.first_lsn..next_lsn, what);
-                if !goes_on {
-                    return Ok(());
-                }
-                cursor
-            }
-            Err(error) if is_missing(&error) => {
-                if self.is_gone()? {
-                    return Ok(());
-                }
-                let what = "the segment is missing";
-                self.damaged(&path, 0, 0, entry.first_lsn..entry.last_lsn + 1, what);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
+        let Some((mut cursor, sealed)) = self.open(&path)? else { return Ok(()) };
         let header = &cursor.header;
         let named = (entry.number, entry.term, entry.first_lsn);
         if (header.number, header.term, header.first_lsn) != named {
@@ -163,14 +150,87 @@ impl Look<'_> {
         if entry.is_closed() {
             cursor.limit(entry.bytes);
         }
-        self.batches(&mut cursor, &path)
+        self.batches(&mut cursor, &path, sealed.as_deref())
     }
 
-    fn batches(&mut self, cursor: &mut SegmentCursor, path: &Path) -> Result<(), Error> {
+    /// The segment in its form; `None` when nothing of it can be read, which is noted.
+    fn open(
+        &mut self,
+        path: &Path,
+    ) -> Result<Option<(SegmentCursor, Option<Arc<SealedFile>>)>, Error> {
         let entry = self.entry;
+        let lsns = entry.first_lsn..entry.last_lsn + 1;
+        let mut sealed = None;
+        let opened = match entry.state {
+            SegmentState::Sealed => SealedFile::open(self.disk, path, entry).map(|opened| {
+                opened.map(|file| {
+                    let file = Arc::new(file);
+                    sealed = Some(Arc::clone(&file));
+                    file as Arc<dyn DiskFile>
+                })
+            }),
+            _ => {
+                self.disk.open(path, false).map(Ok).map_err(|error| Error::io("read", path, error))
+            }
+        };
+        let file = match opened {
+            Ok(Ok(file)) => file,
+            Ok(Err(what)) => {
+                self.damaged(path, 0, entry.file_bytes, lsns, what);
+                return Ok(None);
+            }
+            Err(error) if is_missing(&error) => {
+                if !self.is_gone()? {
+                    self.damaged(path, 0, 0, lsns, "the segment is missing");
+                }
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let what = match SegmentCursor::over(Arc::clone(&file), path) {
+            Ok(Ok(cursor)) => return Ok(Some((cursor, sealed))),
+            Ok(Err(what)) if sealed.is_none() => what,
+            // Without the first frame there is no salt, by which the batches of the others are proved.
+            Ok(Err(what)) | Err(Error::Corrupted { what, .. }) => {
+                self.damaged(path, 0, entry.file_bytes, lsns, what);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let mut cursor = SegmentCursor::over_damaged(file, path, entry)?;
+        let goes_on = cursor.resync()?;
+        let next_lsn = if goes_on { cursor.next_lsn } else { entry.last_lsn + 1 };
+        let bytes = if goes_on { cursor.offset } else { cursor.file_bytes() };
+        self.damaged(path, 0, bytes, entry.first_lsn..next_lsn, what);
+        Ok(goes_on.then_some((cursor, None)))
+    }
+
+    fn batches(
+        &mut self,
+        cursor: &mut SegmentCursor,
+        path: &Path,
+        sealed: Option<&SealedFile>,
+    ) -> Result<(), Error> {
+        let mut behind_frame = None;
         loop {
             let (offset, first_lsn) = (cursor.offset, cursor.next_lsn);
-            match cursor.step()? {
+            let step = match cursor.step() {
+                Ok(step) => step,
+                Err(Error::Corrupted { offset, first_lsn, last_lsn, what, .. }) => {
+                    let found = sealed.and_then(|sealed| sealed.frame_from(offset));
+                    let Some((frame, behind)) = found else {
+                        self.damaged(path, offset, 0, first_lsn..self.entry.last_lsn + 1, what);
+                        return Ok(());
+                    };
+                    // First what lies before the frame and was asked for together with it.
+                    cursor.end_at(frame.raw_at);
+                    behind_frame = Some(behind);
+                    self.damaged(path, offset, frame.bytes(), first_lsn..last_lsn + 1, what);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            match step {
                 Step::Batch(header, payload) => {
                     let lost = self.hand_on(payload, first_lsn, header.count);
                     self.found.batches += 1;
@@ -183,36 +243,52 @@ impl Look<'_> {
                     }
                 }
                 Step::Damaged(what) => {
-                    let synced = self.synced_behind(cursor)?;
-                    if !entry.is_closed() && synced < first_lsn {
-                        let bytes = cursor.file_bytes() - offset;
-                        let file = path.to_path_buf();
-                        let last_lsn = first_lsn - 1;
-                        let end = Damage { file, offset, bytes, first_lsn, last_lsn, what };
-                        self.found.unfinished = Some((end, End::Torn));
-                        return Ok(());
-                    }
-                    if !self.resync(cursor, path, synced, what)? {
+                    if !self.goes_on(cursor, path, what)? {
                         return Ok(());
                     }
                 }
-                Step::End => break,
+                Step::End => match behind_frame.take() {
+                    Some(Some(entrance)) => {
+                        cursor.end_at(self.entry.bytes);
+                        cursor.enter(entrance);
+                    }
+                    Some(None) => return Ok(()),
+                    None => break,
+                },
             }
         }
-        if entry.is_closed() {
-            self.found.synced_lsn = self.found.synced_lsn.max(entry.last_lsn);
-            if cursor.next_lsn <= entry.last_lsn {
-                let range = cursor.next_lsn..entry.last_lsn + 1;
-                self.damaged(path, cursor.offset, 0, range, "the segment is cut");
-            }
+        let last_lsn = if self.entry.is_closed() { self.entry.last_lsn } else { self.noted };
+        self.found.synced_lsn = self.found.synced_lsn.max(last_lsn);
+        if cursor.next_lsn <= last_lsn {
+            let what = "the segment ends before records that were synced";
+            self.damaged(path, cursor.offset, 0, cursor.next_lsn..last_lsn + 1, what);
         }
         Ok(())
+    }
+
+    /// What bad bytes at the cursor are, and whether there is more behind them.
+    fn goes_on(
+        &mut self,
+        cursor: &mut SegmentCursor,
+        path: &Path,
+        what: &'static str,
+    ) -> Result<bool, Error> {
+        let (offset, first_lsn) = (cursor.offset, cursor.next_lsn);
+        let synced = self.synced_behind(cursor)?;
+        if self.entry.is_closed() || synced >= first_lsn {
+            return self.resync(cursor, path, synced, what);
+        }
+        let bytes = cursor.used_bytes()? - offset;
+        let (file, last_lsn) = (path.to_path_buf(), first_lsn - 1);
+        let end = Damage { file, offset, bytes, first_lsn, last_lsn, what };
+        self.found.unfinished = Some((end, End::Torn));
+        Ok(false)
     }
 
     /// The highest counter known to be synced behind the damage at the cursor; 0 when none is.
     fn synced_behind(&self, cursor: &mut SegmentCursor) -> Result<u64, Error> {
         let behind = cursor.synced_behind()?.unwrap_or(0);
-        Ok(behind.max(if self.entry.is_closed() { self.entry.last_lsn } else { 0 }))
+        Ok(behind.max(if self.entry.is_closed() { self.entry.last_lsn } else { self.noted }))
     }
 
     /// Goes on behind damage, and notes how far it reaches; `false` when nothing good follows.
@@ -287,19 +363,38 @@ fn listed(disk: &dyn Disk, directory: &Path) -> Result<Vec<Entry>, Error> {
     for named in named {
         let path = segment_path(directory, &named);
         // Without its header and without a manifest nobody can say which records a segment holds.
-        let Ok(cursor) = SegmentCursor::open(disk, &path)? else { continue };
-        let (term, first_lsn) = (cursor.header.term, cursor.header.first_lsn);
+        let Some((term, first_lsn, last_lsn, bytes, file_bytes)) = own_words(disk, &path, &named)?
+        else {
+            continue;
+        };
         if let Some(last) = entries.last_mut() {
             if last.state == SegmentState::Open {
                 last.state = SegmentState::Closed;
+                last.last_lsn = first_lsn.max(last.first_lsn) - 1;
             }
-            last.last_lsn = first_lsn.max(last.first_lsn) - 1;
         }
-        let (last_lsn, bytes) = (first_lsn - 1, u64::MAX);
-        let (file_bytes, closed_ms) = (bytes, 0);
-        entries.push(Entry { term, first_lsn, last_lsn, bytes, file_bytes, closed_ms, ..named });
+        entries.push(Entry { term, first_lsn, last_lsn, bytes, file_bytes, ..named });
     }
     Ok(entries)
+}
+
+/// What a segment's header says: term, first and last LSN, length of the original and of the file.
+fn own_words(
+    disk: &dyn Disk,
+    path: &Path,
+    named: &Entry,
+) -> Result<Option<(u32, u64, u64, u64, u64)>, Error> {
+    let file = disk.open(path, false).map_err(|error| Error::io("read", path, error))?;
+    if named.state == SegmentState::Sealed {
+        let file_bytes = file.length().map_err(|error| Error::io("read", path, error))?;
+        let said = sealed::read_header(&*file, path)?;
+        return Ok(
+            said.map(|said| (said.term, said.first_lsn, said.last_lsn, said.bytes, file_bytes))
+        );
+    }
+    let Ok(cursor) = SegmentCursor::over(file, path)? else { return Ok(None) };
+    let (term, first_lsn) = (cursor.header.term, cursor.header.first_lsn);
+    Ok(Some((term, first_lsn, first_lsn - 1, u64::MAX, u64::MAX)))
 }
 
 /// A segment by its file's name alone.
