@@ -178,5 +178,6 @@ SAY_NO = { printf 'p13n: %s\n' "$(1)" >&2; exit 1; }
 	$(PYTHON) -m venv $(CLEAN)
 	$(CLEAN_BIN)/python $(PIP_INSTALL) --constraint requirements-dev.lock dist/*.whl
 	cd .make && $(CLEAN_BIN)/p13n --help >/dev/null
-	$(CLEAN_BIN)/python $(PIP_INSTALL) --constraint requirements-dev.lock pytest pytest-timeout mypy
+	$(CLEAN_BIN)/python $(PIP_INSTALL) --constraint requirements-dev.lock \
+	  pytest pytest-timeout mypy duckdb pyarrow
 	@touch $@

@@ -13,13 +13,16 @@ pub mod counters;
 mod crew;
 pub mod history;
 pub mod ingest;
+pub mod inspect;
 pub mod keep;
 pub mod open;
 mod passage;
 pub mod read;
 mod recover;
 mod replay;
+pub mod restore;
 pub mod retention;
+pub mod salvage;
 pub mod scope;
 pub mod secret;
 

@@ -48,6 +48,13 @@ def test_the_version_is_the_binarys() -> None:
         ["key", "list"],
         ["key", "revoke"],
         ["log", "info"],
+        ["log", "verify"],
+        ["log", "tail"],
+        ["log", "export"],
+        ["log", "salvage"],
+        ["sql"],
+        ["backup"],
+        ["restore"],
     ],
     ids=" ".join,
 )

@@ -17,19 +17,26 @@ __all__ = [
     "Diagnostic",
     "DiskFull",
     "EvaluationError",
+    "Events",
     "Expression",
     "IngestReport",
     "Locked",
+    "LogCursor",
     "LogError",
     "NotDurable",
+    "OfferCursor",
     "P13nError",
     "Reactor",
     "UnknownTable",
     "__version__",
     "check",
+    "log_backup",
     "log_events",
     "log_info",
     "log_rehearse",
+    "log_restore",
+    "log_salvage",
+    "log_verify",
 ]
 
 __version__: str
@@ -243,6 +250,21 @@ class Reactor:
         expression reads}, "segments": [ids], "updated": epoch ms}`. Raises ValueError for a key
         that is not configured or not exactly one keyword.
         """
+    def events(
+        self,
+        database: str | None = None,
+        table: str | None = None,
+        *,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> Events:
+        """The events of the reactor's own log in LSN order, up to what is synced now.
+
+        Dicts of `lsn`, `time` (processing time, epoch ms), `uuid`, `database`, `table`, `rid` (the
+        profile's, None for nobody) and `body` (bytes as they came). `start` (included) and `end`
+        (excluded) are epoch ms of processing time. Read in batches: memory does not grow with the
+        log. Raises ValueError in memory, Corrupted, LogError, OSError.
+        """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
@@ -313,6 +335,72 @@ class RecoveryProgress:
     def read(self) -> tuple[Literal["waiting", "snapshot", "log", "epoch", "done"], int, int]:
         """The phase, how much of it is done, how much there is: profiles, then bytes of the log."""
 
+@final
+class Events:
+    """An iterator over events of a log; made by `Reactor.events`."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> dict[str, Any]: ...
+
+@final
+class LogCursor:
+    """The synced records of a reactor's directory, batch after batch, without its lock.
+
+    The place reached is kept: a later call goes on with what has come since.
+    """
+
+    def __new__(
+        cls,
+        directory: str | PathLike[str],
+        *,
+        after_lsn: int = 0,
+        database: str | None = None,
+        table: str | None = None,
+    ) -> Self:
+        """Begins behind `after_lsn`. Raises OSError, Corrupted, LogError."""
+    @property
+    def position(self) -> int:
+        """LSN of the last record handed on or passed over."""
+    @property
+    def lost(self) -> int:
+        """Records that retention took before they were read."""
+    @property
+    def first_lsn(self) -> int:
+        """LSN of the first record that the log holds, or would hold."""
+    @property
+    def log_id(self) -> str:
+        """16 hex digits: the same in every copy of this log, others in every other log."""
+    def synced_lsn(self) -> int:
+        """Highest LSN that is known to be synced now. Raises Corrupted, LogError."""
+    def records(self, records_max: int) -> list[dict[str, Any]]:
+        """At most so many records; none when there is no more for now.
+
+        Of every `kind` when neither database nor table was chosen, else events only. Raises
+        Corrupted, LogError.
+        """
+    def rows(
+        self, up_to_lsn: int, events_max: int, bytes_max: int
+    ) -> list[tuple[int, int, str, str, str, bytes]]:
+        """Events as (lsn, time, uuid, database, table, body), none above `up_to_lsn`.
+
+        `events_max` and `bytes_max` (of bodies) bound one call. Raises Corrupted, LogError.
+        """
+
+@final
+class OfferCursor:
+    """The offers of a directory's events, decided again from the log; without its lock.
+
+    Holds every profile as it was: as much memory as the reactor itself.
+    """
+
+    def __new__(cls, directory: str | PathLike[str], after_lsn: int, up_to_lsn: int) -> Self:
+        """Of the events above `after_lsn`, up to `up_to_lsn`. Raises OSError."""
+    def rows(self) -> list[tuple[int, int, str, str | None, str, int, int]]:
+        """The next (lsn, time, uuid, rid, offer, rule, configuration); none at the end.
+
+        `rule` is the position of the rule that held, from 0. Raises Corrupted, LogError.
+        """
+
 def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.
 
@@ -340,4 +428,41 @@ def log_rehearse(directory: str | PathLike[str]) -> str:
     Every event is decided again from its body at its recorded time, so equality with the
     recovered reactor's `state_hash()` proves replay and live traffic alike. Reads without the
     lock. Raises OSError, Corrupted, LogError.
+    """
+
+def log_verify(directory: str | PathLike[str]) -> dict[str, Any]:
+    """Reads and checks everything of a reactor's log without its lock; damage is in the answer.
+
+    `verdict` ("whole", "being written", "torn tail", "damaged"), `segments`, `batches`, `records`,
+    `bytes`, `first_lsn`, `last_lsn`, `synced_lsn`, `damages` (list of {file, offset, bytes,
+    first_lsn, last_lsn, what}; no record is concerned when `last_lsn < first_lsn`), `unfinished`
+    (one of the same, or None), `unreadable` (list of {lsn, what}), `snapshots` (list of {file, lsn,
+    bytes, taken, damage}), `snapshots_damage` (of their manifest). Raises OSError, LogError.
+    """
+
+def log_backup(directory: str | PathLike[str], target: str | PathLike[str]) -> dict[str, int]:
+    """Copies a reactor's directory as of its newest synced LSN, beside a running server.
+
+    `target` is an empty or missing directory, or an earlier backup of the same log: then only what
+    is new is written. `last_lsn`, `files` and `bytes` written, `kept` files that were there.
+    Raises OSError, Corrupted, LogError, ValueError for a target that holds something else.
+    """
+
+def log_restore(
+    directory: str | PathLike[str], target: str | PathLike[str], until_ms: int | None = None
+) -> dict[str, int]:
+    """Copies a backup into a new directory, up to the last record of at most `until_ms`.
+
+    All of it is checked first. Answers and raises as `log_backup`; `last_lsn` is 0 when no record
+    is that old.
+    """
+
+def log_salvage(directory: str | PathLike[str], target: str | PathLike[str]) -> dict[str, Any]:
+    """Decides everything that can be read of a damaged directory again, into a new one.
+
+    `records` and `first_lsn` read, `damages` and `unfinished` as in `log_verify`, `events`,
+    `repeated`, `configurations` and `last_lsn` of the new log, `base_lsn` of the snapshot that was
+    begun from (0: none) and how many records it had in it (`in_base`), `reconfigured` (events whose
+    own configuration is lost), `refused` (list of (LSN in the source, why)). Raises OSError,
+    LogError, ValueError when no configuration is left.
     """

@@ -189,10 +189,12 @@
 //! the original), `scan` (torn or damaged), `recovery` (open, start), `leftovers`, `replay`, `steady`
 //! (directory syncs, one at a time), `queue` (appends,
 //! progress), `writer` (group commit), `ledger` (the manifest of a running log), `room` (a full disk), `keeper`
-//! (spare segments, sealing), `seal`, `handle` (`Log`), `reader` (without the lock), `lock`, `limits`, `error`.
+//! (spare segments, sealing), `seal`, `handle` (`Log`), `reader` (without the lock), `tail` (the same, as
+//! it grows), `verify` (all damage), `backup` (copies), `lock`, `limits`, `error`.
 //! The disk is a trait of its own module, `storage`. Deliberately absent: any knowledge of what a record
 //! means, retries of a sync, recycled files.
 
+pub mod backup;
 pub mod error;
 pub mod frame;
 mod handle;
@@ -213,10 +215,13 @@ mod sealed;
 pub mod segment;
 mod steady;
 mod synced;
+pub mod tail;
+pub mod verify;
 mod writer;
 
 pub use crate::storage;
 
+pub use backup::{Copied, CopyError, copy_file, copy_log, trim_copy};
 pub use error::{
     Busy, Error, Failed, Failure, FailureKind, Full, ReplayError, ReserveError, WaitError,
 };
@@ -226,6 +231,8 @@ pub use manifest::{Entry, SegmentState};
 pub use reader::{Reader, SegmentSummary, Summary};
 pub use recovery::{Options, Recovery, SyncPolicy};
 pub use replay::{Progress, Replayed};
+pub use tail::Tail;
+pub use verify::{Damage, End, Verification, verify};
 
 /// A log sequence number. The counter alone orders all records of a log and is what callers compare
 /// and pass on; the term says which start of the log gave it.

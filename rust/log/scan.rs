@@ -177,10 +177,10 @@ fn open(
     Ok(cursor)
 }
 
-type Opened = (Arc<dyn DiskFile>, Option<Entrance>);
+pub(crate) type Opened = (Arc<dyn DiskFile>, Option<Entrance>);
 
 /// The segment's bytes in whichever form they are there, and where to begin for records after `after_lsn`.
-fn open_file(
+pub(crate) fn open_file(
     disk: &dyn Disk,
     path: &Path,
     entry: &Entry,

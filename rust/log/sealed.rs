@@ -193,6 +193,17 @@ impl SealedFile {
         })
     }
 
+    /// The frame that begins at `at` in the sealed file, and the place behind it, unless it is the last.
+    pub fn frame_from(&self, at: u64) -> Option<(Frame, Option<Entrance>)> {
+        let position = self.frames.iter().position(|frame| frame.at == at)?;
+        let behind = self.frames.get(position + 1).map(|next| Entrance {
+            offset: next.raw_at,
+            next_lsn: next.first_lsn,
+            previous_crc: next.previous_crc,
+        });
+        Some((self.frames[position], behind))
+    }
+
     /// Makes the frame at `position` the held one.
     fn hold(&self, held: &mut (usize, Vec<u8>), position: usize) -> io::Result<()> {
         if held.0 == position {
@@ -274,6 +285,36 @@ impl DiskFile for SealedFile {
     fn forget_cache(&self) -> io::Result<()> {
         self.file.forget_cache()
     }
+}
+
+/// What the header of a sealed file says of the original; `None` when it is damaged.
+///
+/// # Errors
+/// What the disk refused, or a newer format.
+pub(crate) fn read_header(file: &dyn DiskFile, path: &Path) -> Result<Option<Said>, Error> {
+    let mut bytes = [0; SEALED_HEADER_BYTES];
+    let filled = read_full(file, &mut bytes, 0).map_err(|error| Error::io("read", path, error))?;
+    let crc = u32_at(&bytes, SEALED_HEADER_BYTES - 4);
+    if filled < bytes.len()
+        || bytes[0..8] != MAGIC
+        || crc32fast::hash(&bytes[..SEALED_HEADER_BYTES - 4]) != crc
+    {
+        return Ok(None);
+    }
+    Ok(Some(Said {
+        first_lsn: u64_at(&bytes, 24),
+        last_lsn: u64_at(&bytes, 32),
+        bytes: u64_at(&bytes, 40),
+        term: u32_at(&bytes, 48),
+    }))
+}
+
+/// What a sealed file's header says of the original.
+pub(crate) struct Said {
+    pub first_lsn: u64,
+    pub last_lsn: u64,
+    pub bytes: u64,
+    pub term: u32,
 }
 
 fn check_header(

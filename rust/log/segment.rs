@@ -20,6 +20,7 @@ use crate::storage::{Disk, DiskFile, read_full, write_all};
 pub const SEGMENT_HEADER_BYTES: usize = 64;
 
 const MAGIC: [u8; 8] = *b"p13n-log";
+const SALT_AT: usize = 24;
 
 /// What a segment says of itself.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ impl SegmentHeader {
         bytes[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
         bytes[12..16].copy_from_slice(&self.apply_epoch.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.number.to_le_bytes());
-        bytes[24..40].copy_from_slice(&self.salt.bytes);
+        bytes[SALT_AT..SALT_AT + 16].copy_from_slice(&self.salt.bytes);
         bytes[40..44].copy_from_slice(&self.term.to_le_bytes());
         bytes[48..56].copy_from_slice(&self.first_lsn.to_le_bytes());
         let crc = crc32fast::hash(&bytes[..SEGMENT_HEADER_BYTES - 4]);
@@ -86,7 +87,7 @@ impl SegmentHeader {
             });
         }
         let mut salt = [0; 16];
-        salt.copy_from_slice(&bytes[24..40]);
+        salt.copy_from_slice(&bytes[SALT_AT..SALT_AT + 16]);
         Ok(Ok(Self {
             apply_epoch: u32_at(bytes, 12),
             number: u64_at(bytes, 16),
@@ -220,6 +221,38 @@ impl SegmentCursor {
         }))
     }
 
+    /// Opens a segment whose header is damaged, believing what the manifest says of it and, of the header's
+    /// bytes, only the salt: a batch that matches its checksums under it proves it. `resync` finds the first.
+    ///
+    /// # Errors
+    /// What the disk refused.
+    pub(crate) fn over_damaged(
+        file: Arc<dyn DiskFile>,
+        path: &Path,
+        entry: &Entry,
+    ) -> Result<Self, Error> {
+        let refuse = |error| Error::io("read", path, error);
+        let end = file.length().map_err(refuse)?;
+        let mut salt = [0; 16];
+        read_full(&*file, &mut salt, SALT_AT as u64).map_err(refuse)?;
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+            offset: (SEGMENT_HEADER_BYTES - ALIGNMENT) as u64,
+            next_lsn: entry.first_lsn,
+            end,
+            chain: 0,
+            header: SegmentHeader {
+                apply_epoch: 0,
+                number: entry.number,
+                salt: Salt::new(salt),
+                term: entry.term,
+                first_lsn: entry.first_lsn,
+            },
+            window: Window::default(),
+        })
+    }
+
     /// Goes on from a place in the middle, as a sealed segment's index knows them.
     pub(crate) fn enter(&mut self, entrance: Entrance) {
         self.offset = entrance.offset;
@@ -260,6 +293,68 @@ impl SegmentCursor {
         let batch = self.window.held(at, header.bytes());
         let payload = &batch[BATCH_HEADER_BYTES..BATCH_HEADER_BYTES + header.length as usize];
         Ok(Step::Batch(header, payload))
+    }
+
+    /// The bytes of header and batches, as a file.
+    pub(crate) fn file(&self) -> Arc<dyn DiskFile> {
+        Arc::clone(&self.file)
+    }
+
+    /// Where the cursor stands, to come back to.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { offset: self.offset, next_lsn: self.next_lsn, chain: self.chain }
+    }
+
+    /// Goes back to a mark of this cursor.
+    pub(crate) fn back_to(&mut self, mark: Mark) {
+        self.offset = mark.offset;
+        self.next_lsn = mark.next_lsn;
+        self.chain = mark.chain;
+    }
+
+    /// Reads up to `end` from now on, and nothing of what was read before.
+    pub(crate) fn end_at(&mut self, end: u64) {
+        self.end = end;
+        self.window = Window::default();
+    }
+
+    /// Sees what was written to the file since it was opened.
+    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
+        let length = self.file.length().map_err(|error| Error::io("read", &self.path, error))?;
+        self.end_at(length);
+        Ok(())
+    }
+
+    /// Moves behind damage, to the next good batch; `false` when there is none. The batch is believed by
+    /// its own checksums: the chain to it is what was lost.
+    pub(crate) fn resync(&mut self) -> Result<bool, Error> {
+        let mut at = self.offset + ALIGNMENT as u64;
+        while at + BATCH_HEADER_BYTES as u64 <= self.end {
+            let length = (self.end - at).min(READ_BYTES as u64) as usize;
+            let bytes = self.window.bytes(&*self.file, &self.path, at, length, self.end)?;
+            let last = length - BATCH_HEADER_BYTES;
+            let found = (0..=last).step_by(ALIGNMENT).find_map(|from| {
+                let header = frame::parse_header(&bytes[from..], &self.header.salt).ok()?;
+                (header.first_lsn >= self.next_lsn).then_some((from, header))
+            });
+            let Some((from, header)) = found else {
+                at += (last / ALIGNMENT * ALIGNMENT + ALIGNMENT) as u64;
+                continue;
+            };
+            at += from as u64;
+            if at + header.bytes() as u64 <= self.end {
+                let batch =
+                    self.window.bytes(&*self.file, &self.path, at, header.bytes(), self.end)?;
+                if frame::check_payload(batch, &header, &self.header.salt).is_ok() {
+                    self.offset = at;
+                    self.next_lsn = header.first_lsn;
+                    self.chain = header.previous_crc;
+                    return Ok(true);
+                }
+            }
+            at += ALIGNMENT as u64;
+        }
+        Ok(false)
     }
 
     fn check(&mut self) -> Result<Result<Option<BatchHeader>, &'static str>, Error> {
@@ -332,6 +427,14 @@ impl SegmentCursor {
         }
         Ok(highest)
     }
+}
+
+/// A place in a segment, and what the next batch there must follow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    offset: u64,
+    next_lsn: u64,
+    chain: u32,
 }
 
 /// The part of a file that is in memory.

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
-use super::error::os_error;
+use super::cursor::log_folder;
 use crate::error::Error;
 use crate::event::uuid_text;
 use crate::log::storage::RealDisk;
-use crate::log::{Reader, ReplayError};
-use crate::reactor::open::LOG_FOLDER;
+use crate::log::{Damage, End, Reader, ReplayError};
+use crate::reactor::inspect::inspect;
 use crate::reactor::{Options, Reactor};
 use crate::record::{EventReplay, KIND_EVENT};
 
@@ -37,7 +37,9 @@ pub fn log_info<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py,
     info.set_item("records", summary.records)?;
     info.set_item("bytes", summary.bytes)?;
     info.set_item("term", summary.term)?;
+    info.set_item("first_lsn", summary.first_lsn)?;
     info.set_item("last_lsn", summary.last_lsn)?;
+    info.set_item("synced_lsn", summary.synced_lsn)?;
     info.set_item("unfinished_bytes", summary.unfinished_bytes)?;
     info.set_item("format_version", summary.format_version)?;
     info.set_item("apply_epoch", summary.apply_epoch)?;
@@ -77,11 +79,67 @@ pub fn log_rehearse(py: Python<'_>, directory: PathBuf) -> PyResult<String> {
     Ok(format!("{hash:032x}"))
 }
 
+/// Everything that is wrong with a reactor's directory.
+#[pyfunction]
+pub fn log_verify<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py, PyDict>> {
+    log_folder(&directory)?;
+    let found = py.detach(|| inspect(&directory, &RealDisk))?;
+    let verdict = match &found.log.unfinished {
+        _ if found.is_damaged() => "damaged",
+        Some((_, End::BeingWritten)) => "being written",
+        Some((_, End::Torn)) => "torn tail",
+        None => "whole",
+    };
+    let log = &found.log;
+    let dict = PyDict::new(py);
+    dict.set_item("verdict", verdict)?;
+    dict.set_item("segments", log.segments)?;
+    dict.set_item("batches", log.batches)?;
+    dict.set_item("records", log.records)?;
+    dict.set_item("bytes", log.bytes)?;
+    dict.set_item("first_lsn", log.first_lsn)?;
+    dict.set_item("last_lsn", log.last_lsn)?;
+    dict.set_item("synced_lsn", log.synced_lsn)?;
+    let damages = log.damages.iter().map(|damage| damage_dict(py, damage));
+    dict.set_item("damages", damages.collect::<PyResult<Vec<_>>>()?)?;
+    let unfinished = log.unfinished.as_ref().map(|(end, _)| damage_dict(py, end)).transpose()?;
+    dict.set_item("unfinished", unfinished)?;
+    let unreadable = found.unreadable.iter().map(|(lsn, what)| {
+        let entry = PyDict::new(py);
+        entry.set_item("lsn", lsn)?;
+        entry.set_item("what", what)?;
+        Ok(entry)
+    });
+    dict.set_item("unreadable", unreadable.collect::<PyResult<Vec<_>>>()?)?;
+    let snapshots = found.snapshots.iter().map(|snapshot| {
+        let entry = PyDict::new(py);
+        entry.set_item("file", snapshot.file.display().to_string())?;
+        entry.set_item("lsn", snapshot.kept.lsn)?;
+        entry.set_item("bytes", snapshot.kept.bytes)?;
+        entry.set_item("taken", snapshot.kept.taken_ms)?;
+        entry.set_item("damage", snapshot.damage.as_deref())?;
+        Ok(entry)
+    });
+    dict.set_item("snapshots", snapshots.collect::<PyResult<Vec<_>>>()?)?;
+    let manifest = found.snapshots_damage.as_ref();
+    let words = manifest.map(|(file, what)| format!("{}: {what}", file.display()));
+    dict.set_item("snapshots_damage", words)?;
+    Ok(dict)
+}
+
+/// One damage, for Python.
+pub fn damage_dict<'py>(py: Python<'py>, damage: &Damage) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    dict.set_item("file", damage.file.display().to_string())?;
+    dict.set_item("offset", damage.offset)?;
+    dict.set_item("bytes", damage.bytes)?;
+    dict.set_item("first_lsn", damage.first_lsn)?;
+    dict.set_item("last_lsn", damage.last_lsn)?;
+    dict.set_item("what", damage.what)?;
+    Ok(dict)
+}
+
 fn reader(directory: &Path) -> PyResult<Reader> {
-    let folder = directory.join(LOG_FOLDER);
-    if !folder.is_dir() {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(os_error(&folder.display().to_string(), &missing));
-    }
+    let folder = log_folder(directory)?;
     Ok(Reader::open(&folder, Arc::new(RealDisk)).map_err(Error::from)?)
 }

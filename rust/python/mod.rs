@@ -4,11 +4,14 @@
 //! contract. Invariant: a method translates, it never decides.
 
 mod convert;
+mod cursor;
 mod diagnostic;
 mod error;
 mod event;
 mod expression;
+mod keeping;
 mod log;
+mod offers;
 mod reactor;
 mod stats;
 
@@ -28,5 +31,12 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(log::log_info, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_events, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_rehearse, module)?)?;
+    module.add_class::<cursor::PyLogCursor>()?;
+    module.add_class::<cursor::PyEvents>()?;
+    module.add_class::<offers::PyOfferCursor>()?;
+    module.add_function(wrap_pyfunction!(log::log_verify, module)?)?;
+    module.add_function(wrap_pyfunction!(keeping::log_backup, module)?)?;
+    module.add_function(wrap_pyfunction!(keeping::log_restore, module)?)?;
+    module.add_function(wrap_pyfunction!(keeping::log_salvage, module)?)?;
     Ok(())
 }

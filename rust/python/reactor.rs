@@ -14,6 +14,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList};
 
 use super::convert::{from_python, to_python};
+use super::cursor::{PyEvents, Wanted};
 use super::diagnostic::PyDiagnostic;
 use super::error::{BadEvent, os_error};
 use super::event::FieldNames;
@@ -22,6 +23,7 @@ use crate::config::SourceFile;
 use crate::error::{Error, ErrorKind};
 use crate::log::SyncPolicy;
 use crate::reactor::ingest::{FileLines, IngestReport};
+use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
 use crate::reactor::{
     Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request, Retention,
@@ -44,7 +46,8 @@ thread_local! {
 pub struct PyReactor {
     core: Reactor,
     names: FieldNames,
-    in_memory: bool,
+    /// The reactor's own directory; `None` in memory.
+    directory: Option<PathBuf>,
     warnings: Vec<crate::config::diagnostic::Diagnostic>,
 }
 
@@ -268,6 +271,24 @@ impl PyReactor {
         reading.map(|reading| profile_dict(py, &reading)).transpose()
     }
 
+    #[pyo3(signature = (database=None, table=None, *, start=None, end=None))]
+    fn events(
+        &self,
+        py: Python<'_>,
+        database: Option<String>,
+        table: Option<String>,
+        start: Option<i64>,
+        end: Option<i64>,
+    ) -> PyResult<PyEvents> {
+        let Some(directory) = &self.directory else {
+            return Err(PyValueError::new_err(
+                "a reactor in memory keeps no events; open it with `data_dir`",
+            ));
+        };
+        let wanted = Wanted { database, table, start_ms: start, end_ms: end };
+        PyEvents::new(py, directory, wanted, self.core.log().synced())
+    }
+
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         super::stats::stats(py, &self.core)
     }
@@ -329,7 +350,7 @@ impl PyReactor {
     }
 
     fn _synced_fd(&self) -> i32 {
-        if self.in_memory { -1 } else { self.core.log().wake_fd() }
+        if self.directory.is_none() { -1 } else { self.core.log().wake_fd() }
     }
 
     fn _synced_lsn(&self) -> u64 {
@@ -371,9 +392,11 @@ impl PyReactor {
 
 impl PyReactor {
     fn start(py: Python<'_>, source: SourceFile, options: Options) -> PyResult<Self> {
-        let in_memory = options.data_dir.is_none();
         let (core, warnings) = py.detach(|| Reactor::open(&source, &options))?;
-        Ok(Self { core, names: FieldNames::default(), in_memory, warnings })
+        let plan = &core.published().plan;
+        let directory = options.data_dir.as_deref();
+        let directory = directory.map(|dir| directory_of(dir, plan.account, plan.instance));
+        Ok(Self { core, names: FieldNames::default(), directory, warnings })
     }
 
     fn answer(

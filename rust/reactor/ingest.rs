@@ -12,7 +12,7 @@ use crate::log::ReserveError;
 use crate::record::{KIND_LINES, LinesRecord, SourceLine};
 
 /// How long bulk waits for the writer to make room, and for the last record to be durable.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What became of many events; positions count from 0 in the order given.
 #[derive(Debug, Default)]
@@ -116,7 +116,12 @@ impl Reactor {
         Ok(())
     }
 
-    fn store_patiently(&self, request: &Request<'_>, answer: &mut Vec<u8>) -> Result<Receipt> {
+    /// Stores an event however long the writer takes to make room.
+    pub(super) fn store_patiently(
+        &self,
+        request: &Request<'_>,
+        answer: &mut Vec<u8>,
+    ) -> Result<Receipt> {
         loop {
             match self.personalize_json(request, answer) {
                 Err(error) if matches!(error.kind(), ErrorKind::Busy) => {

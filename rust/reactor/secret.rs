@@ -130,7 +130,8 @@ fn random() -> Result<[u8; 32], io::Error> {
     Ok(bytes)
 }
 
-fn write(directory: &Path, bytes: &[u8; 32]) -> Result<(), io::Error> {
+/// Writes a directory's secret, durably and readable for its owner only.
+pub(super) fn write(directory: &Path, bytes: &[u8; 32]) -> Result<(), io::Error> {
     let temporary = directory.join("secret.tmp");
     let mut file = fs::OpenOptions::new()
         .write(true)

@@ -43,6 +43,18 @@ def must_write(directory: Path) -> None:
         )
 
 
+def must_be_new(directory: Path) -> None:
+    """Ends the command unless the directory is missing or empty."""
+    try:
+        if not directory.exists() or not any(directory.iterdir()):
+            return
+    except NotADirectoryError:
+        fail(f"{directory} is not a directory.", ExitCode.DIRECTORY)
+    except OSError as error:
+        fail(f"{directory} cannot be read: {reason_of(error)}.", ExitCode.DIRECTORY)
+    fail(f"{directory} is not empty: name a new directory.", ExitCode.DIRECTORY)
+
+
 @contextlib.contextmanager
 def in_one_sentence(failed: str = "") -> Iterator[None]:
     """Turns the errors of the block into a sentence and an exit code.

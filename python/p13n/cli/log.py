@@ -1,26 +1,19 @@
 """`p13n log`: the log of a data directory, read without its lock."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from p13n.cli.failures import fail, in_one_sentence
+from p13n.cli import log_export, log_salvage, log_tail, log_verify
+from p13n.cli.failures import in_one_sentence
 from p13n.cli.parameters import AnyDirectory
-from p13n.exit_codes import ExitCode
-
-_REACTOR = re.compile("[0-9]+-[0-9]+")
+from p13n.cli.reactors import reactor_directories
 
 app = typer.Typer(
     help="Look at the log, which is where events are kept. Works beside a running server.",
     no_args_is_help=True,
 )
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `info` a subcommand while it is the only one."""
 
 
 @app.command("info")
@@ -40,7 +33,7 @@ def show(
 
     from p13n import log_info
 
-    directories = _reactor_directories(data_dir)
+    directories = reactor_directories(data_dir)
     with in_one_sentence():
         found = {directory.name: log_info(str(directory)) for directory in directories}
     if json:
@@ -50,22 +43,17 @@ def show(
         _print_log(name, state)
 
 
-def _reactor_directories(data_dir: Path) -> list[Path]:
-    """The directories `{account}-{instance}` of a data directory."""
-    if not data_dir.is_dir():
-        fail(f"There is no data directory {data_dir}.", ExitCode.DIRECTORY)
-    found = sorted(
-        path for path in data_dir.iterdir() if path.is_dir() and _REACTOR.fullmatch(path.name)
-    )
-    if not found:
-        fail(f"{data_dir} holds no reactor yet.", ExitCode.DIRECTORY)
-    return found
+app.command("verify")(log_verify.verify)
+app.command("tail")(log_tail.tail)
+app.command("export")(log_export.export)
+app.command("salvage")(log_salvage.salvage)
 
 
 def _print_log(name: str, state: dict[str, Any]) -> None:
     print(
         f"reactor {name}: {state['records']} records, {state['bytes']} bytes, "
-        f"term {state['term']}, last LSN {state['last_lsn']}, format {state['format_version']}, "
+        f"term {state['term']}, LSN {state['first_lsn']} to {state['last_lsn']}, "
+        f"synced up to {state['synced_lsn']}, format {state['format_version']}, "
         f"apply epoch {state['apply_epoch']}"
     )
     for segment in state["segments"]:

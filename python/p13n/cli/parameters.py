@@ -51,3 +51,15 @@ AnyDirectory = Annotated[
     ),
 ]
 """For commands that work beside a running server."""
+
+NewDirectory = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir",
+        envvar="P13N_DATA_DIR",
+        parser=_path,
+        metavar="NEW",
+        help="The new data directory; missing or empty.",
+    ),
+]
+"""For commands that make one."""
