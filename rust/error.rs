@@ -24,6 +24,8 @@ pub enum ErrorKind {
     UnknownTable(String),
     /// The log's queue is full; nothing was written.
     Busy,
+    /// The disk is full; nothing was written, reads go on, and it passes by itself (page 5.5).
+    Full(log::Full),
     /// The configuration has errors: all diagnostics, warnings included.
     Config(Vec<Diagnostic>),
     /// The log cannot be opened: damaged, locked, or the disk refused.
@@ -86,6 +88,15 @@ impl From<log::Failed> for Error {
     }
 }
 
+impl From<log::ReserveError> for Error {
+    fn from(error: log::ReserveError) -> Self {
+        match error {
+            log::ReserveError::Busy(_) => ErrorKind::Busy.into(),
+            log::ReserveError::Full(full) => ErrorKind::Full(full).into(),
+        }
+    }
+}
+
 impl From<log::WaitError> for Error {
     fn from(error: log::WaitError) -> Self {
         match error {
@@ -100,6 +111,7 @@ impl fmt::Display for Error {
         match self.kind() {
             ErrorKind::BadEvent(detail) | ErrorKind::UnknownTable(detail) => f.write_str(detail),
             ErrorKind::Busy => f.write_str("the log's queue is full; nothing was written"),
+            ErrorKind::Full(full) => write!(f, "{full}"),
             ErrorKind::Config(diagnostics) => f.write_str(&render_all(diagnostics)),
             ErrorKind::Log(error) => write!(f, "{error}"),
             ErrorKind::Stopped(failure) => write!(f, "{failure}"),

@@ -216,6 +216,7 @@ impl Reactor {
                 Some(age_ms) if age_ms > 2 * ms => receipt.lsn,
                 _ => 0,
             },
+            SyncPolicy::Never => 0,
         }
     }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use p13n::log::storage::{Disk, DiskFile, LockGuard, RealDisk, SimulatedDisk};
 use p13n::log::{
-    Failed, FailureKind, Log, Options, Reader, Record, Recovery, SyncPolicy, WaitError,
+    Busy, Failed, FailureKind, Log, Options, Reader, Record, Recovery, ReserveError, SyncPolicy,
+    WaitError,
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -105,6 +106,13 @@ fn append(log: &Log, payload: &[u8]) -> u64 {
     log.append(reservation, 1, &[payload]).expect("the log works")
 }
 
+fn busy(log: &Log, bytes: usize) -> Busy {
+    match log.reserve(bytes).err() {
+        Some(ReserveError::Busy(busy)) => busy,
+        other => panic!("the queue should have no room: {other:?}"),
+    }
+}
+
 fn is_signalled(log: &Log) -> bool {
     let mut polled = [PollFd::new(log, PollFlags::IN)];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -177,7 +185,7 @@ fn a_full_queue_is_busy_until_something_is_synced_and_a_dropped_reservation_give
     let (disk, log) = gated(Options { queue_bytes_max: 1000, ..Options::default() });
     let one = log.reserve(395).expect("there is room");
     let two = log.reserve(595).expect("there is room");
-    let busy = log.reserve(1).err().expect("there is no room");
+    let busy = busy(&log, 1);
     assert_eq!((busy.requested, busy.free, busy.queue_bytes_max), (6, 0, 1000));
     drop(two);
     assert_eq!(log.stats().queued_bytes, 400);
@@ -196,7 +204,7 @@ fn a_record_longer_than_its_reservation_is_taken_and_counted_and_a_huge_one_is_r
     let small = log.reserve(1).expect("there is room");
     log.append(small, 1, &[&[1; 3000]]).expect("the log works");
     assert_eq!(log.stats().queued_bytes, 3005);
-    assert_eq!(log.reserve(1).err().map(|busy| busy.free), Some(0));
+    assert_eq!(busy(&log, 1).free, 0);
     disk.shut(false);
     until("the room is given back", || log.stats().queued_bytes == 0);
     let huge = vec![0; p13n::log::limits::RECORD_BYTES_MAX + 1];
@@ -257,7 +265,7 @@ fn every_start_raises_the_term_and_the_counter_goes_on() {
 
 #[test]
 fn a_closed_log_has_everything_synced_and_takes_nothing_more() {
-    for sync in [SyncPolicy::Always, SyncPolicy::Interval { ms: 60_000 }] {
+    for sync in [SyncPolicy::Always, SyncPolicy::Interval { ms: 60_000 }, SyncPolicy::Never] {
         let disk = SimulatedDisk::default();
         let log = start(Arc::new(disk.clone()), Options { sync, ..Options::default() });
         for _ in 0..10 {
@@ -355,4 +363,41 @@ fn under_interval_a_segment_is_synced_before_its_successor_is_named() {
     let reopened = start(Arc::new(after), options);
     assert_eq!(reopened.appended(), synced);
     assert!(synced >= 4);
+}
+
+#[test]
+fn under_never_and_under_a_long_interval_a_sync_comes_when_somebody_asks() {
+    for sync in [SyncPolicy::Never, SyncPolicy::Interval { ms: 60_000 }] {
+        let disk = SimulatedDisk::default();
+        let log = start(Arc::new(disk.clone()), Options { sync, ..Options::default() });
+        for number in 1..=50 {
+            let lsn = append(&log, b"a record");
+            if number % 10 == 0 {
+                log.wait(lsn, PATIENCE).expect("the log syncs because somebody waits");
+                assert!(log.synced() >= lsn);
+            }
+        }
+        append(&log, b"nobody asks for this one");
+        until("the record is written", || log.unsynced_since_ms().is_some());
+        assert_eq!(log.synced(), 50, "and nothing is synced unasked");
+        let after = disk.crash(|| 0);
+        drop(log);
+        let log = start(Arc::new(after), Options { sync, ..Options::default() });
+        assert_eq!(log.appended(), 50);
+    }
+}
+
+#[test]
+fn someone_who_waits_for_a_record_to_come_is_told_when_it_has() {
+    let log = start(
+        Arc::<SimulatedDisk>::default(),
+        Options { sync: SyncPolicy::Never, ..Options::default() },
+    );
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| log.wait(3, PATIENCE));
+        for _ in 0..3 {
+            append(&log, b"a record");
+        }
+        waiting.join().expect("no panic").expect("the log syncs");
+    });
 }

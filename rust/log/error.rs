@@ -1,7 +1,7 @@
 //! Errors: what can go wrong with a log, and where.
 //!
 //! Three shapes, because callers act differently on them: `Error` (opening, reading, starting),
-//! `Busy` (nothing was written, try later), `Failed` (the log no longer accepts anything).
+//! `ReserveError` (nothing was written, try later), `Failed` (the log no longer accepts anything).
 //! Invariants: each names the file; a message is made for people and never parsed.
 
 use std::io;
@@ -117,6 +117,26 @@ pub struct Busy {
     pub free: usize,
     /// The queue's bound.
     pub queue_bytes_max: usize,
+}
+
+/// The disk has no room for the log's next segment, and half of the current one is used: what is left is
+/// for records of the system's own. Nothing was reserved or written; it passes by itself (specification 5.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the disk is full: there is no room for the log's next segment")]
+pub struct Full {
+    /// Since when, epoch milliseconds of the machine's clock.
+    pub since_ms: u64,
+}
+
+/// Why room for a record was refused; nothing has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ReserveError {
+    /// The queue has no room: the writer is behind.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+    /// The disk has no room.
+    #[error(transparent)]
+    Full(#[from] Full),
 }
 
 /// Why the log stopped accepting records. The first failure stays: a failed sync is never retried,

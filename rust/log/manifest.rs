@@ -19,8 +19,19 @@ pub const MANIFEST_FILE: &str = "manifest";
 const TEMPORARY_FILE: &str = "manifest.tmp";
 const MAGIC: [u8; 8] = *b"p13n-mfs";
 const HEAD_BYTES: usize = 48;
-const ENTRY_BYTES: usize = 40;
+const ENTRY_BYTES: usize = 56;
 const CRC_BYTES: usize = 4;
+
+/// In which form a segment lies on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SegmentState {
+    /// Still written; the last one alone.
+    Open,
+    /// Final, as it was written.
+    Closed,
+    /// Final, compressed and indexed.
+    Sealed,
+}
 
 /// One segment of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +42,24 @@ pub struct Entry {
     pub first_lsn: u64,
     /// Counter of its last record (`first_lsn - 1` when it holds none); known once it is closed.
     pub last_lsn: u64,
-    /// Length in bytes; known once it is closed.
+    /// Length of header and batches, in bytes; known once it is closed.
     pub bytes: u64,
+    /// Length of its file, in bytes: `bytes` until it is sealed.
+    pub file_bytes: u64,
+    /// When it was closed, epoch milliseconds of the machine's clock; 0 while it is open.
+    pub closed_ms: u64,
     /// Term of its records.
     pub term: u32,
-    /// Whether it has been closed. Only the last entry may be open.
-    pub closed: bool,
+    /// In which form it is there. Only the last entry may be open.
+    pub state: SegmentState,
+}
+
+impl Entry {
+    /// Whether it takes no further records.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state != SegmentState::Open
+    }
 }
 
 /// The set of live files.
@@ -80,8 +103,15 @@ impl Manifest {
             bytes.extend_from_slice(&entry.first_lsn.to_le_bytes());
             bytes.extend_from_slice(&entry.last_lsn.to_le_bytes());
             bytes.extend_from_slice(&entry.bytes.to_le_bytes());
+            bytes.extend_from_slice(&entry.file_bytes.to_le_bytes());
+            bytes.extend_from_slice(&entry.closed_ms.to_le_bytes());
             bytes.extend_from_slice(&entry.term.to_le_bytes());
-            bytes.extend_from_slice(&u32::from(entry.closed).to_le_bytes());
+            let state = match entry.state {
+                SegmentState::Open => 0_u32,
+                SegmentState::Closed => 1,
+                SegmentState::Sealed => 2,
+            };
+            bytes.extend_from_slice(&state.to_le_bytes());
         }
         let crc = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
@@ -102,17 +132,11 @@ impl Manifest {
             let file = file.to_path_buf();
             return Err(Error::NewerFormat { file, found, known: FORMAT_VERSION });
         }
-        let entries: Vec<Entry> = body[HEAD_BYTES..]
-            .chunks_exact(ENTRY_BYTES)
-            .map(|entry| Entry {
-                number: u64_at(entry, 0),
-                first_lsn: u64_at(entry, 8),
-                last_lsn: u64_at(entry, 16),
-                bytes: u64_at(entry, 24),
-                term: u32_at(entry, 32),
-                closed: u32_at(entry, 36) != 0,
-            })
-            .collect();
+        let entries: Option<Vec<Entry>> =
+            body[HEAD_BYTES..].chunks_exact(ENTRY_BYTES).map(decode_entry).collect();
+        let Some(entries) = entries else {
+            return Ok(Err("the manifest knows an unknown state of a segment"));
+        };
         let manifest = Self {
             apply_epoch: u32_at(bytes, 12),
             term: u32_at(bytes, 16),
@@ -131,7 +155,7 @@ impl Manifest {
     fn is_ordered(&self) -> bool {
         let pairs = self.entries.windows(2);
         let follows = pairs.into_iter().all(|pair| {
-            pair[0].closed
+            pair[0].is_closed()
                 && pair[0].number < pair[1].number
                 && pair[0].last_lsn.checked_add(1) == Some(pair[1].first_lsn)
         });
@@ -143,9 +167,16 @@ impl Manifest {
 
     /// Names the segment that has just been created as the open one, and counts its number.
     pub fn begin(&mut self, first_lsn: u64) {
-        let (number, term) = (self.next_number, self.term);
-        let last_lsn = first_lsn - 1;
-        self.entries.push(Entry { number, first_lsn, last_lsn, bytes: 0, term, closed: false });
+        self.entries.push(Entry {
+            number: self.next_number,
+            first_lsn,
+            last_lsn: first_lsn - 1,
+            bytes: 0,
+            file_bytes: 0,
+            closed_ms: 0,
+            term: self.term,
+            state: SegmentState::Open,
+        });
         self.next_number += 1;
     }
 
@@ -156,10 +187,23 @@ impl Manifest {
             self.entries.pop();
             return true;
         }
-        entry.last_lsn = next_lsn - 1;
-        entry.bytes = bytes;
-        entry.closed = true;
+        if !entry.is_closed() {
+            entry.last_lsn = next_lsn - 1;
+            entry.bytes = bytes;
+            entry.file_bytes = bytes;
+            entry.closed_ms = now_ms();
+            entry.state = SegmentState::Closed;
+        }
         false
+    }
+
+    /// Lets go of the closed segments whose records all lie before `first_lsn`, and gives them. The newest
+    /// closed one stays when none is open, for it says which LSN comes next.
+    pub fn retire_before(&mut self, first_lsn: u64) -> Vec<Entry> {
+        let most = self.entries.len().saturating_sub(1);
+        let older = |entry: &&Entry| entry.is_closed() && entry.last_lsn < first_lsn;
+        let gone = self.entries.iter().take(most).take_while(older).count();
+        self.entries.drain(..gone).collect()
     }
 
     /// Reads a directory's manifest; `None` when there is none.
@@ -189,7 +233,8 @@ impl Manifest {
     /// Replaces the directory's manifest durably: written beside, synced, renamed, directory synced.
     ///
     /// # Errors
-    /// What the disk refused; then either the old or the new manifest stands.
+    /// `DiskFull` when there was no room: the old manifest stands. Whatever else the disk refused: either
+    /// the old or the new one stands.
     pub fn replace(&self, disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
         let temporary = directory.join(TEMPORARY_FILE);
         let path = directory.join(MANIFEST_FILE);
@@ -198,10 +243,40 @@ impl Manifest {
         write_all(&*file, &self.encode(), 0).map_err(|error| refuse("write", error))?;
         file.sync().map_err(|error| refuse("sync", error))?;
         disk.rename(&temporary, &path).map_err(|error| refuse("replace", error))?;
-        disk.sync_directory(directory).map_err(|error| Error::io("sync", directory, error))
+        // Without room or not: once renamed, what stands is not known before this has succeeded.
+        disk.sync_directory(directory).map_err(|source| Error::Io {
+            action: "sync",
+            file: directory.to_path_buf(),
+            source,
+        })
     }
 }
 
 fn corrupted(file: PathBuf, what: &'static str) -> Error {
     Error::Corrupted { file, offset: 0, first_lsn: 1, last_lsn: 1, what }
+}
+
+fn decode_entry(entry: &[u8]) -> Option<Entry> {
+    let state = match u32_at(entry, 52) {
+        0 => SegmentState::Open,
+        1 => SegmentState::Closed,
+        2 => SegmentState::Sealed,
+        _ => return None,
+    };
+    Some(Entry {
+        number: u64_at(entry, 0),
+        first_lsn: u64_at(entry, 8),
+        last_lsn: u64_at(entry, 16),
+        bytes: u64_at(entry, 24),
+        file_bytes: u64_at(entry, 32),
+        closed_ms: u64_at(entry, 40),
+        term: u32_at(entry, 48),
+        state,
+    })
+}
+
+/// The machine's clock, epoch milliseconds.
+pub(crate) fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
 }

@@ -27,13 +27,15 @@
 //! 24 next number         u64   of the next segment
 //! 32 seed                u64   random, drawn once, for hashing in shards; the reactor has its own secret
 //! 40 zero                  8
-//! 48 entries             40 each, in LSN order:
+//! 48 entries             56 each, in LSN order:
 //!      0 number          u64
 //!      8 first LSN       u64   counter of the first record, there or to come
 //!     16 last LSN        u64   final once closed (first LSN - 1 while it is open)
-//!     24 bytes           u64   length of the segment, final once closed (0 while it is open)
-//!     32 term            u32
-//!     36 closed          u32   0 or 1; all but the last are closed
+//!     24 bytes           u64   of header and batches, final once closed (0 while it is open)
+//!     32 file bytes      u64   length of the file, final once closed (0 while it is open)
+//!     40 closed          u64   when, epoch milliseconds of the machine's clock (0 while it is open)
+//!     48 term            u32
+//!     52 state           u32   0 open, 1 closed, 2 sealed; only the last one may be open
 //!  .. crc                 u32   over everything before
 //! ```
 //!
@@ -94,28 +96,36 @@
 //!
 //! # The source
 //!
-//! `frame` batches and records, `segment` files and cursors, `manifest`, `scan` (torn or damaged), `recovery`
-//! (open, replay, start), `queue` (appends, progress), `writer` (group commit; `Log`), `reader` (without the
+//! `frame` batches and records, `segment` files and cursors, `manifest`, `ledger` (the
+//! manifest of a running log), `scan` (torn or damaged), `recovery`
+//! (open, start), `replay`, `queue` (appends, progress), `writer` (group commit; `Log`), `reader` (without the
 //! lock), `lock`, `storage` (the disk as a trait), `limits`, `error`. Deliberately absent: any knowledge of what a
 //! record means, retries of a sync, recycled files.
 
 pub mod error;
 pub mod frame;
+mod ledger;
 pub mod limits;
 pub mod lock;
 pub mod manifest;
 mod queue;
 pub mod reader;
 pub mod recovery;
+mod replay;
 mod scan;
 pub mod segment;
 pub mod writer;
 
 pub use crate::storage;
 
-pub use error::{Busy, Error, Failed, Failure, FailureKind, ReplayError, WaitError};
+pub use error::{
+    Busy, Error, Failed, Failure, FailureKind, Full, ReplayError, ReserveError, WaitError,
+};
+pub use ledger::Retired;
+pub use manifest::{Entry, SegmentState};
 pub use reader::{Reader, SegmentSummary, Summary};
-pub use recovery::{Options, Recovery, Replayed, SyncPolicy};
+pub use recovery::{Options, Recovery, SyncPolicy};
+pub use replay::{Progress, Replayed};
 pub use writer::{Log, Reservation, Stats};
 
 /// A log sequence number. The counter alone orders all records of a log and is what callers compare

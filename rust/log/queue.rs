@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::sync::{Condvar, Mutex};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::error::{Busy, Error, Failed, Failure, WaitError};
@@ -84,6 +84,9 @@ pub(crate) struct Queue {
     appended: AtomicU64,
     written: AtomicU64,
     synced: AtomicU64,
+    /// Highest LSN that somebody waits for, where nothing else would sync it soon.
+    asked: AtomicU64,
+    is_asked_for_syncs: bool,
     oldest_unsynced_ns: AtomicU64,
     failure: OnceLock<Failure>,
     /// The file being written. Whoever holds it syncs; it is replaced only after everything before
@@ -100,8 +103,13 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// An empty queue whose next record gets `next_lsn`; everything before it is synced.
-    pub fn new(next_lsn: u64, queue_bytes_max: usize) -> std::io::Result<Self> {
+    /// An empty queue whose next record gets `next_lsn`; everything before it is synced. Where the writer does
+    /// not sync every batch, `is_asked_for_syncs`, a waiter asks for a sync.
+    pub fn new(
+        next_lsn: u64,
+        queue_bytes_max: usize,
+        is_asked_for_syncs: bool,
+    ) -> std::io::Result<Self> {
         let last_lsn = next_lsn - 1;
         Ok(Self {
             buffer: Mutex::new(Buffer {
@@ -120,6 +128,8 @@ impl Queue {
             appended: AtomicU64::new(last_lsn),
             written: AtomicU64::new(last_lsn),
             synced: AtomicU64::new(last_lsn),
+            asked: AtomicU64::new(0),
+            is_asked_for_syncs,
             oldest_unsynced_ns: AtomicU64::new(0),
             failure: OnceLock::new(),
             open: Mutex::new(None),
@@ -238,6 +248,10 @@ impl Queue {
         }
         // What is not kept is given back outside of the mutex: that takes a system call.
         chunks.clear();
+        if self.is_sync_asked() {
+            drop(self.waiters.lock());
+            self.progress.notify_all();
+        }
     }
 
     /// Takes note that everything up to `last_lsn` is in the file while chunks after it are not yet.
@@ -308,16 +322,34 @@ impl Queue {
         self.progress.notify_all();
     }
 
-    /// Sleeps until the interval is over, or the log closes or fails (`false`).
-    pub fn pause(&self, interval: Duration) -> bool {
-        let until = Instant::now() + interval;
+    /// Sleeps until the interval is over (without one, for ever) or somebody asks for a sync; `false` when the
+    /// log closes or fails.
+    pub fn pause(&self, interval: Option<Duration>) -> bool {
+        let until = interval.map(|interval| Instant::now() + interval);
         let mut waiting = self.waiters.lock();
         loop {
             if self.failure.get().is_some() || self.buffer.lock().closing {
                 return false;
             }
-            if self.progress.wait_until(&mut waiting, until).timed_out() {
+            if self.is_sync_asked() || self.rest(&mut waiting, until) {
                 return true;
+            }
+        }
+    }
+
+    /// Whether a sync now would bring a waiter further that asked for one.
+    fn is_sync_asked(&self) -> bool {
+        let synced = self.synced();
+        self.asked.load(Ordering::Acquire) > synced && self.written.load(Ordering::Acquire) > synced
+    }
+
+    /// Sleeps until there may be progress; `true` when the time is over.
+    fn rest(&self, waiting: &mut MutexGuard<'_, ()>, until: Option<Instant>) -> bool {
+        match until {
+            Some(until) => self.progress.wait_until(waiting, until).timed_out(),
+            None => {
+                self.progress.wait(waiting);
+                false
             }
         }
     }
@@ -327,7 +359,15 @@ impl Queue {
             return Ok(());
         }
         let until = Instant::now().checked_add(timeout);
+        if self.is_asked_for_syncs {
+            self.asked.fetch_max(lsn, Ordering::AcqRel);
+            // A writer that gathers need not go on with it.
+            self.work.notify_one();
+        }
         let mut waiting = self.waiters.lock();
+        if self.is_asked_for_syncs {
+            self.progress.notify_all();
+        }
         loop {
             if self.synced() >= lsn {
                 return Ok(());
@@ -335,14 +375,7 @@ impl Queue {
             if let Some(failure) = self.failure.get() {
                 return Err(failure.clone().into());
             }
-            let timed_out = match until {
-                Some(until) => self.progress.wait_until(&mut waiting, until).timed_out(),
-                None => {
-                    self.progress.wait(&mut waiting);
-                    false
-                }
-            };
-            if timed_out && self.synced() < lsn {
+            if self.rest(&mut waiting, until) && self.synced() < lsn {
                 return Err(WaitError::Timeout);
             }
         }

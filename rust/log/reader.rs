@@ -109,16 +109,33 @@ impl Reader {
     /// `Log` as for `summary`, `Apply` with what `visit` answered.
     pub fn records<E>(
         &self,
+        visit: impl FnMut(Record<'_>) -> Result<(), E>,
+    ) -> Result<(), ReplayError<E>> {
+        self.records_after(0, visit)
+    }
+
+    /// As [`Reader::records`], of the records after `lsn` only. Segments that end there are not read.
+    ///
+    /// # Errors
+    /// As [`Reader::records`].
+    pub fn records_after<E>(
+        &self,
+        lsn: u64,
         mut visit: impl FnMut(Record<'_>) -> Result<(), E>,
     ) -> Result<(), ReplayError<E>> {
         for entry in &self.manifest.entries {
+            if entry.is_closed() && entry.last_lsn <= lsn {
+                continue;
+            }
             self.scan::<ReplayError<E>>(entry, |first, payload| {
                 let mut left = payload;
                 let mut counter = first;
                 while let Some((kind, payload)) = next_record(&mut left) {
-                    let lsn = Lsn { partition: 0, term: entry.term, counter };
-                    visit(Record { lsn, kind, payload })
-                        .map_err(|error| ReplayError::Apply { lsn: counter, error })?;
+                    if counter > lsn {
+                        let lsn = Lsn { partition: 0, term: entry.term, counter };
+                        visit(Record { lsn, kind, payload })
+                            .map_err(|error| ReplayError::Apply { lsn: counter, error })?;
+                    }
                     counter += 1;
                 }
                 Ok(())
@@ -127,7 +144,22 @@ impl Reader {
         Ok(())
     }
 
-    /// Scans one segment; `None` when it went away because a later start found it without a record.
+    /// Highest counter that the files prove to be synced: the manifest for closed segments, the batches
+    /// for the open one. Read anew at each call, within the segments that the reader sees.
+    ///
+    /// # Errors
+    /// As for `summary`.
+    pub fn synced_lsn(&self) -> Result<u64, Error> {
+        let Some(last) = self.manifest.entries.last() else { return Ok(0) };
+        if last.is_closed() {
+            return Ok(last.last_lsn);
+        }
+        let end = self.scan(last, |_, _| Ok::<(), Error>(()))?;
+        Ok(end.map_or(last.first_lsn - 1, |end| end.synced_lsn))
+    }
+
+    /// Scans one segment, in the form in which it is there by now; `None` when it went away: retired, or
+    /// left out by a later start because it holds no record.
     fn scan<E>(
         &self,
         entry: &Entry,
@@ -136,30 +168,42 @@ impl Reader {
     where
         E: From<Error>,
     {
-        let mut stopped = None;
-        let scanned =
-            scan_segment(&*self.disk, &self.directory, entry, u32::MAX, &mut |header, payload| {
-                match visit(header.first_lsn, payload) {
-                    Ok(()) => true,
-                    Err(error) => {
-                        stopped = Some(error);
-                        false
-                    }
-                }
-            });
-        if let Some(error) = stopped {
-            return Err(error);
-        }
-        match scanned {
-            Ok(end) => Ok(Some(end)),
-            Err(_) if !entry.closed && self.is_gone(entry)? => Ok(None),
-            Err(error) => Err(error.into()),
+        let mut entry = entry.clone();
+        loop {
+            let mut stopped = None;
+            let mut is_begun = false;
+            let scanned = scan_segment(
+                &*self.disk,
+                &self.directory,
+                &entry,
+                u32::MAX,
+                &mut |header, payload| {
+                    is_begun = true;
+                    visit(header.first_lsn, payload).map_err(|error| stopped = Some(error)).is_ok()
+                },
+            );
+            if let Some(error) = stopped {
+                return Err(error);
+            }
+            let error = match scanned {
+                Ok(end) => return Ok(Some(end)),
+                Err(error) => error,
+            };
+            // A file that was there when the manifest was read may have been sealed or retired since.
+            match self.now(&entry)? {
+                None => return Ok(None),
+                Some(now) if now != entry && !is_begun => entry = now,
+                Some(_) => return Err(error.into()),
+            }
         }
     }
 
-    fn is_gone(&self, entry: &Entry) -> Result<bool, Error> {
-        let now = Manifest::read(&*self.disk, &self.directory)?;
-        Ok(now.is_some_and(|now| now.entries.iter().all(|other| other.number != entry.number)))
+    /// What the manifest says of the segment now.
+    fn now(&self, entry: &Entry) -> Result<Option<Entry>, Error> {
+        let Some(now) = Manifest::read(&*self.disk, &self.directory)? else {
+            return Ok(Some(entry.clone()));
+        };
+        Ok(now.entries.into_iter().find(|other| other.number == entry.number))
     }
 }
 
@@ -175,7 +219,7 @@ impl Summary {
         self.bytes += end.bytes;
         self.last_lsn = last_lsn;
         // A closed segment was synced before its successor was named.
-        let proven = if entry.closed { last_lsn } else { end.synced_lsn };
+        let proven = if entry.is_closed() { last_lsn } else { end.synced_lsn };
         self.synced_lsn = self.synced_lsn.max(proven);
         self.unfinished_bytes = end.torn_bytes;
         self.segments.push(SegmentSummary {
@@ -186,7 +230,7 @@ impl Summary {
             last_lsn,
             batches: end.batches,
             bytes: end.bytes,
-            closed: entry.closed,
+            closed: entry.is_closed(),
         });
     }
 }

@@ -6,23 +6,22 @@
 //! served. Invariants: damage below a synced LSN refuses the start; torn bytes are kept beside before they
 //! are cut; a term is given once.
 
-use crate::sync::thread;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 
+use super::Record;
 use super::error::{Error, ReplayError};
-use super::frame::{BatchHeader, next_record};
+use super::ledger::Ledger;
 use super::limits::{
-    INTERVAL_MS_MAX, INTERVAL_MS_MIN, QUEUE_BYTES_MAX, READ_BYTES, REPLAY_BLOCK_BYTES,
-    REPLAY_BLOCKS_AHEAD, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN,
+    INTERVAL_MS_MAX, INTERVAL_MS_MIN, QUEUE_BYTES_MAX, READ_BYTES, SEGMENT_BYTES_MAX,
+    SEGMENT_BYTES_MIN,
 };
 use super::lock::lock_directory;
 use super::manifest::{MANIFEST_FILE, Manifest};
-use super::scan::{SegmentEnd, check_epoch, scan_segment};
+use super::replay::{Progress, Replay, Replayed, Tail};
+use super::scan::{SegmentEnd, check_epoch};
 use super::segment::create_segment;
 use super::writer::{Log, Start};
-use super::{Lsn, Record};
 use crate::storage::{Disk, LockGuard, read_full, write_all};
 
 /// When the log is synced, and with that, what an answer means (specification 5.1).
@@ -35,6 +34,9 @@ pub enum SyncPolicy {
         /// The interval, 1 to 60,000 ms.
         ms: u64,
     },
+    /// Written as under `Interval`; synced when a segment is full, at `close`, and when somebody waits for
+    /// an LSN.
+    Never,
 }
 
 /// How a log is run.
@@ -76,19 +78,6 @@ impl Options {
     }
 }
 
-/// What a replay went through.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Replayed {
-    /// Records handed on.
-    pub records: u64,
-    /// Bytes of the segments that hold them.
-    pub bytes: u64,
-    /// Counter of the last record; 0 in an empty log.
-    pub last_lsn: u64,
-    /// Bytes at the end that are a torn, never answered tail; `start` cuts them.
-    pub torn_bytes: u64,
-}
-
 /// A locked directory on its way to a `Log`.
 pub struct Recovery {
     directory: PathBuf,
@@ -96,8 +85,9 @@ pub struct Recovery {
     options: Options,
     manifest: Manifest,
     lock: LockGuard,
-    /// The end of the last segment, once a replay has seen it; the inner `None` when there is no segment.
-    end: Option<Option<SegmentEnd>>,
+    progress: Arc<Progress>,
+    /// The log's end, once a replay has seen it.
+    tail: Option<Tail>,
 }
 
 impl Recovery {
@@ -117,7 +107,8 @@ impl Recovery {
         };
         check_epoch(&manifest, directory, options.apply_epoch)?;
         let directory = directory.to_path_buf();
-        Ok(Self { directory, disk, options, manifest, lock, end: None })
+        let progress = Arc::default();
+        Ok(Self { directory, disk, options, manifest, lock, progress, tail: None })
     }
 
     /// The directory's secret seed, drawn when it was made (specification 5.3: shards).
@@ -138,16 +129,10 @@ impl Recovery {
         self.manifest.entries.first().map_or(1, |entry| entry.first_lsn)
     }
 
-    /// As [`Recovery::replay`], of the records after `lsn` only: those up to it are in a snapshot.
-    ///
-    /// # Errors
-    /// As [`Recovery::replay`].
-    pub fn replay_after<E>(
-        &mut self,
-        lsn: u64,
-        mut apply: impl FnMut(Record<'_>) -> Result<(), E>,
-    ) -> Result<Replayed, ReplayError<E>> {
-        self.replay(|record| if record.lsn.counter > lsn { apply(record) } else { Ok(()) })
+    /// How far a replay is, for other threads to read.
+    #[must_use]
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// Yields every record in LSN order. Reading, checksums and splitting run ahead on another thread.
@@ -157,48 +142,53 @@ impl Recovery {
     /// answered; the records before have been handed on.
     pub fn replay<E>(
         &mut self,
-        mut apply: impl FnMut(Record<'_>) -> Result<(), E>,
+        apply: impl FnMut(Record<'_>) -> Result<(), E>,
     ) -> Result<Replayed, ReplayError<E>> {
-        let mut replayed = Replayed::default();
-        let (blocks, ready) = sync_channel::<Block>(REPLAY_BLOCKS_AHEAD);
-        let this = &*self;
-        let end = thread::scope(|scope| {
-            let decoding = scope.spawn(move || this.decode(|block| blocks.send(block).is_ok()));
-            for block in ready {
-                block.replay(&mut apply)?;
-                replayed.records += block.records.len() as u64;
-            }
-            match decoding.join() {
-                Ok(decoded) => decoded.map_err(ReplayError::Log),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })?;
-        replayed.bytes = end.bytes;
-        if let Some(last) = &end.last {
-            replayed.last_lsn = last.next_lsn - 1;
-            replayed.torn_bytes = last.torn_bytes;
-        }
-        self.end = Some(end.last);
+        self.replay_after(0, apply)
+    }
+
+    /// As [`Recovery::replay`], of the records after `lsn` only: those up to it are in a snapshot. Segments
+    /// that end there are not read.
+    ///
+    /// # Errors
+    /// As [`Recovery::replay`].
+    pub fn replay_after<E>(
+        &mut self,
+        lsn: u64,
+        apply: impl FnMut(Record<'_>) -> Result<(), E>,
+    ) -> Result<Replayed, ReplayError<E>> {
+        let (replayed, tail) = self.over(lsn).run(apply)?;
+        self.tail = Some(tail);
         Ok(replayed)
     }
 
-    /// Makes the end of the log certain, raises the term and starts the writer. Scans the log when no
+    fn over(&self, after_lsn: u64) -> Replay<'_> {
+        Replay {
+            disk: &*self.disk,
+            directory: &self.directory,
+            manifest: &self.manifest,
+            apply_epoch: self.options.apply_epoch,
+            after_lsn,
+            progress: &self.progress,
+        }
+    }
+
+    /// Makes the end of the log certain, raises the term and starts the writer. Looks for the end when no
     /// replay has.
     ///
     /// # Errors
     /// As `replay`, and what the disk refused; the directory is as good as before then.
     pub fn start(mut self) -> Result<Log, Error> {
-        let last = match self.end.take() {
-            Some(last) => last,
-            None => self.decode(|_| true)?.last,
+        let tail = match self.tail.take() {
+            Some(tail) => tail,
+            None => self.over(0).tail()?,
         };
         let mut manifest = self.manifest.clone();
-        let mut next_lsn = 1;
+        let next_lsn = tail.next_lsn;
         let mut torn_bytes = 0;
         let mut emptied = None;
-        if let Some(end) = last {
+        if let Some(end) = tail.open {
             self.settle(&end)?;
-            next_lsn = end.next_lsn;
             torn_bytes = end.torn_bytes;
             emptied = manifest.close_last(end.next_lsn, end.bytes).then_some(end.path);
         }
@@ -214,9 +204,7 @@ impl Recovery {
             disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
         }
         Log::start(Start {
-            disk: self.disk,
-            directory: self.directory,
-            manifest,
+            ledger: Arc::new(Ledger::new(self.disk, self.directory, manifest)),
             segment,
             next_lsn,
             policy: self.options.sync,
@@ -263,46 +251,6 @@ impl Recovery {
         to.sync().map_err(refuse)?;
         self.disk.sync_directory(&self.directory).map_err(refuse)
     }
-
-    /// Reads, checks and splits all batches; `emit` answers whether it wants more.
-    fn decode(&self, mut emit: impl FnMut(Block) -> bool) -> Result<Decoded, Error> {
-        let mut decoded = Decoded { last: None, bytes: 0 };
-        for entry in &self.manifest.entries {
-            let mut block = Block::new(entry.term);
-            let mut goes_on = true;
-            let mut broken = None;
-            let (disk, directory) = (&*self.disk, self.directory.as_path());
-            let mut visit = |header: &BatchHeader, payload: &[u8]| {
-                if !block.take(header, payload) {
-                    broken = Some((header.first_lsn, header.last_lsn));
-                    return false;
-                }
-                if block.bytes.len() >= REPLAY_BLOCK_BYTES {
-                    goes_on = emit(std::mem::replace(&mut block, Block::new(entry.term)));
-                }
-                goes_on
-            };
-            let scanned =
-                scan_segment(disk, directory, entry, self.options.apply_epoch, &mut visit);
-            if let Some((first_lsn, last_lsn)) = broken {
-                let file = super::segment::segment_path(directory, entry.number);
-                let what = "a batch's records are not as many as it says";
-                return Err(Error::Corrupted { file, offset: 0, first_lsn, last_lsn, what });
-            }
-            // The caller wants no more, so the verdict on the segment's end is not of interest.
-            if !goes_on {
-                return Ok(decoded);
-            }
-            // What is good before a damage is handed on, too: `replay` promises it.
-            if !block.records.is_empty() && !emit(block) {
-                return Ok(decoded);
-            }
-            let end = scanned?;
-            decoded.bytes += end.bytes;
-            decoded.last = Some(end);
-        }
-        Ok(decoded)
-    }
 }
 
 /// The manifest of a new directory, made durable before any segment exists. A directory with segments
@@ -324,51 +272,4 @@ fn first_manifest(disk: &dyn Disk, directory: &Path, apply_epoch: u32) -> Result
     let manifest = Manifest::new(apply_epoch, seed);
     manifest.replace(disk, directory)?;
     Ok(manifest)
-}
-
-struct Decoded {
-    last: Option<SegmentEnd>,
-    bytes: u64,
-}
-
-/// Records decoded ahead: payloads of whole batches, and where each record lies in them.
-struct Block {
-    term: u32,
-    first_lsn: u64,
-    bytes: Vec<u8>,
-    records: Vec<(u8, usize, usize)>,
-}
-
-impl Block {
-    fn new(term: u32) -> Self {
-        Self { term, first_lsn: 0, bytes: Vec::new(), records: Vec::new() }
-    }
-
-    /// Adds a batch's records; `false` when they are not as many as its header says.
-    fn take(&mut self, header: &BatchHeader, payload: &[u8]) -> bool {
-        if self.records.is_empty() {
-            self.first_lsn = header.first_lsn;
-        }
-        let before = self.records.len();
-        let base = self.bytes.len();
-        let mut left = payload;
-        while let Some((kind, record)) = next_record(&mut left) {
-            let start = base + payload.len() - left.len() - record.len();
-            self.records.push((kind, start, start + record.len()));
-        }
-        self.bytes.extend_from_slice(payload);
-        left.is_empty() && self.records.len() - before == header.count as usize
-    }
-
-    fn replay<E>(
-        &self,
-        apply: &mut impl FnMut(Record<'_>) -> Result<(), E>,
-    ) -> Result<(), ReplayError<E>> {
-        for (counter, (kind, from, to)) in (self.first_lsn..).zip(&self.records) {
-            let lsn = Lsn { partition: 0, term: self.term, counter };
-            let record = Record { lsn, kind: *kind, payload: &self.bytes[*from..*to] };
-            apply(record).map_err(|error| ReplayError::Apply { lsn: counter, error })?;
-        }
-        Ok(())
-    }
 }

@@ -40,7 +40,7 @@ pub(crate) fn scan_segment(
     apply_epoch: u32,
     visit: &mut dyn FnMut(&BatchHeader, &[u8]) -> bool,
 ) -> Result<SegmentEnd, Error> {
-    let path = segment_path(directory, entry.number);
+    let path = segment_path(directory, entry);
     let mut cursor = open(disk, &path, entry)?;
     let found = cursor.header.apply_epoch;
     if found > apply_epoch {
@@ -89,7 +89,7 @@ fn judge(
             what,
         })
     };
-    if entry.closed {
+    if entry.is_closed() {
         if let Some(what) = damage {
             return corrupted(what, entry.last_lsn.max(end.next_lsn));
         }
@@ -130,7 +130,7 @@ fn open(disk: &dyn Disk, path: &Path, entry: &Entry) -> Result<SegmentCursor, Er
     if (header.number, header.term, header.first_lsn) != named {
         return Err(corrupted("this is another segment than the manifest names"));
     }
-    if entry.closed {
+    if entry.is_closed() {
         cursor.limit(entry.bytes);
     }
     Ok(cursor)

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::error::Error;
 use super::frame::{self, ALIGNMENT, BATCH_HEADER_BYTES, BatchHeader, Salt, u32_at, u64_at};
 use super::limits::{FORMAT_VERSION, READ_BYTES};
+use super::manifest::{Entry, SegmentState};
 use crate::storage::{Disk, DiskFile, read_full, write_all};
 
 /// Bytes of a segment's header. Its length, magic, version and checksum stay in place in every version.
@@ -81,9 +82,18 @@ impl SegmentHeader {
     }
 }
 
-/// Path of a segment's file.
+/// Path of a segment's file, in the form in which the manifest says that it is there.
 #[must_use]
-pub fn segment_path(directory: &Path, number: u64) -> PathBuf {
+pub fn segment_path(directory: &Path, entry: &Entry) -> PathBuf {
+    match entry.state {
+        SegmentState::Sealed => directory.join(format!("{:012}.sealed", entry.number)),
+        SegmentState::Open | SegmentState::Closed => open_path(directory, entry.number),
+    }
+}
+
+/// Path of a segment that is written, or was closed as it was written.
+#[must_use]
+pub fn open_path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:012}.log"))
 }
 
@@ -109,7 +119,7 @@ pub fn create_segment(
     term: u32,
     first_lsn: u64,
 ) -> Result<NewSegment, Error> {
-    let path = segment_path(directory, number);
+    let path = open_path(directory, number);
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|error| Error::io("draw a salt for", &path, std::io::Error::other(error)))?;

@@ -2,7 +2,7 @@
 //! handle by which everybody else uses the log.
 //!
 //! The event loop never waits for a disk (specification 5.1): appends copy into the queue, the thread
-//! works, and `wake_fd` becomes readable once a synced batch. Under `Interval` a second thread syncs, so
+//! works, and `wake_fd` becomes readable once a synced batch. But for `Always` a second thread syncs, so
 //! that a slow sync does not hold back the next write. Invariants: a batch is one write call; LSNs are
 //! published as synced only after the sync that covers them; after a failed write or sync nothing is
 //! ever written or synced again.
@@ -12,20 +12,20 @@ use crate::sync::thread::{self, JoinHandle};
 use std::any::Any;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::sync::Mutex;
 
-use super::error::{Busy, Error, Failed, Failure, FailureKind, WaitError};
+use super::error::{Error, Failed, Failure, FailureKind, ReserveError, WaitError};
 use super::frame::{self, BATCH_HEADER_BYTES, RECORD_HEADER_BYTES};
+use super::ledger::{Ledger, Retired};
 use super::limits::RECORD_BYTES_MAX;
-use super::manifest::Manifest;
+use super::manifest::{Entry, Manifest};
 use super::queue::{Chunk, Queue};
 use super::recovery::SyncPolicy;
 use super::segment::{NewSegment, SEGMENT_HEADER_BYTES, create_segment};
-use crate::storage::{Disk, LockGuard, write_all};
+use crate::storage::{LockGuard, write_all};
 
 /// Room in the writer's queue, given back when dropped.
 #[must_use = "room that is dropped is given back"]
@@ -70,6 +70,8 @@ pub struct Log {
     queue: Arc<Queue>,
     /// In a log without a disk: the last LSN given. It has no writer, and is always synced.
     memory: Option<AtomicU64>,
+    /// The manifest; none in memory.
+    ledger: Option<Arc<Ledger>>,
     term: u32,
     torn_bytes: u64,
     closed: AtomicBool,
@@ -89,8 +91,9 @@ impl Log {
     /// When the operating system has no file descriptor left.
     pub fn memory() -> std::io::Result<Self> {
         Ok(Self {
-            queue: Arc::new(Queue::new(1, 0)?),
+            queue: Arc::new(Queue::new(1, 0, false)?),
             memory: Some(AtomicU64::new(0)),
+            ledger: None,
             term: 0,
             torn_bytes: 0,
             closed: AtomicBool::new(false),
@@ -100,27 +103,31 @@ impl Log {
 
     /// Starts the threads over a segment that recovery has made ready.
     pub(crate) fn start(start: Start) -> Result<Self, Error> {
-        let Start { disk, directory, manifest, segment, next_lsn, policy, lock, .. } = start;
-        let refuse = |error| Error::io("start the log in", &directory, error);
-        let queue = Arc::new(Queue::new(next_lsn, start.queue_bytes_max).map_err(refuse)?);
+        let Start { ledger, segment, next_lsn, policy, lock, .. } = start;
+        let refuse = |error| Error::io("start the log in", ledger.directory(), error);
+        let gather = policy != SyncPolicy::Always;
+        let queue = Queue::new(next_lsn, start.queue_bytes_max, gather).map_err(refuse)?;
+        let queue = Arc::new(queue);
         queue.switch(Arc::clone(&segment.file), segment.path.clone());
+        let Manifest { term, apply_epoch, .. } = ledger.manifest();
         let writer = Writer {
             queue: Arc::clone(&queue),
-            disk,
-            directory: directory.clone(),
-            term: manifest.term,
-            manifest,
+            ledger: Arc::clone(&ledger),
+            term,
+            apply_epoch,
             offset: SEGMENT_HEADER_BYTES as u64,
             segment,
             segment_bytes_max: start.segment_bytes_max,
-            gather: matches!(policy, SyncPolicy::Interval { .. }),
+            gather,
         };
-        let term = writer.term;
         let mut threads = vec![spawn("p13n-log", &queue, move || writer.run()).map_err(refuse)?];
-        if let SyncPolicy::Interval { ms } = policy {
+        if gather {
             let shared = Arc::clone(&queue);
-            let work = move || sync_at_intervals(&shared, Duration::from_millis(ms));
-            match spawn("p13n-log-sync", &queue, work) {
+            let interval = match policy {
+                SyncPolicy::Interval { ms } => Some(Duration::from_millis(ms)),
+                SyncPolicy::Always | SyncPolicy::Never => None,
+            };
+            match spawn("p13n-log-sync", &queue, move || sync_at_intervals(&shared, interval)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     queue.close();
@@ -130,15 +137,25 @@ impl Log {
         }
         let running = Mutex::new(Some(Running { threads, _lock: lock }));
         let closed = AtomicBool::new(false);
-        Ok(Self { queue, memory: None, term, torn_bytes: start.torn_bytes, closed, running })
+        let torn_bytes = start.torn_bytes;
+        Ok(Self { queue, memory: None, ledger: Some(ledger), term, torn_bytes, closed, running })
     }
 
     /// Reserves room for a record of `bytes` payload bytes. Reserve before computing: `append` does not
     /// refuse a record for its size in the queue. A poisoned log is never busy: `append` says what it is.
     ///
     /// # Errors
-    /// `Busy` when the queue has no room; nothing has happened then.
-    pub fn reserve(&self, bytes: usize) -> Result<Reservation<'_>, Busy> {
+    /// `Busy` when the queue has no room, `Full` when the disk has none; nothing has happened then.
+    pub fn reserve(&self, bytes: usize) -> Result<Reservation<'_>, ReserveError> {
+        self.reserve_internal(bytes)
+    }
+
+    /// As [`Log::reserve`], for records of the system's own (configurations, marks): they may use the half
+    /// of a segment that is kept from events when the disk is full (specification 5.5).
+    ///
+    /// # Errors
+    /// `Busy` when the queue has no room.
+    pub fn reserve_internal(&self, bytes: usize) -> Result<Reservation<'_>, ReserveError> {
         if self.memory.is_some() || self.queue.failure().is_some() {
             return Ok(Reservation { log: self, bytes: 0 });
         }
@@ -198,7 +215,8 @@ impl Log {
             .map_or_else(|| self.queue.synced(), |last| last.load(Ordering::Acquire))
     }
 
-    /// Blocks until everything up to `lsn` is synced. Not for event loops, which use `wake_fd`.
+    /// Blocks until everything up to `lsn` is synced, which under `Interval` and `Never` asks for a sync at
+    /// once. Not for event loops, which use `wake_fd`.
     ///
     /// # Errors
     /// `Timeout`, or `Failed` when the log is poisoned before.
@@ -257,6 +275,35 @@ impl Log {
         }
     }
 
+    /// The segments in LSN order, as the manifest knows them; none in memory.
+    #[must_use]
+    pub fn segments(&self) -> Vec<Entry> {
+        self.ledger.as_ref().map_or_else(Vec::new, |ledger| ledger.entries())
+    }
+
+    /// Removes the whole segments whose records all lie before `first_lsn`; the open one stays. The manifest
+    /// lets go of them durably before a file is removed. Blocks for the disk.
+    ///
+    /// # Errors
+    /// `DiskFull` when the disk has no room even for a manifest, which passes; what else the disk refused.
+    pub fn retain_from(&self, first_lsn: u64) -> Result<Retired, Failure> {
+        let Some(ledger) = &self.ledger else { return Ok(Retired::default()) };
+        if let Some(failure) = self.stopped() {
+            return Err(failure);
+        }
+        let gone = match ledger.change(|manifest| manifest.retire_before(first_lsn)) {
+            Ok(gone) => gone,
+            Err(error @ Error::DiskFull { .. }) => return Err(error.into()),
+            Err(error) => {
+                // Which manifest stands is not known, so nothing may be built on either.
+                let failure = Failure::from(error);
+                self.queue.poison(failure.clone());
+                return Err(failure);
+            }
+        };
+        Ok(ledger.remove(&gone)?)
+    }
+
     /// Stops the intake, writes and syncs what was appended, ends the threads, lets go of the directory.
     /// A second call gives the same answer.
     ///
@@ -291,9 +338,7 @@ impl Drop for Log {
 
 /// What recovery hands over.
 pub(crate) struct Start {
-    pub disk: Arc<dyn Disk>,
-    pub directory: PathBuf,
-    pub manifest: Manifest,
+    pub ledger: Arc<Ledger>,
     pub segment: NewSegment,
     pub next_lsn: u64,
     pub policy: SyncPolicy,
@@ -305,10 +350,9 @@ pub(crate) struct Start {
 
 struct Writer {
     queue: Arc<Queue>,
-    disk: Arc<dyn Disk>,
-    directory: PathBuf,
-    manifest: Manifest,
+    ledger: Arc<Ledger>,
     term: u32,
+    apply_epoch: u32,
     segment: NewSegment,
     offset: u64,
     segment_bytes_max: u64,
@@ -366,14 +410,15 @@ impl Writer {
     fn rotate(&mut self, first_lsn: u64) -> Result<(), Failure> {
         self.queue.written_up_to(first_lsn - 1);
         self.queue.sync()?;
-        let number = self.manifest.next_number;
-        let epoch = self.manifest.apply_epoch;
-        let next =
-            create_segment(&*self.disk, &self.directory, number, epoch, self.term, first_lsn)?;
-        let empty = self.manifest.close_last(first_lsn, self.offset);
+        let (disk, directory) = (self.ledger.disk(), self.ledger.directory());
+        let number = self.ledger.manifest().next_number;
+        let next = create_segment(disk, directory, number, self.apply_epoch, self.term, first_lsn)?;
+        let empty = self.ledger.change(|manifest| {
+            let empty = manifest.close_last(first_lsn, self.offset);
+            manifest.begin(first_lsn);
+            empty
+        })?;
         assert!(!empty, "a segment without a record is never full");
-        self.manifest.begin(first_lsn);
-        self.manifest.replace(&*self.disk, &self.directory)?;
         self.queue.switch(Arc::clone(&next.file), next.path.clone());
         self.segment = next;
         self.offset = SEGMENT_HEADER_BYTES as u64;
@@ -389,17 +434,18 @@ impl Writer {
         if !self.queue.is_all_synced() {
             self.queue.sync()?;
         }
-        let empty = self.manifest.close_last(self.queue.synced() + 1, self.offset);
-        self.manifest.replace(&*self.disk, &self.directory)?;
+        let next_lsn = self.queue.synced() + 1;
+        let empty = self.ledger.change(|manifest| manifest.close_last(next_lsn, self.offset))?;
         if empty {
             let path = &self.segment.path;
-            self.disk.remove(path).map_err(|error| Error::io("remove", path, error))?;
+            self.ledger.disk().remove(path).map_err(|error| Error::io("remove", path, error))?;
         }
         Ok(())
     }
 }
 
-fn sync_at_intervals(queue: &Queue, interval: Duration) -> Result<(), Failure> {
+/// Syncs once an interval, and when somebody asks; without an interval only then.
+fn sync_at_intervals(queue: &Queue, interval: Option<Duration>) -> Result<(), Failure> {
     while queue.pause(interval) {
         if !queue.is_all_synced() {
             queue.sync()?;

@@ -62,6 +62,7 @@ impl From<Error> for PyErr {
                 coded(py, UnknownTable::new_err(message), CODE_NOT_FOUND, Some(detail))
             }
             ErrorKind::Busy => coded(py, Busy::new_err(message), CODE_BUSY, None),
+            ErrorKind::Full(_) => coded(py, DiskFull::new_err(message), CODE_NOT_STORED, None),
             ErrorKind::NotDurable => coded(py, NotDurable::new_err(message), CODE_NOT_STORED, None),
             ErrorKind::Argument(_) => PyValueError::new_err(message),
             ErrorKind::Panic(_) => pyo3::panic::PanicException::new_err(message),

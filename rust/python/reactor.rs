@@ -375,8 +375,10 @@ fn options(
     let sync = match sync {
         "always" => SyncPolicy::Always,
         "interval" => SyncPolicy::Interval { ms: sync_interval_ms },
-        "never" => return Err(PyValueError::new_err("sync \"never\" is not built yet")),
-        _ => return Err(PyValueError::new_err("sync is \"always\" or \"interval\"")),
+        "never" => SyncPolicy::Never,
+        _ => {
+            return Err(PyValueError::new_err("sync is \"always\", \"interval\" or \"never\""));
+        }
     };
     let clock = match clock {
         "server" => ClockMode::Server,

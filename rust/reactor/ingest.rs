@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::{Reactor, Receipt, Request};
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::ReserveError;
 use crate::record::{KIND_LINES, LinesRecord, SourceLine};
 
 /// How long bulk waits for the writer to make room, and for the last record to be durable.
@@ -102,9 +103,10 @@ impl Reactor {
         }
         let payload = lines.encode();
         let reservation = loop {
-            match self.log.reserve(payload.len()) {
+            match self.log.reserve_internal(payload.len()) {
                 Ok(reservation) => break reservation,
-                Err(_) => self.log.wait(self.log.appended(), PATIENCE)?,
+                Err(full @ ReserveError::Full(_)) => return Err(full.into()),
+                Err(ReserveError::Busy(_)) => self.log.wait(self.log.appended(), PATIENCE)?,
             }
         };
         report.lsn = self.log.append(reservation, KIND_LINES, &[&payload])?;

@@ -184,8 +184,7 @@ impl Reactor {
             text: plan.recorded_text.clone(),
         };
         let payload = record.encode();
-        let reservation =
-            self.log.reserve(payload.len()).map_err(|_| Error::from(ErrorKind::Busy))?;
+        let reservation = self.log.reserve_internal(payload.len())?;
         let published = Arc::new(Published::new(plan));
         let lsn = {
             let _barrier = self.store.lock_all();

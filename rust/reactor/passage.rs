@@ -142,7 +142,7 @@ impl<'a> Passage<'a> {
 
     fn reserve(&self) -> Result<Reservation<'a>> {
         let room = room_for(self.request.body.len());
-        self.reactor.log.reserve(room).map_err(|_| ErrorKind::Busy.into())
+        Ok(self.reactor.log.reserve(room)?)
     }
 
     /// The client's uuid, a recorded one, or a fresh one.
