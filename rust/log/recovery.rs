@@ -6,6 +6,7 @@
 //! served. Invariants: damage below a synced LSN refuses the start; torn bytes are kept beside before they
 //! are cut; a term is given once.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,9 +21,9 @@ use super::lock::lock_directory;
 use super::manifest::{MANIFEST_FILE, Manifest};
 use super::replay::{Progress, Replay, Replayed, Tail};
 use super::scan::{SegmentEnd, check_epoch};
-use super::segment::create_segment;
+use super::segment::{SEGMENT_HEADER_BYTES, create_segment};
 use super::writer::{Log, Start};
-use crate::storage::{Disk, LockGuard, read_full, write_all};
+use crate::storage::{Disk, DiskFile, LockGuard, read_full, write_all};
 
 /// When the log is synced, and with that, what an answer means (specification 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,6 +226,7 @@ impl Recovery {
         if file.length().map_err(|error| refuse("read", error))? > end.bytes {
             file.truncate(end.bytes).map_err(|error| refuse("cut", error))?;
         }
+        write_again(&*file, end.bytes).map_err(|error| refuse("write again", error))?;
         file.sync().map_err(|error| refuse("sync", error))?;
         let directory = self.directory.as_path();
         self.disk.sync_directory(directory).map_err(|error| Error::io("sync", directory, error))
@@ -251,6 +253,23 @@ impl Recovery {
         to.sync().map_err(refuse)?;
         self.disk.sync_directory(&self.directory).map_err(refuse)
     }
+}
+
+/// Writes the same bytes in the same place. When a sync failed before the restart, the cache still holds
+/// what the disk does not, as clean pages: a sync alone would "succeed" without them (reliability, A5).
+fn write_again(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
+    let mut buffer = vec![0; READ_BYTES.min(bytes as usize)];
+    let mut at = SEGMENT_HEADER_BYTES as u64;
+    while at < bytes {
+        let length = buffer.len().min((bytes - at) as usize);
+        let filled = read_full(file, &mut buffer[..length], at)?;
+        if filled == 0 {
+            break;
+        }
+        write_all(file, &buffer[..filled], at)?;
+        at += filled as u64;
+    }
+    Ok(())
 }
 
 /// The manifest of a new directory, made durable before any segment exists. A directory with segments

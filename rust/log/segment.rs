@@ -110,7 +110,7 @@ pub struct NewSegment {
 }
 
 /// Creates a segment durably. A leftover of the same number, from a crash before the manifest named
-/// it, is emptied.
+/// it, is removed first.
 pub fn create_segment(
     disk: &dyn Disk,
     directory: &Path,
@@ -125,6 +125,10 @@ pub fn create_segment(
         .map_err(|error| Error::io("draw a salt for", &path, std::io::Error::other(error)))?;
     let header = SegmentHeader { apply_epoch, number, salt: Salt::new(random), term, first_lsn };
     let (bytes, chain) = header.encode();
+    if disk.open(&path, false).is_ok() {
+        // The leftover's name may be one whose sync failed: only a new name is owed to the disk again.
+        disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
+    }
     let file = disk.create(&path).map_err(|error| Error::io("create", &path, error))?;
     write_all(&*file, &bytes, 0).map_err(|error| Error::io("write", &path, error))?;
     file.sync().map_err(|error| Error::io("sync", &path, error))?;

@@ -244,7 +244,9 @@ impl Run {
                 loaded?;
                 (closed.is_ok().then_some(after_close), Some(killed))
             }
-            Err(Refusal::Log(Error::Io { .. })) if faulty && !disk.is_fault_pending() => {
+            Err(Refusal::Log(Error::Io { .. } | Error::DiskFull { .. }))
+                if faulty && !disk.is_fault_pending() =>
+            {
                 (None, None)
             }
             Err(refusal) => {
@@ -321,8 +323,9 @@ impl Run {
             self.figures.hits.count(image.phase);
             self.check(image)?;
         }
-        if let Some(closed) = closed.filter(|_| self.random.percent(20)) {
-            next = closed;
+        if let Some((disk, answered)) = closed.filter(|_| self.random.percent(20)) {
+            // A fault that was planned and did not strike ends with its life.
+            next = (disk.kill(), answered);
         }
         self.ledger.falls_back(next.1);
         Ok(next.0)
