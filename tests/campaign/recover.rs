@@ -7,6 +7,7 @@ use p13n::log::storage::Disk;
 use p13n::log::{Error, Log, Options, Reader, Record, Recovery, ReplayError};
 
 use crate::payload::Id;
+use crate::random::Random;
 
 /// The records of a log, in LSN order without a gap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,8 +20,14 @@ pub struct Found {
 }
 
 impl Found {
-    fn new() -> Self {
+    /// An empty log.
+    pub fn new() -> Self {
         Self { first: 1, ..Self::default() }
+    }
+
+    /// What two readers of the same records agree upon.
+    pub fn digest(&self) -> u64 {
+        self.ids.iter().fold(self.first, |digest, id| Random::new(digest ^ id.0).next())
     }
 
     fn take(&mut self, record: &Record<'_>) -> Result<(), String> {
@@ -112,6 +119,12 @@ pub fn replay(
 /// As [`recover`].
 pub fn read(directory: &Path, disk: Arc<dyn Disk>) -> Result<Found, Refusal> {
     let mut found = Found::new();
-    Reader::open(directory, disk)?.records(|record| found.take(&record))?;
+    let reader = Reader::open(directory, disk)?;
+    reader.records(|record| found.take(&record))?;
+    let summary = reader.summary()?;
+    found.torn_bytes = summary.unfinished_bytes;
+    if found.ids.is_empty() {
+        found.first = summary.last_lsn + 1;
+    }
     Ok(found)
 }
