@@ -120,7 +120,8 @@ impl Watcher for Reporter {
     }
 
     fn after(&self, act: Act, path: &Path) {
-        if self.calls.load(Ordering::Relaxed) == self.dies_at && !self.before {
+        let calls = self.calls.load(Ordering::Relaxed);
+        if self.dies_at > 0 && calls >= self.dies_at && !self.before {
             self.die();
         }
         let recovering = self.recovering.load(Ordering::Relaxed);

@@ -64,6 +64,8 @@ pub struct Figures {
     pub lost: u64,
     /// Age of the oldest of them, when the driver ended.
     pub lost_ms_max: u64,
+    /// Lives whose answers after the strike were forgotten.
+    pub late: u64,
     pub hits: Hits,
 }
 
@@ -79,6 +81,7 @@ impl Figures {
         self.refused += other.refused;
         self.lost += other.lost;
         self.lost_ms_max = self.lost_ms_max.max(other.lost_ms_max);
+        self.late += other.late;
         self.hits.add(&other.hits);
     }
 }
@@ -88,7 +91,7 @@ impl std::fmt::Display for Figures {
         write!(
             f,
             "lives={} ended={} closed={} recovered={} sent={} answered={} refused={} torn={} \
-             lost_unanswered={} lost_ms_max={} hit:{}",
+             lost_unanswered={} lost_ms_max={} late={} hit:{}",
             self.lives,
             self.struck,
             self.closed,
@@ -99,6 +102,7 @@ impl std::fmt::Display for Figures {
             self.torn,
             self.lost,
             self.lost_ms_max,
+            self.late,
             self.hits
         )
     }
@@ -127,6 +131,8 @@ pub struct End {
     /// LSN, age in nanoseconds, of what was told, oldest first.
     told: Vec<(u64, u64)>,
     ended_ns: u64,
+    /// What had been answered when the parent struck.
+    answered_before: Option<u64>,
 }
 
 /// Lets a driver live, strikes at its moment, and enters everything it tells into the ledger.
@@ -151,18 +157,21 @@ pub fn one_life(
     let mut pipe = child.stdout.take().expect("it was asked for");
     let mut life = Life { history, figures, moment, seen: 0, end: End::new(), fault: false };
     let mut bytes = Vec::new();
-    let outcome = loop {
+    let outcome = 'life: loop {
         if begun.elapsed() > PATIENCE {
             break Err(format!("the driver hangs in {}", life.end.phase.name()));
         }
-        if !life.end.struck && life.is_due(begun) {
-            life.end.struck = true;
-            life.end.ended_ns = now_ns();
-            strike(&mut child);
-        }
+        let due = !life.end.struck && life.is_due(begun);
         let mut polled = [PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)];
-        let limit = Timespec { tv_sec: 0, tv_nsec: 500_000 };
+        // Whatever was told before the strike is heard before it.
+        let limit = Timespec { tv_sec: 0, tv_nsec: if due { 0 } else { 500_000 } };
         if matches!(poll(&mut polled, Some(&limit)), Ok(0)) {
+            if due {
+                life.end.struck = true;
+                life.end.ended_ns = now_ns();
+                life.end.answered_before = Some(life.history.ledger.answered());
+                strike(&mut child);
+            }
             continue;
         }
         let mut room = [0; 64 << 10];
@@ -174,7 +183,10 @@ pub fn one_life(
         let whole = bytes.len() / message::BYTES * message::BYTES;
         for chunk in bytes.drain(..whole).collect::<Vec<_>>().chunks_exact(message::BYTES) {
             let told = chunk.try_into().ok().and_then(Message::decode);
-            life.hear(told.ok_or("a driver says what it cannot")?)?;
+            let heard = told.ok_or("a driver says what it cannot".to_owned());
+            if let Err(what) = heard.and_then(|told| life.hear(told)) {
+                break 'life Err(what);
+            }
         }
     };
     if outcome.is_err() {
@@ -266,8 +278,17 @@ impl Life<'_> {
 }
 
 impl End {
+    /// Answers that were heard after the strike do not count: behind a power cut nobody hears any. A file system
+    /// that is shut down below a running process, though, lets a sync under way return without its error.
+    pub fn forget_late_answers(&self, ledger: &mut Ledger) -> u64 {
+        let Some(before) = self.answered_before else { return 0 };
+        let late = ledger.answered().saturating_sub(before);
+        ledger.falls_back(before);
+        late
+    }
+
     fn new() -> Self {
-        Self { phase: Phase::Idle, struck: false, told: Vec::new(), ended_ns: 0 }
+        Self { phase: Phase::Idle, struck: false, told: Vec::new(), ended_ns: 0, answered_before: None }
     }
 }
 

@@ -20,12 +20,13 @@ const CUTTER: &str = r#"
 import fcntl, os, struct, sys
 for line in sys.stdin:
     descriptor = os.open(line.rstrip("\n"), os.O_RDONLY)
+    said = "cut"
     try:
         fcntl.ioctl(descriptor, 0x8004587D, struct.pack("I", 2))
-        print("cut", flush=True)
     except OSError as error:
-        print(error, flush=True)
+        said = str(error)
     os.close(descriptor)
+    print(said, flush=True)
 "#;
 
 /// Why the campaign ended without an answer, or with a fault.
@@ -110,6 +111,8 @@ fn one_directory(
             volume.cut()?;
         }
         volume.remount()?;
+        let late = end.forget_late_answers(&mut history.ledger);
+        figures.late += u64::from(late > 0);
         look(&mut history, &end, name, figures)?;
     }
     Ok(())
