@@ -223,7 +223,8 @@ impl ServerClock {
     }
 }
 
-fn wall_ms() -> i64 {
+/// The machine's clock, epoch milliseconds; for ages of files, never for profiles.
+pub fn wall_ms() -> i64 {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(since) => since.as_millis() as i64,
         Err(_) => 0,

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::config::diagnostic::{Diagnostic, render_all};
-use crate::log;
+use crate::{log, snapshot};
 
 /// Result of a reactor's call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Config(Vec<Diagnostic>),
     /// The log cannot be opened: damaged, locked, or the disk refused.
     Log(log::Error),
+    /// A snapshot cannot be written, or the one to start from cannot be read.
+    Snapshot(snapshot::Error),
     /// The log failed or was closed; every later call says so, too.
     Stopped(log::Failure),
     /// A record cannot be replayed by this release; the sentence says which and why.
@@ -68,6 +70,12 @@ impl From<ErrorKind> for Error {
 impl From<log::Error> for Error {
     fn from(error: log::Error) -> Self {
         ErrorKind::Log(error).into()
+    }
+}
+
+impl From<snapshot::Error> for Error {
+    fn from(error: snapshot::Error) -> Self {
+        ErrorKind::Snapshot(error).into()
     }
 }
 
@@ -114,6 +122,7 @@ impl fmt::Display for Error {
             ErrorKind::Full(full) => write!(f, "{full}"),
             ErrorKind::Config(diagnostics) => f.write_str(&render_all(diagnostics)),
             ErrorKind::Log(error) => write!(f, "{error}"),
+            ErrorKind::Snapshot(error) => write!(f, "{error}"),
             ErrorKind::Stopped(failure) => write!(f, "{failure}"),
             ErrorKind::NotDurable => {
                 f.write_str("not durable in time; the event may be stored, retry with its uuid")

@@ -14,6 +14,7 @@ pub mod offer;
 pub mod profile;
 pub mod reactor;
 pub mod record;
+pub mod snapshot;
 pub mod storage;
 pub mod sync;
 pub mod value;

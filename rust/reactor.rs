@@ -10,11 +10,16 @@
 
 pub mod apply;
 pub mod counters;
+mod crew;
+pub mod history;
 pub mod ingest;
+pub mod keep;
 pub mod open;
 mod passage;
 pub mod read;
+mod recover;
 mod replay;
+pub mod retention;
 pub mod scope;
 pub mod secret;
 
@@ -26,11 +31,15 @@ use std::time::Duration;
 use crate::sync::Mutex;
 use arc_swap::ArcSwap;
 
-pub use open::{Options, RecoveryReport};
+pub use keep::{SnapshotFigures, SnapshotPolicy, SnapshotReport};
+pub use open::Options;
+pub use recover::{RecoveryPhase, RecoveryProgress, RecoveryReport};
+pub use retention::Retention;
 pub use secret::Secret;
 
 use self::apply::Trouble;
 use self::counters::Counters;
+use self::keep::Keeper;
 use self::passage::{Passage, Scratch};
 use crate::clock::Clock;
 use crate::config::Numbers;
@@ -75,15 +84,19 @@ impl Published {
 /// The engine: thread-safe, opened by [`Reactor::open`].
 pub struct Reactor {
     published: ArcSwap<Published>,
-    store: Store,
-    log: Log,
-    clock: Clock,
+    store: Arc<Store>,
+    log: Arc<Log>,
+    clock: Arc<Clock>,
     secret: Secret,
     counters: Counters,
     /// Numbers of keys and attributes, given once a name.
     numbers: Mutex<Numbers>,
     /// For each table and file, the last line dealt with.
-    lines: Mutex<HashMap<FileKey, u64>>,
+    lines: Arc<Mutex<HashMap<FileKey, u64>>>,
+    /// All configurations' records, in the log's order: a snapshot holds them.
+    configurations: Arc<Mutex<Vec<Arc<[u8]>>>>,
+    /// Takes snapshots; none in memory. Ended before the log is closed.
+    keeper: Option<Keeper>,
     sync: SyncPolicy,
     commit_timeout: Duration,
     recovery: RecoveryReport,
@@ -256,11 +269,15 @@ impl Reactor {
         &self.counters
     }
 
-    /// Syncs the log and ends the writer; idempotent.
+    /// Takes a last snapshot when something came since the one before, syncs the log and ends the writer;
+    /// idempotent.
     ///
     /// # Errors
     /// `Log` when the last sync failed.
     pub fn close(&self) -> Result<()> {
+        if let Some(keeper) = &self.keeper {
+            keeper.close();
+        }
         Ok(self.log.close()?)
     }
 

@@ -8,7 +8,8 @@
 //! ```text
 //! event (kind 1)
 //!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
-//!                          16 moves no clock (page 4.2: without `time`, before the first)
+//!                          16 moves no clock (page 4.2: without `time`, before the first),
+//!                          32 may let identifiers go: replay runs it with nothing else under way
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -36,12 +37,12 @@
 //! no record of their own, being repeats or refused
 //!   database, table  text
 //!   source           32 bytes hash of the file, u64 line
-//! value
-//!   0 undefined, 1 null, 2 false, 3 true, 4 f64 bits, 5 text, 6 u32 count and values,
-//!   7 u32 count and (text, value) pairs in property order
 //! ```
+//!
+//! Texts and values are as in `value::codec`.
 
 use crate::profile::{Identifier, Outcome, Rid};
+use crate::value::codec::{BadBytes, Bytes, put_text, put_value};
 use crate::value::{Text, Value};
 
 /// Record kind of an event.
@@ -58,13 +59,17 @@ const FLAG_CLIENT_UUID: u8 = 2;
 const FLAG_ROUTED: u8 = 4;
 const FLAG_SOURCE: u8 = 8;
 const FLAG_STILL: u8 = 16;
-/// Values nest no deeper than events do, with room for the event itself.
-const VALUE_DEPTH_MAX: usize = 66;
-
+const FLAG_LETS_GO: u8 = 32;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
 pub struct BadRecord(pub &'static str);
+
+impl From<BadBytes> for BadRecord {
+    fn from(bad: BadBytes) -> Self {
+        Self(bad.0)
+    }
+}
 
 /// Who the event was found to be from, as recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +137,8 @@ pub struct EventRecord<'a> {
     pub client_uuid: bool,
     /// Whether the table is a destination.
     pub routed: bool,
+    /// Whether the profile may have to let identifiers go.
+    pub lets_go: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -214,7 +221,8 @@ impl EventRecord<'_> {
                 | flag(self.client_uuid, FLAG_CLIENT_UUID)
                 | flag(self.routed, FLAG_ROUTED)
                 | flag(self.source.is_some(), FLAG_SOURCE)
-                | flag(!self.moves_clock, FLAG_STILL),
+                | flag(!self.moves_clock, FLAG_STILL)
+                | flag(self.lets_go, FLAG_LETS_GO),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -251,6 +259,45 @@ impl EventRecord<'_> {
     }
 }
 
+/// Where an event's record belongs: what replay must know to give it to one of several threads.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Errand {
+    /// Processing time, epoch milliseconds.
+    pub now_ms: i64,
+    /// The uuid, when it was the client's.
+    pub client_uuid: Option<[u8; 16]>,
+    /// Whether the profile may have to let identifiers go.
+    pub lets_go: bool,
+    /// Whose event it is.
+    pub outcome: RecordedOutcome,
+}
+
+impl Errand {
+    /// Reads the head of a record of kind [`KIND_EVENT`], up to the outcome.
+    ///
+    /// # Errors
+    /// `BadRecord` when the bytes are not what `encode_head` writes.
+    pub fn decode(payload: &[u8]) -> Result<Self, BadRecord> {
+        let mut bytes = Bytes(payload);
+        let flags = bytes.u8()?;
+        bytes.take(4)?;
+        let now_ms = bytes.i64()?;
+        bytes.take(8)?;
+        let uuid = bytes.array()?;
+        skip_text(&mut bytes)?;
+        skip_text(&mut bytes)?;
+        for _ in 0..bytes.u8()? {
+            bytes.take(2)?;
+            skip_text(&mut bytes)?;
+        }
+        let ignored = usize::from(bytes.u8()?);
+        bytes.take(ignored * 3)?;
+        let outcome = read_outcome(&mut bytes)?;
+        let client_uuid = (flags & FLAG_CLIENT_UUID != 0).then_some(uuid);
+        Ok(Self { now_ms, client_uuid, lets_go: flags & FLAG_LETS_GO != 0, outcome })
+    }
+}
+
 impl<'a> EventReplay<'a> {
     /// Reads a record of kind [`KIND_EVENT`].
     ///
@@ -265,27 +312,29 @@ impl<'a> EventReplay<'a> {
         let uuid = bytes.array()?;
         let database = bytes.text()?;
         let table = bytes.text()?;
-        let identifiers = (0..bytes.u8()?)
-            .map(|_| Ok(Identifier { key: bytes.u16()?, value: Text::new(bytes.text()?) }))
-            .collect::<Result<_, BadRecord>>()?;
-        let ignored = (0..bytes.u8()?)
-            .map(|_| Ok((bytes.u16()?, bytes.u8()?)))
-            .collect::<Result<_, BadRecord>>()?;
-        let outcome = bytes.outcome()?;
-        let events = (0..bytes.u16()?).map(|_| bytes.u16()).collect::<Result<_, BadRecord>>()?;
+        let count = usize::from(bytes.u8()?);
+        let identifiers = bytes.several(count, |bytes| {
+            Ok(Identifier { key: bytes.u16()?, value: Text::new(bytes.text()?) })
+        })?;
+        let count = usize::from(bytes.u8()?);
+        let ignored = bytes.several(count, |bytes| Ok((bytes.u16()?, bytes.u8()?)))?;
+        let outcome = read_outcome(&mut bytes)?;
+        let count = usize::from(bytes.u16()?);
+        let events = bytes.several(count, Bytes::u16)?;
         let fuel = bytes.u32()?;
-        let taken = (0..bytes.u32()?).map(|_| bytes.value(0)).collect::<Result<_, BadRecord>>()?;
-        let whole = bytes.value(0)?;
+        let count = bytes.count(1)?;
+        let taken = bytes.several(count, Bytes::value)?;
+        let whole = bytes.value()?;
         if bytes.u8()? != 0 {
             return Err(BadRecord("it holds activations, which this version does not know"));
         }
         let source = match flags & FLAG_SOURCE {
             0 => None,
-            _ => Some(bytes.source()?),
+            _ => Some(read_source(&mut bytes)?),
         };
         let length = bytes.u32()? as usize;
         let body = bytes.take(length)?;
-        if !bytes.0.is_empty() {
+        if !bytes.is_empty() {
             return Err(BadRecord("bytes follow the body"));
         }
         Ok(Self {
@@ -393,18 +442,13 @@ impl<'a> LinesRecord<'a> {
     /// `BadRecord` when the bytes are not what `encode` writes.
     pub fn decode(payload: &'a [u8]) -> Result<Self, BadRecord> {
         let mut bytes = Bytes(payload);
-        Ok(Self { database: bytes.text()?, table: bytes.text()?, source: bytes.source()? })
+        Ok(Self { database: bytes.text()?, table: bytes.text()?, source: read_source(&mut bytes)? })
     }
 }
 
 fn put_source(out: &mut Vec<u8>, source: SourceLine) {
     out.extend_from_slice(&source.file);
     out.extend_from_slice(&source.line.to_le_bytes());
-}
-
-fn put_text(out: &mut Vec<u8>, text: &str) {
-    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
 }
 
 fn put_outcome(out: &mut Vec<u8>, outcome: &RecordedOutcome) {
@@ -426,122 +470,28 @@ fn put_rid(out: &mut Vec<u8>, tag: u8, rid: &[u8; 16]) {
     out.extend_from_slice(rid);
 }
 
-fn put_value(out: &mut Vec<u8>, value: &Value) {
-    match value {
-        Value::Undefined => out.push(0),
-        Value::Null => out.push(1),
-        Value::Bool(false) => out.push(2),
-        Value::Bool(true) => out.push(3),
-        Value::Number(number) => {
-            out.push(4);
-            out.extend_from_slice(&number.to_bits().to_le_bytes());
-        }
-        Value::String(text) => {
-            out.push(5);
-            put_text(out, text);
-        }
-        Value::Array(items) => {
-            out.push(6);
-            out.extend_from_slice(&(items.len() as u32).to_le_bytes());
-            items.iter().for_each(|item| put_value(out, item));
-        }
-        Value::Object(object) => {
-            out.push(7);
-            out.extend_from_slice(&(object.entries().len() as u32).to_le_bytes());
-            for (name, value) in object.entries() {
-                put_text(out, name);
-                put_value(out, value);
-            }
-        }
-    }
+fn skip_text(bytes: &mut Bytes<'_>) -> Result<(), BadBytes> {
+    let length = bytes.u32()? as usize;
+    bytes.take(length).map(|_| ())
 }
 
-/// What is left of a payload; every read is checked.
-struct Bytes<'a>(&'a [u8]);
+fn read_source(bytes: &mut Bytes<'_>) -> Result<SourceLine, BadBytes> {
+    Ok(SourceLine { file: bytes.array()?, line: bytes.u64()? })
+}
 
-impl<'a> Bytes<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8], BadRecord> {
-        let (taken, rest) = self.0.split_at_checked(length).ok_or(BadRecord("it is cut short"))?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], BadRecord> {
-        let (taken, rest) = self.0.split_first_chunk().ok_or(BadRecord("it is cut short"))?;
-        self.0 = rest;
-        Ok(*taken)
-    }
-
-    fn u8(&mut self) -> Result<u8, BadRecord> {
-        Ok(u8::from_le_bytes(self.array()?))
-    }
-
-    fn u16(&mut self) -> Result<u16, BadRecord> {
-        Ok(u16::from_le_bytes(self.array()?))
-    }
-
-    fn u32(&mut self) -> Result<u32, BadRecord> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn u64(&mut self) -> Result<u64, BadRecord> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
-
-    fn i64(&mut self) -> Result<i64, BadRecord> {
-        Ok(i64::from_le_bytes(self.array()?))
-    }
-
-    fn text(&mut self) -> Result<&'a str, BadRecord> {
-        let length = self.u32()? as usize;
-        std::str::from_utf8(self.take(length)?).map_err(|_| BadRecord("a text is not UTF-8"))
-    }
-
-    fn source(&mut self) -> Result<SourceLine, BadRecord> {
-        Ok(SourceLine { file: self.array()?, line: self.u64()? })
-    }
-
-    fn outcome(&mut self) -> Result<RecordedOutcome, BadRecord> {
-        Ok(match self.u8()? {
-            0 => RecordedOutcome::Nobody,
-            1 => RecordedOutcome::New(self.array()?),
-            2 => RecordedOutcome::Known(self.array()?),
-            3 => RecordedOutcome::Extended(self.array()?),
-            4 => {
-                let survivor = self.array()?;
-                let merged = (0..self.u8()?).map(|_| self.array()).collect::<Result<_, _>>()?;
-                RecordedOutcome::Merged(survivor, merged)
-            }
-            _ => return Err(BadRecord("its identity outcome is unknown")),
-        })
-    }
-
-    fn value(&mut self, depth: usize) -> Result<Value, BadRecord> {
-        if depth > VALUE_DEPTH_MAX {
-            return Err(BadRecord("a value is nested too deep"));
+fn read_outcome(bytes: &mut Bytes<'_>) -> Result<RecordedOutcome, BadBytes> {
+    Ok(match bytes.u8()? {
+        0 => RecordedOutcome::Nobody,
+        1 => RecordedOutcome::New(bytes.array()?),
+        2 => RecordedOutcome::Known(bytes.array()?),
+        3 => RecordedOutcome::Extended(bytes.array()?),
+        4 => {
+            let survivor = bytes.array()?;
+            let merged = (0..bytes.u8()?).map(|_| bytes.array()).collect::<Result<_, _>>()?;
+            RecordedOutcome::Merged(survivor, merged)
         }
-        Ok(match self.u8()? {
-            0 => Value::Undefined,
-            1 => Value::Null,
-            2 => Value::Bool(false),
-            3 => Value::Bool(true),
-            4 => Value::Number(f64::from_bits(self.u64()?)),
-            5 => Value::String(Text::new(self.text()?)),
-            6 => {
-                let count = self.u32()?;
-                let items = (0..count).map(|_| self.value(depth + 1)).collect::<Result<_, _>>()?;
-                Value::array(items)
-            }
-            7 => {
-                let count = self.u32()?;
-                let entries = (0..count)
-                    .map(|_| Ok((Text::new(self.text()?), self.value(depth + 1)?)))
-                    .collect::<Result<_, BadRecord>>()?;
-                Value::object(entries)
-            }
-            _ => return Err(BadRecord("a value's tag is unknown")),
-        })
-    }
+        _ => return Err(BadBytes("its identity outcome is unknown")),
+    })
 }
 
 #[cfg(test)]

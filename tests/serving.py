@@ -97,10 +97,16 @@ class Server:
 
 @contextmanager
 def serving(
-    *configurations: Path, data_dir: Path, flags: Iterable[str | Path] = ()
+    *configurations: Path,
+    data_dir: Path,
+    flags: Iterable[str | Path] = (),
+    under: Iterable[str | Path] = (),
 ) -> Iterator[Server]:
-    """`p13n serve` on free ports, ready to be asked; killed at the end if it still runs."""
-    command = [sys.executable, "-m", "p13n", "serve", *map(str, configurations)]
+    """`p13n serve` on free ports, ready to be asked; killed at the end if it still runs.
+
+    `under` is a command that runs the server as its child and gives its exit code on.
+    """
+    command = [*map(str, under), sys.executable, "-m", "p13n", "serve", *map(str, configurations)]
     command += ["--data-dir", str(data_dir), "--port", "0", "--admin-port", "0"]
     command += map(str, flags)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

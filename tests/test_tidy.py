@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "record": {"value", "profile"},
     "offer": {"value", "expr", "profile"},
     "config": {"value", "expr", "profile", "offer"},
-    "error": {"config", "log"},
+    "error": {"config", "log", "snapshot"},
     "event": {*CORE, "error"},
     "reactor": {*BELOW},
     "python": {*BELOW, "reactor"},

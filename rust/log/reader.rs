@@ -144,6 +144,12 @@ impl Reader {
         Ok(())
     }
 
+    /// Counter of the first record that the log still holds, or would hold.
+    #[must_use]
+    pub fn first_lsn(&self) -> u64 {
+        self.manifest.entries.first().map_or(1, |entry| entry.first_lsn)
+    }
+
     /// Highest counter that the files prove to be synced: the manifest for closed segments, the batches
     /// for the open one. Read anew at each call, within the segments that the reader sees.
     ///

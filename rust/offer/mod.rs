@@ -74,10 +74,34 @@ pub fn decide<S: RuleScope>(
     answer: &mut Answer<'_>,
     on_error: &mut dyn FnMut(usize, EvalErrorKind),
 ) {
+    let mut give = |given: Given<'_>| answer.offer(&given.offer.name, &given.data);
+    decide_each(offers, matched, scope, vm, &mut give, on_error);
+}
+
+/// An offer that holds.
+#[derive(Debug)]
+pub struct Given<'a> {
+    /// The offer.
+    pub offer: &'a Offer,
+    /// Position of the rule that won, from 0.
+    pub rule: usize,
+    /// Its data: always an object.
+    pub data: Value,
+}
+
+/// As [`decide`], for callers that want the offers one by one and which rule won.
+pub fn decide_each<S: RuleScope>(
+    offers: &[Offer],
+    matched: &[EventId],
+    scope: &mut S,
+    vm: &mut Vm,
+    give: &mut dyn FnMut(Given<'_>),
+    on_error: &mut dyn FnMut(usize, EvalErrorKind),
+) {
     let mut fuel = Fuel::request();
     for (position, offer) in offers.iter().enumerate() {
         let mut count = |error: EvalError| on_error(position, error.kind);
-        let winner = offer.rules.iter().find(|rule| {
+        let winner = offer.rules.iter().position(|rule| {
             rule.events.matches(matched)
                 && holds(rule, scope, vm, &mut fuel).unwrap_or_else(|error| {
                     count(error);
@@ -85,15 +109,15 @@ pub fn decide<S: RuleScope>(
                 })
         });
         let Some(rule) = winner else { continue };
-        let data = rule.data.evaluate(vm, scope, &mut fuel, &mut count);
-        match data {
-            Ok(data @ Value::Object(_)) => answer.offer(&offer.name, &data),
-            Ok(_) => answer.offer(&offer.name, &Value::object(Vec::new())),
+        let data = match offer.rules[rule].data.evaluate(vm, scope, &mut fuel, &mut count) {
+            Ok(data @ Value::Object(_)) => data,
+            Ok(_) => Value::object(Vec::new()),
             Err(error) => {
                 count(error);
-                answer.offer(&offer.name, &Value::object(Vec::new()));
+                Value::object(Vec::new())
             }
-        }
+        };
+        give(Given { offer, rule, data });
     }
 }
 

@@ -4,7 +4,11 @@
 //! share is full, so they depend on the log alone and replay turns them where live traffic did.
 //! Invariants: looking up changes nothing; only `remember` does, and it is called at install.
 
+use std::mem;
+
 use hashbrown::HashTable;
+
+use crate::value::codec::{BadBytes, Bytes};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -15,6 +19,19 @@ pub struct Generations {
     current: HashTable<u128>,
     previous: HashTable<u128>,
     entries_max: usize,
+    cut: DedupCut,
+}
+
+/// What a shard does for a cut under way (see `cut`): it is small and taken whole.
+#[derive(Debug, Default)]
+enum DedupCut {
+    /// Nothing: none is under way, or this shard's is taken.
+    #[default]
+    None,
+    /// Nobody has taken it yet, and nothing has changed since.
+    Due,
+    /// As it stood at the cut, put aside at the first change.
+    Aside(Vec<u8>),
 }
 
 /// Which of two generations an entry stands in.
@@ -34,6 +51,7 @@ impl Generations {
             current: HashTable::new(),
             previous: HashTable::new(),
             entries_max: entries_max.max(1),
+            cut: DedupCut::None,
         }
     }
 
@@ -55,6 +73,9 @@ impl Generations {
 
     /// Remembers a hash that is not yet remembered, at the processing time of its record.
     pub fn remember(&mut self, hash: u128, now_ms: i64) {
+        if matches!(self.cut, DedupCut::Due) {
+            self.cut = DedupCut::Aside(self.encode());
+        }
         let hour = now_ms.div_euclid(HOUR_MS);
         match hour.saturating_sub(self.hour) {
             ..=0 => {}
@@ -86,6 +107,72 @@ impl Generations {
             |table| move |generation| HashTable::iter(table).map(move |hash| (generation, *hash));
         let newer = newer.into_iter().flat_map(of(&self.current));
         newer.chain(older.into_iter().flat_map(of(&self.previous)))
+    }
+
+    /// The shard's bytes: its hour i64, then two generations, the current one first: u32 count, 16 bytes
+    /// each.
+    pub fn encode(&self) -> Vec<u8> {
+        let entries = self.current.len() + self.previous.len();
+        let mut out = Vec::with_capacity(16 + 16 * entries);
+        out.extend_from_slice(&self.hour.to_le_bytes());
+        for table in [&self.current, &self.previous] {
+            out.extend_from_slice(&(table.len() as u32).to_le_bytes());
+            table.iter().for_each(|hash| out.extend_from_slice(&hash.to_le_bytes()));
+        }
+        out
+    }
+
+    /// Reads what `encode` wrote: the hour, and each hash with its generation.
+    ///
+    /// # Errors
+    /// `BadBytes` when the bytes are anything else.
+    pub fn decode(
+        bytes: &mut Bytes<'_>,
+        mut each: impl FnMut(i64, Generation, u128),
+    ) -> Result<(), BadBytes> {
+        let hour = bytes.i64()?;
+        for generation in [Generation::Current, Generation::Previous] {
+            for _ in 0..bytes.count(16)? {
+                each(hour, generation, u128::from_le_bytes(bytes.array()?));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what another shard remembered in its `hour`: shards of other numbers may have
+    /// written it. What that shard would have forgotten by this one's hour is forgotten.
+    pub(super) fn take_in(&mut self, hour: i64, generation: Generation, hash: u128) {
+        match hour.saturating_sub(self.hour) {
+            ..=0 => {}
+            1 => self.turn(),
+            _ => {
+                self.current.clear();
+                self.previous.clear();
+            }
+        }
+        self.hour = self.hour.max(hour);
+        let table = match (self.hour.saturating_sub(hour), generation) {
+            (0, Generation::Current) => &mut self.current,
+            (0, Generation::Previous) | (1, Generation::Current) => &mut self.previous,
+            _ => return,
+        };
+        table.insert_unique(bucket(hash), hash, |hash| bucket(*hash));
+    }
+
+    pub(super) fn begin_cut(&mut self) {
+        self.cut = DedupCut::Due;
+    }
+
+    /// The shard's bytes at the cut; the cut is over for it.
+    pub(super) fn take_cut(&mut self) -> Vec<u8> {
+        match mem::take(&mut self.cut) {
+            DedupCut::Aside(bytes) => bytes,
+            DedupCut::Due | DedupCut::None => self.encode(),
+        }
+    }
+
+    pub(super) fn end_cut(&mut self) {
+        self.cut = DedupCut::None;
     }
 
     fn turn(&mut self) {

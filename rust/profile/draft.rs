@@ -13,7 +13,8 @@ use smallvec::{SmallVec, smallvec};
 use super::attribute::{Bounds, LSN_PENDING, List, ListChange};
 use super::lock::Locked;
 use super::{
-    AttributeSpec, AttributeState, Identifier, Moment, Operation, Outcome, Profile, Rejected, Rid,
+    AttributeSpec, AttributeState, IDENTIFIERS_MAX, Identifier, Moment, Operation, Outcome,
+    Profile, Rejected, Rid,
 };
 use crate::value::{Text, Value};
 
@@ -174,6 +175,12 @@ impl<'l> Draft<'l> {
     /// Whose event it is.
     pub fn outcome(&self) -> &Outcome {
         &self.outcome
+    }
+
+    /// Whether the profile may come to more identifiers than it may have, and let the oldest go.
+    pub fn may_let_go(&self) -> bool {
+        let known = self.before().map_or(0, |profile| profile.identifiers.len());
+        known + self.identifiers.len() > IDENTIFIERS_MAX
     }
 
     /// The event's moment.

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::dedup::Generations;
 use super::draft::{Change, Draft, Move, Touched};
 use super::identity::{self, Outcome};
-use super::store::{Entry, IdentifierShard, ProfileShard, Store, find_profile, find_rid};
+use super::store::{Entry, IdentifierShard, ProfileTable, Store, find_profile, find_rid};
 use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Profile, Rid};
 
 /// A recorded outcome names profiles that the state does not hold: log and state are not of one
@@ -44,7 +44,7 @@ pub struct Locked<'a> {
     hashes: SmallVec<[u64; 4]>,
     newcomer: Rid,
     held: SmallVec<[Option<Rid>; 4]>,
-    profiles: SmallVec<[(usize, MutexGuard<'a, ProfileShard>); 2]>,
+    profiles: SmallVec<[(usize, MutexGuard<'a, ProfileTable>); 2]>,
     index: SmallVec<[(usize, MutexGuard<'a, IdentifierShard>); 4]>,
     dedup: Option<MutexGuard<'a, Generations>>,
 }
@@ -151,7 +151,7 @@ impl<'a> Locked<'a> {
             index.reserve(unknown, |entry| store.hash_identifier(&entry.identifier));
         }
         for (_, shard) in &mut self.profiles {
-            shard.reserve(1, |profile| profile.rid.mixed());
+            shard.table.reserve(1, |profile| profile.rid.mixed());
         }
     }
 
@@ -182,7 +182,7 @@ impl<'a> Locked<'a> {
     pub fn profile(&self, rid: Rid) -> Option<&Profile> {
         let at = self.store.shard(rid.mixed());
         let (_, shard) = self.profiles.iter().find(|(shard, _)| *shard == at)?;
-        find_profile(shard, rid)
+        find_profile(&shard.table, rid)
     }
 
     /// The profile of the strongest known identifier: what a repeat is answered from.
@@ -248,7 +248,10 @@ impl<'a> Locked<'a> {
                 self.point(identifier, self.hashes[at], rid);
             }
         }
-        let profile = self.profile_mut(rid).expect("the profile of a change is locked");
+        let shard = self.profile_shard_mut(rid).expect("the shard of a change is locked");
+        shard.keep_old(rid);
+        let profile = shard.table.find_mut(rid.mixed(), |profile| profile.rid == rid);
+        let profile = profile.expect("the profile of a change is there");
         for identifier in identifiers {
             profile.see(identifier, now_ms);
         }
@@ -256,6 +259,7 @@ impl<'a> Locked<'a> {
             touched.move_into(profile, id, lsn);
         }
         profile.updated_ms = now_ms;
+        profile.changed_lsn = lsn;
         for identifier in profile.let_go() {
             self.unpoint(&identifier);
         }
@@ -265,16 +269,18 @@ impl<'a> Locked<'a> {
         for (_, state) in &mut profile.attributes {
             state.settle(lsn);
         }
+        profile.changed_lsn = lsn;
         let rid = profile.rid;
         for seen in &profile.identifiers {
             self.point(&seen.identifier, self.store.hash_identifier(&seen.identifier), rid);
         }
         let hash = rid.mixed();
         let shard = self.profile_shard_mut(rid).expect("the shard of a new profile is locked");
-        match shard.find_mut(hash, |held| held.rid == rid) {
+        shard.keep_old(rid);
+        match shard.table.find_mut(hash, |held| held.rid == rid) {
             Some(held) => *held = profile,
             None => {
-                shard.insert_unique(hash, profile, |profile| profile.rid.mixed());
+                shard.table.insert_unique(hash, profile, |profile| profile.rid.mixed());
             }
         }
     }
@@ -301,17 +307,13 @@ impl<'a> Locked<'a> {
 
     fn remove_profile(&mut self, rid: Rid) {
         let shard = self.profile_shard_mut(rid).expect("the shard of a merged profile is locked");
-        if let Ok(entry) = shard.find_entry(rid.mixed(), |profile| profile.rid == rid) {
+        shard.keep_old(rid);
+        if let Ok(entry) = shard.table.find_entry(rid.mixed(), |profile| profile.rid == rid) {
             entry.remove();
         }
     }
 
-    fn profile_mut(&mut self, rid: Rid) -> Option<&mut Profile> {
-        let shard = self.profile_shard_mut(rid)?;
-        shard.find_mut(rid.mixed(), |profile| profile.rid == rid).map(|profile| &mut **profile)
-    }
-
-    fn profile_shard_mut(&mut self, rid: Rid) -> Option<&mut ProfileShard> {
+    fn profile_shard_mut(&mut self, rid: Rid) -> Option<&mut ProfileTable> {
         let at = self.store.shard(rid.mixed());
         self.profiles.iter_mut().find(|(shard, _)| *shard == at).map(|(_, shard)| &mut **shard)
     }

@@ -9,11 +9,14 @@
 //! they were last seen, the newest last.
 
 pub mod attribute;
+mod codec;
+mod cut;
 pub mod dedup;
 mod draft;
 #[cfg(test)]
 mod draft_tests;
 pub mod identity;
+mod load;
 mod lock;
 pub mod store;
 #[cfg(test)]
@@ -26,6 +29,7 @@ use std::hint::black_box;
 use smallvec::SmallVec;
 
 pub use attribute::{AttributeSpec, AttributeState, Moment, Operation, Rejected, Stamp};
+pub use cut::{Cut, Encoded};
 pub use draft::{Change, Draft};
 pub use identity::Outcome;
 pub use lock::{AbortOnPanic, Diverged, Locked};
@@ -129,12 +133,20 @@ pub struct Profile {
     pub attributes: Vec<(u16, AttributeState)>,
     /// Processing time of the last event applied, epoch milliseconds.
     pub updated_ms: i64,
+    /// LSN of the last record that changed it; 0 before it is installed.
+    pub changed_lsn: u64,
 }
 
 impl Profile {
     /// A profile of which nothing is known yet.
     pub fn new(rid: Rid, now_ms: i64) -> Self {
-        Self { rid, identifiers: Vec::new(), attributes: Vec::new(), updated_ms: now_ms }
+        Self {
+            rid,
+            identifiers: Vec::new(),
+            attributes: Vec::new(),
+            updated_ms: now_ms,
+            changed_lsn: 0,
+        }
     }
 
     /// Loads what an event is about to change, all attributes at once: a profile that is not in the

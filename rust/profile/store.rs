@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 
 use super::attribute::{AttributeSpec, write_text};
+use super::cut::ShardCut;
 use super::dedup::{Generation, Generations};
 use super::lock::Locked;
 use super::{Identifier, Profile, Rid};
@@ -35,7 +36,24 @@ pub(super) struct Entry {
 }
 
 pub(super) type IdentifierShard = HashTable<Entry>;
-pub(super) type ProfileShard = HashTable<Box<Profile>>;
+
+/// One shard's profiles, and what it knows of a cut under way.
+#[derive(Default)]
+pub(super) struct ProfileTable {
+    pub(super) table: HashTable<Box<Profile>>,
+    pub(super) cut: Option<ShardCut>,
+}
+
+impl ProfileTable {
+    /// To be called before the profile changes or goes.
+    pub(super) fn keep_old(&mut self, rid: Rid) {
+        if let Some(cut) = &mut self.cut
+            && let Some(profile) = find_profile(&self.table, rid)
+        {
+            cut.keep_old(profile);
+        }
+    }
+}
 
 /// All profiles of a reactor.
 pub struct Store {
@@ -43,7 +61,7 @@ pub struct Store {
     mask: usize,
     pub(super) dedup: Box<[Shard<Generations>]>,
     pub(super) identifiers: Box<[Shard<IdentifierShard>]>,
-    pub(super) profiles: Box<[Shard<ProfileShard>]>,
+    pub(super) profiles: Box<[Shard<ProfileTable>]>,
 }
 
 impl Store {
@@ -57,7 +75,7 @@ impl Store {
             mask: shards - 1,
             dedup: (0..shards).map(|_| Shard(Mutex::new(Generations::new(share)))).collect(),
             identifiers: (0..shards).map(|_| Shard(Mutex::new(HashTable::new()))).collect(),
-            profiles: (0..shards).map(|_| Shard(Mutex::new(HashTable::new()))).collect(),
+            profiles: (0..shards).map(|_| Shard(Mutex::new(ProfileTable::default()))).collect(),
         }
     }
 
@@ -75,10 +93,17 @@ impl Store {
         Locked::new(self, uuid, identifiers, newcomer)
     }
 
+    /// Remembers a client's uuid by its keyed hash, without an event: for replay, which gives a uuid's
+    /// records to other threads than the uuid itself.
+    pub fn remember(&self, uuid: u128, now_ms: i64) {
+        self.dedup[self.dedup_shard(uuid)].0.lock().remember(uuid, now_ms);
+    }
+
     /// Locks everything: no event is between its look-up and its install. For publishes, snapshot
     /// cuts and the state hash.
     pub fn lock_all(&self) -> Barrier<'_> {
         Barrier {
+            store: self,
             dedup: self.dedup.iter().map(|shard| shard.0.lock()).collect(),
             identifiers: self.identifiers.iter().map(|shard| shard.0.lock()).collect(),
             profiles: self.profiles.iter().map(|shard| shard.0.lock()).collect(),
@@ -91,7 +116,7 @@ impl Store {
         let index = self.identifiers[self.shard(hash)].0.lock();
         let rid = find_rid(&index, hash, identifier)?;
         let shard = self.profiles[self.shard(rid.mixed())].0.lock();
-        find_profile(&shard, rid).map(read)
+        find_profile(&shard.table, rid).map(read)
     }
 
     /// A copy of the profile known by `identifier`.
@@ -101,7 +126,7 @@ impl Store {
 
     /// How many profiles there are; with events under way a count of no one moment.
     pub fn profile_count(&self) -> usize {
-        self.profiles.iter().map(|shard| shard.0.lock().len()).sum()
+        self.profiles.iter().map(|shard| shard.0.lock().table.len()).sum()
     }
 
     /// How many identifiers there are; with events under way a count of no one moment.
@@ -127,21 +152,22 @@ pub(super) fn find_rid(index: &IdentifierShard, hash: u64, identifier: &Identifi
     index.find(hash, |entry| entry.identifier == *identifier).map(|entry| entry.rid)
 }
 
-pub(super) fn find_profile(shard: &ProfileShard, rid: Rid) -> Option<&Profile> {
-    shard.find(rid.mixed(), |profile| profile.rid == rid).map(|profile| &**profile)
+pub(super) fn find_profile(table: &HashTable<Box<Profile>>, rid: Rid) -> Option<&Profile> {
+    table.find(rid.mixed(), |profile| profile.rid == rid).map(|profile| &**profile)
 }
 
 /// All locks of a store at once.
 pub struct Barrier<'a> {
-    dedup: Vec<MutexGuard<'a, Generations>>,
+    pub(super) store: &'a Store,
+    pub(super) dedup: Vec<MutexGuard<'a, Generations>>,
     identifiers: Vec<MutexGuard<'a, IdentifierShard>>,
-    profiles: Vec<MutexGuard<'a, ProfileShard>>,
+    pub(super) profiles: Vec<MutexGuard<'a, ProfileTable>>,
 }
 
 impl Barrier<'_> {
     /// All profiles, in no order.
     pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
-        self.profiles.iter().flat_map(|shard| shard.iter()).map(|profile| &**profile)
+        self.profiles.iter().flat_map(|shard| shard.table.iter()).map(|profile| &**profile)
     }
 
     /// All identifiers with their profiles, in no order.

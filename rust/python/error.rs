@@ -75,7 +75,7 @@ impl From<Error> for PyErr {
             ErrorKind::Stopped(failure) if failure.kind == log::FailureKind::DiskFull => {
                 coded(py, DiskFull::new_err(message), CODE_NOT_STORED, None)
             }
-            ErrorKind::Stopped(_) | ErrorKind::Replay(_) => {
+            ErrorKind::Stopped(_) | ErrorKind::Replay(_) | ErrorKind::Snapshot(_) => {
                 coded(py, LogError::new_err(message), CODE_NOT_STORED, None)
             }
         })

@@ -109,6 +109,8 @@ impl Reactor {
                 Err(ReserveError::Busy(_)) => self.log.wait(self.log.appended(), PATIENCE)?,
             }
         };
+        // A snapshot's cut comes before both or after both.
+        let _order = self.clock.hold();
         report.lsn = self.log.append(reservation, KIND_LINES, &[&payload])?;
         self.remember_line(database, table, source);
         Ok(())

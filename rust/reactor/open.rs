@@ -9,13 +9,17 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::sync::Mutex;
 use arc_swap::ArcSwap;
 
 use super::counters::Counters;
+use super::history::{self, Start};
+use super::keep::SnapshotPolicy;
+use super::recover::{RecoveryProgress, RecoveryReport};
 use super::replay::{Refused, Replay, replay_error};
+use super::retention::Retention;
 use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
 use crate::config::diagnostic::{Diagnostic, Severity};
@@ -24,11 +28,9 @@ use crate::config::{self, Environment, Numbers, SourceFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EVENT_BYTES_MAX;
 use crate::log::storage::{Disk, RealDisk};
-use crate::log::{self, Log, Recovery, SyncPolicy};
+use crate::log::{self, Log, SyncPolicy};
 use crate::profile::{AttributeSpec, Store, store};
-use crate::record::{
-    APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
-};
+use crate::record::{ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT};
 
 /// The least bound of the log's queue: the greatest event fits in, or it would be told to try again
 /// for ever.
@@ -37,6 +39,8 @@ const _: () = assert!(passage::room_for(EVENT_BYTES_MAX) < QUEUE_BYTES_MIN);
 
 /// Folder of the log inside a reactor's directory.
 pub const LOG_FOLDER: &str = "log";
+/// Folder of the snapshots inside a reactor's directory.
+pub const SNAPSHOT_FOLDER: &str = "snapshots";
 
 /// How a reactor is opened.
 #[derive(Clone)]
@@ -57,6 +61,14 @@ pub struct Options {
     pub shards: usize,
     /// The disk that the log is on.
     pub disk: Arc<dyn Disk>,
+    /// A segment of the log takes no further batch that would make it longer, bytes.
+    pub segment_bytes_max: u64,
+    /// When snapshots are taken.
+    pub snapshots: SnapshotPolicy,
+    /// How much of the log is kept.
+    pub retention: Retention,
+    /// Where recovery says how far it is.
+    pub progress: Option<Arc<RecoveryProgress>>,
 }
 
 impl Default for Options {
@@ -70,19 +82,12 @@ impl Default for Options {
             dedup_max: 1_000_000,
             shards: store::SHARDS,
             disk: Arc::new(RealDisk),
+            segment_bytes_max: log::limits::SEGMENT_BYTES_MAX,
+            snapshots: SnapshotPolicy::default(),
+            retention: Retention::default(),
+            progress: None,
         }
     }
-}
-
-/// What recovery found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RecoveryReport {
-    /// Events replayed.
-    pub events: u64,
-    /// How long it took, milliseconds.
-    pub ms: u64,
-    /// Bytes of a torn, never answered tail that were cut and kept beside.
-    pub torn_bytes: u64,
 }
 
 /// The directory of the reactor that a plan is for.
@@ -114,46 +119,22 @@ impl Reactor {
         Ok((reactor, warnings))
     }
 
-    fn empty(log: Log, secret: Secret, options: &Options) -> Self {
+    pub(super) fn empty(log: Log, secret: Secret, options: &Options) -> Self {
         Self {
             published: ArcSwap::from_pointee(Published::new(Plan::default())),
-            store: Store::new(secret.shard_seed(), options.shards, options.dedup_max),
-            log,
-            clock: Clock::new(options.clock),
+            store: Arc::new(Store::new(secret.shard_seed(), options.shards, options.dedup_max)),
+            log: Arc::new(log),
+            clock: Arc::new(Clock::new(options.clock)),
             secret,
             counters: Counters::default(),
-            lines: Mutex::new(HashMap::new()),
+            lines: Arc::default(),
+            configurations: Arc::default(),
+            keeper: None,
             numbers: Mutex::new(Numbers::default()),
             sync: options.sync,
             commit_timeout: options.commit_timeout,
             recovery: RecoveryReport::default(),
         }
-    }
-
-    /// Replays a directory's log into a fresh reactor and starts the log's writer.
-    fn recover(directory: &Path, options: &Options) -> Result<(Self, Replay)> {
-        let begun = Instant::now();
-        let folder = directory.join(LOG_FOLDER);
-        let log_options = log::Options {
-            sync: options.sync,
-            queue_bytes_max: options.queue_bytes_max,
-            segment_bytes_max: log::limits::SEGMENT_BYTES_MAX,
-            apply_epoch: APPLY_EPOCH,
-        };
-        let mut recovery = Recovery::open(&folder, Arc::clone(&options.disk), log_options)?;
-        let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
-        let mut reactor = Self::empty(Log::memory().map_err(memory_error)?, secret, options);
-        let mut replay = Replay::default();
-        let replayed =
-            recovery.replay(|record| replay.record(&reactor, &record)).map_err(replay_error)?;
-        reactor.clock.recovered();
-        reactor.recovery = RecoveryReport {
-            events: replay.events,
-            ms: begun.elapsed().as_millis() as u64,
-            torn_bytes: replayed.torn_bytes,
-        };
-        reactor.log = recovery.start()?;
-        Ok((reactor, replay))
     }
 
     /// Publishes the configuration of a file, unless it is the last one published.
@@ -192,6 +173,7 @@ impl Reactor {
             let _order = self.clock.hold();
             let lsn = self.log.append(reservation, KIND_CONFIGURATION, &[&payload])?;
             self.published.store(published);
+            self.configurations.lock().push(payload.into());
             lsn
         };
         *self.numbers.lock() = Numbers { fields: None, ..numbers };
@@ -201,17 +183,25 @@ impl Reactor {
 
     /// The state that a directory's log leads to, computed anew: every event is decided again from
     /// its body, as if it had just come in, at its recorded time, in a fresh in-memory reactor with
-    /// the directory's secret. Answers that reactor's state hash; reads without the lock.
+    /// the directory's secret; where retention has shortened the log, from the base on. Answers that
+    /// reactor's state hash; reads without the lock.
     ///
     /// # Errors
     /// `Log` when the log cannot be read; `BadEvent` when a stored body is refused.
     pub fn rehearse(directory: &Path, options: &Options) -> Result<u128> {
-        let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
-        let reactor = Self::empty(Log::memory().map_err(memory_error)?, secret, options);
-        let mut replay = Replay::default();
         let mut answer = Vec::new();
         let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?;
-        let fed = reader.records(|record| -> Result<(), Refused> {
+        let is_whole = reader.first_lsn() <= 1;
+        let start = if is_whole {
+            Start::empty(directory, options)
+        } else {
+            Start::oldest(directory, options)
+        };
+        let Start { reactor, mut replay, lsn } = start?;
+        if reader.first_lsn() > lsn + 1 {
+            return Err(history::gone(lsn, reader.first_lsn()));
+        }
+        let fed = reader.records_after(lsn, |record| -> Result<(), Refused> {
             if record.kind != KIND_EVENT {
                 return replay.record(&reactor, &record);
             }
@@ -299,11 +289,11 @@ fn fresh() -> Result<Secret> {
     Secret::fresh().map_err(memory_error)
 }
 
-fn memory_error(error: io::Error) -> Error {
+pub(super) fn memory_error(error: io::Error) -> Error {
     io_error(Path::new("memory"), error)
 }
 
-fn io_error(file: &Path, source: io::Error) -> Error {
+pub(super) fn io_error(file: &Path, source: io::Error) -> Error {
     log::Error::Io { action: "open", file: file.to_path_buf(), source }.into()
 }
 

@@ -59,6 +59,7 @@ struct Computed {
     fuel: u32,
     outcome: RecordedOutcome,
     rid: Option<Rid>,
+    lets_go: bool,
     change: Change,
 }
 
@@ -113,12 +114,13 @@ impl<'a> Passage<'a> {
         }
         let parts = [self.scratch.head.as_slice(), request.body];
         let lsn = reactor.log.append(reservation, KIND_EVENT, &parts)?;
-        turn.taken();
         let installing = AbortOnPanic;
-        locked.install(computed.change, lsn);
         if let Some(source) = request.source {
+            // Within the turn: a snapshot's cut that holds this record holds its line, too.
             reactor.remember_line(request.database, request.table, source);
         }
+        turn.taken();
+        locked.install(computed.change, lsn);
         drop(installing);
 
         self.count();
@@ -172,8 +174,8 @@ impl<'a> Passage<'a> {
                 apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
             }
             let outcome = RecordedOutcome::from(draft.outcome());
-            let rid = draft.rid();
-            Computed { tick, fuel: fuel_for_rules, outcome, rid, change: draft.finish() }
+            let (rid, lets_go) = (draft.rid(), draft.may_let_go());
+            Computed { tick, fuel: fuel_for_rules, outcome, rid, lets_go, change: draft.finish() }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -205,6 +207,7 @@ impl<'a> Passage<'a> {
             moves_clock: computed.tick.moves,
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some(),
+            lets_go: computed.lets_go,
             now_ms: computed.tick.now_ms,
             time_s: self.event.time_s,
             uuid,
@@ -241,7 +244,7 @@ impl<'a> Passage<'a> {
         now_ms: i64,
         uuid: &[u8; 16],
     ) -> Result<Receipt> {
-        let lsn = self.reactor.log.appended();
+        let lsn = self.reactor.seen_lsn();
         self.reactor.counters.duplicates.add(1);
         if self.request.decide {
             let matching = catch_unwind(AssertUnwindSafe(|| {

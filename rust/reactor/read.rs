@@ -6,6 +6,7 @@ use super::scope::ProfileView;
 use super::{Published, Reactor, Receipt, RecoveryReport};
 use crate::config::plan::Slot;
 use crate::error::{ErrorKind, Result};
+use crate::mutant::{self, Mutant};
 use crate::profile::identity::{self, Refusal};
 use crate::profile::{Identifier, Profile, Rid};
 use crate::value::{Text, Value};
@@ -35,8 +36,13 @@ impl Reactor {
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
         let reading = self.store.visit(&identifier, |profile| read(&published, profile, now_ms));
-        self.wait(&Receipt { lsn: self.log.appended(), duplicate: true })?;
+        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true })?;
         Ok(reading)
+    }
+
+    /// The newest LSN that whoever reads now could have seen: what its answer waits for (page 5.1).
+    pub(super) fn seen_lsn(&self) -> u64 {
+        if mutant::is(Mutant::ReadsDoNotWait) { 0 } else { self.log.appended() }
     }
 
     /// The canonical hash of the state (page 5.7) at the last record's time, taken at the barrier.

@@ -14,8 +14,8 @@ use crate::config::plan::AttributeId;
 use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Fuel, Vm};
-use crate::log::{self, ReplayError};
-use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Rid};
+use crate::log::{self, Lsn, ReplayError};
+use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Profile, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
     LinesRecord,
@@ -28,10 +28,19 @@ pub(super) struct Replay {
     pub(super) configurations: u64,
     /// What each attribute was when it was last configured; its values may sleep since.
     pub(super) specs: HashMap<AttributeId, AttributeSpec>,
-    vm: Vm,
-    /// Counted when the event was live; replay counts nothing again.
-    troubles: Vec<Trouble>,
+    hand: Hand,
 }
+
+/// An event that has just been replayed, as it stood when its offers were decided.
+pub(super) struct Installed<'a> {
+    pub(super) lsn: Lsn,
+    pub(super) event: &'a EventReplay<'a>,
+    pub(super) published: &'a Published,
+    pub(super) profile: Option<&'a Profile>,
+}
+
+/// Who looks on.
+pub(super) type See<'s> = &'s mut dyn FnMut(Installed<'_>);
 
 /// Why a record was not replayed.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +57,8 @@ pub(super) enum Refused {
     Diverged(#[from] Diverged),
     #[error("{0}")]
     Event(#[from] Error),
+    #[error("an earlier record was refused by another thread")]
+    Elsewhere,
 }
 
 impl Replay {
@@ -56,14 +67,27 @@ impl Replay {
         reactor: &Reactor,
         record: &log::Record<'_>,
     ) -> Result<(), Refused> {
+        self.record_seen(reactor, record, &mut |_| {})
+    }
+
+    /// As [`Replay::record`]; each event is shown once it is installed, under its locks.
+    pub(super) fn record_seen(
+        &mut self,
+        reactor: &Reactor,
+        record: &log::Record<'_>,
+        see: See<'_>,
+    ) -> Result<(), Refused> {
         match record.kind {
             KIND_EVENT => {
                 self.events += 1;
-                self.event(reactor, &EventReplay::decode(record.payload)?, record.lsn.counter)
+                let published = reactor.published.load();
+                let event = EventReplay::decode(record.payload)?;
+                self.hand.event(reactor, &published, &event, record.lsn, Uuids::Remember, see)
             }
             KIND_CONFIGURATION => {
                 self.configurations += 1;
                 publish_recorded(reactor, ConfigurationRecord::decode(record.payload)?)?;
+                reactor.configurations.lock().push(record.payload.into());
                 let published = reactor.published.load();
                 let attributes = published.plan.attributes.iter();
                 self.specs.extend(attributes.map(|known| (known.id, known.spec.clone())));
@@ -77,22 +101,36 @@ impl Replay {
             kind => Err(Refused::Kind(kind)),
         }
     }
+}
 
-    /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values.
-    fn event(
+/// What one thread needs to replay events.
+#[derive(Default)]
+pub(super) struct Hand {
+    vm: Vm,
+    /// Counted when the event was live; replay counts nothing again.
+    troubles: Vec<Trouble>,
+}
+
+impl Hand {
+    /// Obeys an event's verdict and re-evaluates its attribute rules over the recorded values. The event is
+    /// shown once it is installed, under its locks.
+    pub(super) fn event(
         &mut self,
         reactor: &Reactor,
+        published: &Published,
         event: &EventReplay<'_>,
-        lsn: u64,
+        lsn: Lsn,
+        uuids: Uuids,
+        see: See<'_>,
     ) -> Result<(), Refused> {
-        let published = reactor.published.load();
         let plan = &published.plan;
         if event.configuration != plan.number {
             return Err(Refused::Order(event.configuration, plan.number));
         }
         let outcome = Outcome::from(&event.outcome);
         let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
-        let dedup = event.client_uuid.then(|| reactor.secret.dedup(&event.uuid));
+        let remembers = event.client_uuid && uuids == Uuids::Remember;
+        let dedup = remembers.then(|| reactor.secret.dedup(&event.uuid));
         let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
@@ -106,7 +144,10 @@ impl Replay {
             self.troubles.clear();
         }
         let change = draft.finish();
-        locked.install(change, lsn);
+        let rid = change.outcome().rid();
+        locked.install(change, lsn.counter);
+        let profile = rid.and_then(|rid| locked.profile(rid));
+        see(Installed { lsn, event, published, profile });
         drop(locked);
         if event.moves_clock {
             reactor.clock.replayed(event.now_ms);
@@ -116,6 +157,13 @@ impl Replay {
         }
         Ok(())
     }
+}
+
+/// Whether replaying an event also remembers its uuid, or somebody else does, in the log's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Uuids {
+    Remember,
+    Leave,
 }
 
 fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<(), Refused> {

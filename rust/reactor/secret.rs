@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 
 use crate::profile::Rid;
 
@@ -86,6 +86,11 @@ impl Secret {
     /// Seeds the shards.
     pub fn shard_seed(&self) -> u64 {
         self.shard_seed
+    }
+
+    /// What tells this directory's files from another's; says nothing of the secret.
+    pub fn directory(&self) -> u64 {
+        xxh3_64_with_seed(b"directory", self.shard_seed)
     }
 
     /// The random part of the id of a profile that the event with this uuid makes.

@@ -47,6 +47,7 @@ fn encoded(
         moves_clock: source.is_none(),
         client_uuid: source.is_some(),
         routed: true,
+        lets_go: true,
         now_ms: 1_700_000_000_123,
         time_s,
         uuid: [7; 16],
@@ -162,5 +163,5 @@ fn a_value_nested_deeper_than_any_event_is_an_error() {
         bytes.push(6);
         bytes.extend_from_slice(&1u32.to_le_bytes());
     }
-    assert!(Bytes(&bytes).value(0).is_err());
+    assert!(Bytes(&bytes).value().is_err());
 }

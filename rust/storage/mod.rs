@@ -17,6 +17,15 @@ pub use simulated::{Fault, SimulatedDisk};
 /// Holds the directory's lock until dropped.
 pub type LockGuard = Box<dyn Send + Sync>;
 
+/// Size of a disk, bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// All of it.
+    pub total: u64,
+    /// What this process may still take.
+    pub free: u64,
+}
+
 /// A file system as the log sees it.
 pub trait Disk: Send + Sync {
     /// Creates the directory and its parents; no error when it exists.
@@ -33,6 +42,8 @@ pub trait Disk: Send + Sync {
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
     /// Names of the directory's files. Used only to refuse a directory that lost its manifest.
     fn names(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
+    /// How much the disk of a directory holds, and how much of it is free.
+    fn room(&self, directory: &Path) -> io::Result<Room>;
     /// Takes the exclusive lock on a file without waiting; `None` when somebody else has it.
     fn lock(&self, file: &Path) -> io::Result<Option<LockGuard>>;
 }

@@ -8,9 +8,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, flock, statvfs};
 
-use super::{Disk, DiskFile, LockGuard};
+use super::{Disk, DiskFile, LockGuard, Room};
 
 /// The file system of the machine.
 #[derive(Debug, Default, Clone, Copy)]
@@ -54,6 +54,12 @@ impl Disk for RealDisk {
 
     fn names(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect()
+    }
+
+    fn room(&self, directory: &Path) -> io::Result<Room> {
+        let disk = statvfs(directory)?;
+        let of = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+        Ok(Room { total: of(disk.f_blocks), free: of(disk.f_bavail) })
     }
 
     fn lock(&self, file: &Path) -> io::Result<Option<LockGuard>> {

@@ -4,6 +4,7 @@
 //! profile, an event and an answer can hold the same value on any thread.
 //! Invariant: this module knows nothing of ours.
 
+pub mod codec;
 mod fields;
 pub mod json;
 pub mod number;

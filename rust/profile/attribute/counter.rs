@@ -17,22 +17,22 @@ const BUCKETS: i64 = 60;
 /// The state of a counter.
 #[derive(Clone, Debug, Default)]
 pub struct Counter {
-    total: Option<Total>,
-    rows: SmallVec<[Row; 1]>,
+    pub(super) total: Option<Total>,
+    pub(super) rows: SmallVec<[Row; 1]>,
 }
 
 /// The amount of a counter for life.
 #[derive(Clone, Copy, Debug)]
-struct Total {
-    amount: f64,
-    newest_ms: i64,
+pub(super) struct Total {
+    pub(super) amount: f64,
+    pub(super) newest_ms: i64,
 }
 
 /// The buckets of one window.
 #[derive(Clone, Debug)]
-struct Row {
-    window_ms: i64,
-    buckets: Vec<(i64, f64)>,
+pub(super) struct Row {
+    pub(super) window_ms: i64,
+    pub(super) buckets: Vec<(i64, f64)>,
 }
 
 impl Row {

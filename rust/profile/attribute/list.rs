@@ -12,22 +12,22 @@ use super::json_form::{Entry, equal, equal_entries, exceeds, hash_entries, write
 use super::{AttributeSpec, LSN_PENDING, Moment, Operation, Rejected, Stamp, is_expired};
 use crate::value::{Object, Text, Value};
 
-const VALUE: Text = Text::new_static("value");
-const TIME: Text = Text::new_static("time");
+pub(super) const VALUE: Text = Text::new_static("value");
+pub(super) const TIME: Text = Text::new_static("time");
 
 /// The state of a list.
 #[derive(Clone, Debug, Default)]
 pub struct List {
-    items: Arc<Vec<Value>>,
-    marks: Vec<Mark>,
+    pub(super) items: Arc<Vec<Value>>,
+    pub(super) marks: Vec<Mark>,
 }
 
 /// What a list knows of an item without touching it.
 #[derive(Clone, Copy, Debug)]
-struct Mark {
-    stamp: Stamp,
+pub(super) struct Mark {
+    pub(super) stamp: Stamp,
     /// Hash of the value's JSON form in a `distinct` list, else 0: not known.
-    hash: u64,
+    pub(super) hash: u64,
 }
 
 impl Mark {

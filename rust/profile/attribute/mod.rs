@@ -6,6 +6,7 @@
 //! Invariants: a rejected operation changes nothing but what had expired anyway; reading drops
 //! nothing and hides what has expired; a state from which all has expired equals no state.
 
+mod codec;
 mod counter;
 mod json_form;
 mod list;

@@ -13,8 +13,8 @@ use crate::value::Value;
 /// The state of a single.
 #[derive(Clone, Debug)]
 pub struct Single {
-    value: Value,
-    stamp: Stamp,
+    pub(super) value: Value,
+    pub(super) stamp: Stamp,
 }
 
 impl Default for Single {
