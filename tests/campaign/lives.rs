@@ -288,7 +288,13 @@ impl End {
     }
 
     fn new() -> Self {
-        Self { phase: Phase::Idle, struck: false, told: Vec::new(), ended_ns: 0, answered_before: None }
+        Self {
+            phase: Phase::Idle,
+            struck: false,
+            told: Vec::new(),
+            ended_ns: 0,
+            answered_before: None,
+        }
     }
 }
 

@@ -117,7 +117,8 @@ impl Progress {
         if now_s < said_s + 10 {
             return;
         }
-        let mine = self.said_s.compare_exchange(said_s, now_s, Ordering::Relaxed, Ordering::Relaxed);
+        let mine =
+            self.said_s.compare_exchange(said_s, now_s, Ordering::Relaxed, Ordering::Relaxed);
         if mine.is_ok() {
             let of = if of == 0 { String::new() } else { format!(" of {of}") };
             println!("  {}: {done}{of} after {now_s} s", self.name);

@@ -40,11 +40,7 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The first fault, or why there can be none here.
-pub fn campaign(
-    seed: u64,
-    cuts: u64,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Figures, Outcome> {
+pub fn campaign(seed: u64, cuts: u64, progress: &(dyn Fn(u64) + Sync)) -> Result<Figures, Outcome> {
     let mut figures = Figures::default();
     let mut random = Random::new(seed);
     let mut volume = Volume::make().map_err(Outcome::Cannot)?;
