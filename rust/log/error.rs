@@ -8,6 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::storage::is_no_room;
+
 /// Why a log could not be opened, read or started.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -62,6 +64,17 @@ pub enum Error {
         /// The epoch of the options.
         known: u32,
     },
+    /// The manifest lists as many segments as it may.
+    #[error(
+        "{} has {segments_max} segments, which is the most: retire old ones",
+        directory.display()
+    )]
+    TooManySegments {
+        /// The log's directory.
+        directory: PathBuf,
+        /// `limits::SEGMENTS_MAX`.
+        segments_max: usize,
+    },
     /// An option is out of its range.
     #[error("log option {name} is {value}, allowed is {allowed}")]
     Option {
@@ -95,16 +108,29 @@ pub enum Error {
 }
 
 impl Error {
-    /// Wraps what the disk answered; a full disk gets its own variant.
+    /// Wraps what the disk answered; a full disk gets its own variant, and so does damage that a sealed
+    /// segment found in itself.
     pub(crate) fn io(action: &'static str, file: &Path, source: io::Error) -> Self {
         let file = file.to_path_buf();
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::DiskFull { action, file, source }
-            }
-            _ => Self::Io { action, file, source },
+        let damage = source.get_ref().and_then(|inner| inner.downcast_ref::<Damage>());
+        if let Some(&Damage { offset, first_lsn, last_lsn, what }) = damage {
+            return Self::Corrupted { file, offset, first_lsn, last_lsn, what };
         }
+        if is_no_room(&source) {
+            return Self::DiskFull { action, file, source };
+        }
+        Self::Io { action, file, source }
     }
+}
+
+/// Damage found while reading bytes on somebody's behalf; travels as an I/O error up to [`Error::io`].
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("damaged at byte {offset}: {what}")]
+pub(crate) struct Damage {
+    pub offset: u64,
+    pub first_lsn: u64,
+    pub last_lsn: u64,
+    pub what: &'static str,
 }
 
 /// The queue has no room for the bytes asked for; nothing was reserved or written.

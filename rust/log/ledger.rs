@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::Error;
+use super::limits::SEGMENTS_MAX;
 use super::manifest::{Entry, Manifest};
 use super::segment::segment_path;
 use crate::storage::Disk;
@@ -24,14 +25,17 @@ pub struct Retired {
 
 /// The manifest of a running log.
 pub(crate) struct Ledger {
-    pub disk: Arc<dyn Disk>,
-    pub directory: PathBuf,
-    manifest: Mutex<Manifest>,
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    /// Held while a change is made durable; those who only look need not wait for it.
+    changing: Mutex<()>,
+    manifest: Mutex<Arc<Manifest>>,
 }
 
 impl Ledger {
     pub fn new(disk: Arc<dyn Disk>, directory: PathBuf, manifest: Manifest) -> Self {
-        Self { disk, directory, manifest: Mutex::new(manifest) }
+        let manifest = Mutex::new(Arc::new(manifest));
+        Self { disk, directory, changing: Mutex::new(()), manifest }
     }
 
     pub fn disk(&self) -> &dyn Disk {
@@ -42,25 +46,35 @@ impl Ledger {
         &self.directory
     }
 
-    pub fn manifest(&self) -> Manifest {
-        self.manifest.lock().clone()
+    pub fn manifest(&self) -> Arc<Manifest> {
+        Arc::clone(&self.manifest.lock())
     }
 
     pub fn entries(&self) -> Vec<Entry> {
-        self.manifest.lock().entries.clone()
+        self.manifest().entries.clone()
+    }
+
+    pub fn next_number(&self) -> u64 {
+        self.manifest().next_number
     }
 
     /// Makes a change durable, then believes it; gives what `change` gave.
     ///
     /// # Errors
-    /// What the disk refused; then the change is not believed, and either manifest may stand on the disk.
+    /// `DiskFull` when there was no room, and nothing has changed; whatever else the disk refused: then
+    /// either manifest may stand on the disk.
     pub fn change<T>(&self, change: impl FnOnce(&mut Manifest) -> T) -> Result<T, Error> {
-        let mut manifest = self.manifest.lock();
-        let mut changed = manifest.clone();
+        let _one_at_a_time = self.changing.lock();
+        let before = self.manifest();
+        let mut changed = Manifest::clone(&before);
         let given = change(&mut changed);
-        if changed != *manifest {
+        if changed.entries.len() > SEGMENTS_MAX {
+            let directory = self.directory.clone();
+            return Err(Error::TooManySegments { directory, segments_max: SEGMENTS_MAX });
+        }
+        if changed != *before {
             changed.replace(&*self.disk, &self.directory)?;
-            *manifest = changed;
+            *self.manifest.lock() = Arc::new(changed);
         }
         Ok(given)
     }

@@ -36,6 +36,34 @@ pub const INTERVAL_MS_MIN: u64 = 1;
 /// See [`INTERVAL_MS_MIN`].
 pub const INTERVAL_MS_MAX: u64 = 60_000;
 
+/// A sealed segment's frame takes no further batch once it holds this many bytes.
+pub const FRAME_BYTES_FULL: usize = 256 << 10;
+
+/// Longest frame of a sealed segment before compression, in bytes: a nearly full one and one batch of the
+/// largest size, with headers and padding.
+pub const FRAME_BYTES_MAX: usize = FRAME_BYTES_FULL + BATCH_BYTES_MAX + 256;
+
+/// Level at which frames are compressed.
+pub const SEAL_LEVEL: i32 = 3;
+
+/// A closed segment shorter than this (or than a quarter of `segment_bytes_max`, where that is less) stays as
+/// it is, in bytes: such come from restarts alone, and compressing them saves nothing. They go with retention,
+/// as all do; until then `SEGMENTS_MAX` bounds them.
+pub const SEAL_BYTES_MIN: u64 = 1 << 20;
+
+/// Free room in segments is filled with zeros, and synced, so many bytes at a time: what one step may hold
+/// up a sync of the log is bounded by it.
+pub const ZERO_BYTES: usize = 1 << 20;
+
+/// A segment whose room cannot be taken whole takes half, then half of that; so many times at most.
+pub const HALVINGS_MAX: u32 = 4;
+
+/// How long to wait before asking a full disk again, in milliseconds.
+pub const FULL_RETRY_MS: u64 = 100;
+
+/// After so long without a record the log writes a marker, in milliseconds.
+pub const IDLE_MS: u64 = 50;
+
 /// How much a reader asks of the disk at once, in bytes.
 pub const READ_BYTES: usize = 1 << 20;
 

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use super::frame::{u32_at, u64_at};
 use super::limits::{FORMAT_VERSION, SEGMENTS_MAX};
+use super::segment::sync_names;
 use crate::storage::{Disk, read_full, write_all};
 
 /// Name of the manifest in the log's directory.
@@ -197,6 +198,12 @@ impl Manifest {
         false
     }
 
+    /// Takes note that a closed segment is there in sealed form; `false` when it is not listed any more.
+    pub fn seal(&mut self, sealed: &Entry) -> bool {
+        let entry = self.entries.iter_mut().find(|entry| entry.number == sealed.number);
+        entry.map(|entry| *entry = sealed.clone()).is_some()
+    }
+
     /// Lets go of the closed segments whose records all lie before `first_lsn`, and gives them. The newest
     /// closed one stays when none is open, for it says which LSN comes next.
     pub fn retire_before(&mut self, first_lsn: u64) -> Vec<Entry> {
@@ -243,12 +250,7 @@ impl Manifest {
         write_all(&*file, &self.encode(), 0).map_err(|error| refuse("write", error))?;
         file.sync().map_err(|error| refuse("sync", error))?;
         disk.rename(&temporary, &path).map_err(|error| refuse("replace", error))?;
-        // Without room or not: once renamed, what stands is not known before this has succeeded.
-        disk.sync_directory(directory).map_err(|source| Error::Io {
-            action: "sync",
-            file: directory.to_path_buf(),
-            source,
-        })
+        sync_names(disk, directory)
     }
 }
 

@@ -104,7 +104,10 @@
 
 pub mod error;
 pub mod frame;
+mod handle;
+mod keeper;
 mod ledger;
+mod leftovers;
 pub mod limits;
 pub mod lock;
 pub mod manifest;
@@ -112,21 +115,25 @@ mod queue;
 pub mod reader;
 pub mod recovery;
 mod replay;
+mod room;
 mod scan;
+mod seal;
+mod sealed;
 pub mod segment;
-pub mod writer;
+mod synced;
+mod writer;
 
 pub use crate::storage;
 
 pub use error::{
     Busy, Error, Failed, Failure, FailureKind, Full, ReplayError, ReserveError, WaitError,
 };
+pub use handle::{Log, Reservation, Stats};
 pub use ledger::Retired;
 pub use manifest::{Entry, SegmentState};
 pub use reader::{Reader, SegmentSummary, Summary};
 pub use recovery::{Options, Recovery, SyncPolicy};
 pub use replay::{Progress, Replayed};
-pub use writer::{Log, Reservation, Stats};
 
 /// A log sequence number. The counter alone orders all records of a log and is what callers compare
 /// and pass on; the term says which start of the log gave it.

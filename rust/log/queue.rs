@@ -16,7 +16,9 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::error::{Busy, Error, Failed, Failure, WaitError};
 use super::frame::{self, BATCH_HEADER_BYTES};
-use super::limits::{BATCH_BYTES_FULL, GATHER_MS};
+use super::limits::{BATCH_BYTES_FULL, FULL_RETRY_MS, GATHER_MS};
+use super::synced::SyncedFile;
+use crate::mutant::{self, Mutant};
 use crate::storage::DiskFile;
 
 /// How many emptied chunks wait for their next use.
@@ -56,6 +58,17 @@ pub(crate) enum Stage {
     Syncing = 3,
 }
 
+/// What waiting for records came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// There are some.
+    Records,
+    /// None came for the time given.
+    Idle,
+    /// The log is closing and nothing is left.
+    End,
+}
+
 /// The file that batches go to.
 struct OpenFile {
     file: Arc<dyn DiskFile>,
@@ -89,6 +102,7 @@ pub(crate) struct Queue {
     is_asked_for_syncs: bool,
     oldest_unsynced_ns: AtomicU64,
     failure: OnceLock<Failure>,
+    synced_file: OnceLock<SyncedFile>,
     /// The file being written. Whoever holds it syncs; it is replaced only after everything before
     /// the new file is synced, and before anything in the new one counts as written.
     open: Mutex<Option<OpenFile>>,
@@ -132,6 +146,7 @@ impl Queue {
             is_asked_for_syncs,
             oldest_unsynced_ns: AtomicU64::new(0),
             failure: OnceLock::new(),
+            synced_file: OnceLock::new(),
             open: Mutex::new(None),
             waiters: Mutex::new(()),
             progress: Condvar::new(),
@@ -214,26 +229,49 @@ impl Queue {
         lsn
     }
 
-    /// Waits for records and takes all that there are into `taken`; `gather` lets more come in for a few
-    /// milliseconds after the first. `false` when the log is closing and nothing is left.
-    pub fn take(&self, taken: &mut Vec<Chunk>, gather: bool) -> bool {
+    /// Waits for records, at most for `idle`, and takes all that there are into `taken`; `gather` lets more
+    /// come in for a few milliseconds after the first.
+    pub fn take(&self, taken: &mut Vec<Chunk>, gather: bool, idle: Option<Duration>) -> Taken {
         let mut buffer = self.buffer.lock();
+        let until = idle.map(|idle| Instant::now() + idle);
         while buffer.filling.count == 0 && !buffer.closing {
             buffer.writer_sleeps = true;
-            self.work.wait(&mut buffer);
+            let timed_out = match until {
+                Some(until) => self.work.wait_until(&mut buffer, until).timed_out(),
+                None => {
+                    self.work.wait(&mut buffer);
+                    false
+                }
+            };
+            if timed_out && buffer.filling.count == 0 && !buffer.closing {
+                buffer.writer_sleeps = false;
+                return Taken::Idle;
+            }
         }
         buffer.writer_sleeps = false;
         if gather && !buffer.closing && buffer.full.is_empty() {
             self.work.wait_for(&mut buffer, Duration::from_millis(GATHER_MS));
         }
         if buffer.filling.count == 0 {
-            return false;
+            return Taken::End;
         }
         taken.append(&mut buffer.full);
         let next = buffer.spare.pop().unwrap_or_else(|| Chunk::new(0));
         taken.push(std::mem::replace(&mut buffer.filling, next));
         advance(&mut buffer.since_ns, Stage::Buffered, Stage::Writing);
-        true
+        Taken::Records
+    }
+
+    /// Sleeps until it is worth asking a full disk again; `false` when the log is closing or has failed.
+    pub fn rest_for_room(&self) -> bool {
+        let until = Instant::now() + Duration::from_millis(FULL_RETRY_MS);
+        let mut buffer = self.buffer.lock();
+        while !buffer.closing && self.failure.get().is_none() {
+            if self.work.wait_until(&mut buffer, until).timed_out() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Takes note that the chunks are in the file up to `last_lsn`, and keeps some of their memory.
@@ -265,9 +303,18 @@ impl Queue {
         *self.open.lock() = Some(OpenFile { file, path });
     }
 
-    /// Syncs the file being written and publishes what that covers. Never made twice for the same bytes: a failure
-    /// poisons the log before the next caller gets its turn.
+    /// Syncs the file being written, takes note of it in the `synced` file, and publishes what that covers.
+    /// Never made twice for the same bytes: a failure poisons the log before the next caller gets its turn.
     pub fn sync(&self) -> Result<(), Failure> {
+        self.sync_file(true)
+    }
+
+    /// As `sync`, of a marker, which is no batch of records and is not counted.
+    pub fn sync_marker(&self) -> Result<(), Failure> {
+        self.sync_file(false)
+    }
+
+    fn sync_file(&self, is_counted: bool) -> Result<(), Failure> {
         let open = self.open.lock();
         let Some(OpenFile { file, path }) = &*open else { return Ok(()) };
         if let Some(failure) = self.failure.get() {
@@ -278,16 +325,26 @@ impl Queue {
             advance(&mut buffer.since_ns, Stage::Written, Stage::Syncing);
             self.written.load(Ordering::Acquire)
         };
+        if mutant::is(Mutant::AnswerBeforeSync) {
+            self.synced.store(covered, Ordering::Release);
+            self.wake_all();
+        }
         let begun = Instant::now();
-        if let Err(error) = file.sync() {
+        if let Err(error) = sync_once(&**file) {
             let failure = Failure::from(Error::io("sync", path, error));
             self.poison(failure.clone());
             return Err(failure);
         }
-        let took_ns = begun.elapsed().as_nanos() as u64;
-        self.syncs.fetch_add(1, Ordering::Relaxed);
-        self.sync_ns.fetch_add(took_ns, Ordering::Relaxed);
-        self.sync_ns_max.fetch_max(took_ns, Ordering::Relaxed);
+        if is_counted {
+            let took_ns = begun.elapsed().as_nanos() as u64;
+            self.syncs.fetch_add(1, Ordering::Relaxed);
+            self.sync_ns.fetch_add(took_ns, Ordering::Relaxed);
+            self.sync_ns_max.fetch_max(took_ns, Ordering::Relaxed);
+        }
+        // Before anybody is answered, so that a kill finds the note beside what was answered.
+        if let Some(file) = self.synced_file.get() {
+            file.note(covered);
+        }
         {
             let mut buffer = self.buffer.lock();
             buffer.since_ns[Stage::Syncing as usize] = 0;
@@ -296,6 +353,17 @@ impl Queue {
         self.synced.store(covered, Ordering::Release);
         self.wake_all();
         Ok(())
+    }
+
+    /// The file that keeps note of every sync from now on.
+    pub fn note_syncs_in(&self, file: SyncedFile) {
+        let first = self.synced_file.set(file);
+        assert!(first.is_ok(), "a log has one `synced` file");
+    }
+
+    /// Notes of a sync that could not be written.
+    pub fn unnoted_syncs(&self) -> u64 {
+        self.synced_file.get().map_or(0, SyncedFile::failures)
     }
 
     /// Keeps the first failure and wakes everybody.
@@ -385,6 +453,10 @@ impl Queue {
         self.appended.load(Ordering::Acquire)
     }
 
+    pub fn written_lsn(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
     pub fn is_all_synced(&self) -> bool {
         self.written.load(Ordering::Acquire) == self.synced()
     }
@@ -424,5 +496,15 @@ fn advance(since_ns: &mut [u64; 4], from: Stage, to: Stage) {
     let moved = std::mem::take(&mut since_ns[from as usize]);
     if since_ns[to as usize] == 0 {
         since_ns[to as usize] = moved;
+    }
+}
+
+fn sync_once(file: &dyn DiskFile) -> std::io::Result<()> {
+    if mutant::is(Mutant::NoSync) {
+        return Ok(());
+    }
+    match file.sync() {
+        Err(_) if mutant::is(Mutant::RetrySync) => file.sync(),
+        synced => synced,
     }
 }

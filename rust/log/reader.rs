@@ -2,16 +2,17 @@
 //!
 //! `p13n log info` and its kin must not disturb a running server. A reader changes nothing and judges as
 //! recovery would, but an unfinished end is only reported: a writer may be about to finish it.
-//! Invariant: what it yields has been written, not necessarily synced; `synced_lsn` is what batches prove.
+//! Invariant: what it yields has been written, not necessarily synced; `synced_lsn` says how far that is.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::{Error, ReplayError};
-use super::frame::next_record;
+use super::frame::{BatchHeader, next_record};
 use super::limits::FORMAT_VERSION;
 use super::manifest::{Entry, MANIFEST_FILE, Manifest};
-use super::scan::{SegmentEnd, scan_segment};
+use super::scan::{Scan, SegmentEnd};
+use super::synced::read_synced;
 use super::{Lsn, Record};
 use crate::storage::Disk;
 
@@ -68,6 +69,8 @@ pub struct Reader {
     directory: PathBuf,
     disk: Arc<dyn Disk>,
     manifest: Manifest,
+    /// What the `synced` file said before the manifest was read.
+    synced_lsn: u64,
 }
 
 impl Reader {
@@ -77,11 +80,16 @@ impl Reader {
     /// # Errors
     /// `Io` when there is no log, `Corrupted`, `NewerFormat`, or what the disk refused.
     pub fn open(directory: &Path, disk: Arc<dyn Disk>) -> Result<Self, Error> {
-        let Some(manifest) = Manifest::read(&*disk, directory)? else {
+        let missing = || {
             let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-            return Err(Error::io("read", &directory.join(MANIFEST_FILE), missing));
+            Error::io("read", &directory.join(MANIFEST_FILE), missing)
         };
-        Ok(Self { directory: directory.to_path_buf(), disk, manifest })
+        let seed = Manifest::read(&*disk, directory)?.ok_or_else(missing)?.seed;
+        // First what is known as synced, then the manifest, then the segments: what is read later can only
+        // hold more than what is said of it.
+        let synced_lsn = read_synced(&*disk, directory, seed)?;
+        let manifest = Manifest::read(&*disk, directory)?.ok_or_else(missing)?;
+        Ok(Self { directory: directory.to_path_buf(), disk, manifest, synced_lsn })
     }
 
     /// Goes through the whole log and counts what is in it.
@@ -96,7 +104,7 @@ impl Reader {
             ..Summary::default()
         };
         for entry in &self.manifest.entries {
-            if let Some(end) = self.scan(entry, |_, _| Ok::<(), Error>(()))? {
+            if let Some(end) = self.scan(entry, 0, |_, _| Ok::<(), Error>(()))? {
                 summary.add(entry, end);
             }
         }
@@ -127,7 +135,7 @@ impl Reader {
             if entry.is_closed() && entry.last_lsn <= lsn {
                 continue;
             }
-            self.scan::<ReplayError<E>>(entry, |first, payload| {
+            self.scan::<ReplayError<E>>(entry, lsn, |first, payload| {
                 let mut left = payload;
                 let mut counter = first;
                 while let Some((kind, payload)) = next_record(&mut left) {
@@ -150,18 +158,23 @@ impl Reader {
         self.manifest.entries.first().map_or(1, |entry| entry.first_lsn)
     }
 
-    /// Highest counter that the files prove to be synced: the manifest for closed segments, the batches
-    /// for the open one. Read anew at each call, within the segments that the reader sees.
+    /// Highest counter that is certain to be synced, as the files say now; it may lie in a segment that was
+    /// begun after the reader was opened.
     ///
     /// # Errors
     /// As for `summary`.
     pub fn synced_lsn(&self) -> Result<u64, Error> {
-        let Some(last) = self.manifest.entries.last() else { return Ok(0) };
+        let noted = read_synced(&*self.disk, &self.directory, self.manifest.seed)?;
+        let Some(last) = self.manifest.entries.last() else { return Ok(noted) };
         if last.is_closed() {
-            return Ok(last.last_lsn);
+            return Ok(noted.max(last.last_lsn));
         }
-        let end = self.scan(last, |_, _| Ok::<(), Error>(()))?;
-        Ok(end.map_or(last.first_lsn - 1, |end| end.synced_lsn))
+        if noted >= last.first_lsn {
+            return Ok(noted);
+        }
+        // The file is missing or older than the segment; then the batches know more.
+        let end = self.scan(last, 0, |_, _| Ok::<(), Error>(()))?;
+        Ok(noted.max(end.map_or(last.first_lsn - 1, |end| end.synced_lsn)))
     }
 
     /// Scans one segment, in the form in which it is there by now; `None` when it went away: retired, or
@@ -169,6 +182,7 @@ impl Reader {
     fn scan<E>(
         &self,
         entry: &Entry,
+        after_lsn: u64,
         mut visit: impl FnMut(u64, &[u8]) -> Result<(), E>,
     ) -> Result<Option<SegmentEnd>, E>
     where
@@ -178,16 +192,12 @@ impl Reader {
         loop {
             let mut stopped = None;
             let mut is_begun = false;
-            let scanned = scan_segment(
-                &*self.disk,
-                &self.directory,
-                &entry,
-                u32::MAX,
-                &mut |header, payload| {
-                    is_begun = true;
-                    visit(header.first_lsn, payload).map_err(|error| stopped = Some(error)).is_ok()
-                },
-            );
+            let mut hand_on = |header: &BatchHeader, payload: &[u8]| {
+                is_begun = true;
+                visit(header.first_lsn, payload).map_err(|error| stopped = Some(error)).is_ok()
+            };
+            let scan = Scan::look(self.synced_lsn, after_lsn);
+            let scanned = scan.run(&*self.disk, &self.directory, &entry, &mut hand_on);
             if let Some(error) = stopped {
                 return Err(error);
             }

@@ -6,24 +6,26 @@
 //! served. Invariants: damage below a synced LSN refuses the start; torn bytes are kept beside before they
 //! are cut; a term is given once.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Record;
 use super::error::{Error, ReplayError};
+use super::handle::{Log, Start};
 use super::ledger::Ledger;
+use super::leftovers::{refuse_unnamed, remove_leftovers};
 use super::limits::{
     INTERVAL_MS_MAX, INTERVAL_MS_MIN, QUEUE_BYTES_MAX, READ_BYTES, SEGMENT_BYTES_MAX,
-    SEGMENT_BYTES_MIN,
+    SEGMENT_BYTES_MIN, SEGMENTS_MAX,
 };
 use super::lock::lock_directory;
 use super::manifest::{MANIFEST_FILE, Manifest};
 use super::replay::{Progress, Replay, Replayed, Tail};
 use super::scan::{SegmentEnd, check_epoch};
-use super::segment::{SEGMENT_HEADER_BYTES, create_segment};
-use super::writer::{Log, Start};
-use crate::storage::{Disk, DiskFile, LockGuard, read_full, write_all};
+use super::segment::{create_segment, segment_path, sync_names};
+use super::synced::{SyncedFile, read_synced};
+use crate::mutant::{self, Mutant};
+use crate::storage::{Disk, LockGuard, read_full, write_all};
 
 /// When the log is synced, and with that, what an answer means (specification 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,8 @@ pub struct Options {
     pub segment_bytes_max: u64,
     /// Epoch of what the caller's `apply` computes; a log of a newer one is refused.
     pub apply_epoch: u32,
+    /// Whether closed segments are compressed; `false` leaves them as they were written.
+    pub seal: bool,
 }
 
 impl Default for Options {
@@ -60,6 +64,7 @@ impl Default for Options {
             queue_bytes_max: QUEUE_BYTES_MAX,
             segment_bytes_max: SEGMENT_BYTES_MAX,
             apply_epoch: 1,
+            seal: true,
         }
     }
 }
@@ -86,6 +91,8 @@ pub struct Recovery {
     options: Options,
     manifest: Manifest,
     lock: LockGuard,
+    /// What the `synced` file says.
+    synced_lsn: u64,
     progress: Arc<Progress>,
     /// The log's end, once a replay has seen it.
     tail: Option<Tail>,
@@ -107,9 +114,12 @@ impl Recovery {
             None => first_manifest(&*disk, directory, options.apply_epoch)?,
         };
         check_epoch(&manifest, directory, options.apply_epoch)?;
+        refuse_unnamed(&*disk, directory, &manifest)?;
+        let synced_lsn = read_synced(&*disk, directory, manifest.seed)?;
+        forget_open_segment(&*disk, directory, &manifest)?;
         let directory = directory.to_path_buf();
         let progress = Arc::default();
-        Ok(Self { directory, disk, options, manifest, lock, progress, tail: None })
+        Ok(Self { directory, disk, options, manifest, lock, synced_lsn, progress, tail: None })
     }
 
     /// The directory's secret seed, drawn when it was made (specification 5.3: shards).
@@ -169,6 +179,7 @@ impl Recovery {
             directory: &self.directory,
             manifest: &self.manifest,
             apply_epoch: self.options.apply_epoch,
+            synced_lsn: self.synced_lsn,
             after_lsn,
             progress: &self.progress,
         }
@@ -198,19 +209,28 @@ impl Recovery {
         let (disk, directory) = (&*self.disk, self.directory.as_path());
         let number = manifest.next_number;
         let epoch = manifest.apply_epoch;
+        if manifest.entries.len() >= SEGMENTS_MAX {
+            let directory = directory.to_path_buf();
+            return Err(Error::TooManySegments { directory, segments_max: SEGMENTS_MAX });
+        }
+        let synced_file = SyncedFile::open(disk, directory, manifest.seed, manifest.term)?;
+        synced_file.note(next_lsn - 1);
         let segment = create_segment(disk, directory, number, epoch, manifest.term, next_lsn)?;
         manifest.begin(next_lsn);
         manifest.replace(disk, directory)?;
         if let Some(path) = emptied {
             disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
         }
+        remove_leftovers(disk, directory, &manifest)?;
         Log::start(Start {
             ledger: Arc::new(Ledger::new(self.disk, self.directory, manifest)),
             segment,
+            synced_file,
             next_lsn,
             policy: self.options.sync,
             queue_bytes_max: self.options.queue_bytes_max,
             segment_bytes_max: self.options.segment_bytes_max,
+            seals: self.options.seal,
             torn_bytes,
             lock: self.lock,
         })
@@ -226,10 +246,10 @@ impl Recovery {
         if file.length().map_err(|error| refuse("read", error))? > end.bytes {
             file.truncate(end.bytes).map_err(|error| refuse("cut", error))?;
         }
-        write_again(&*file, end.bytes).map_err(|error| refuse("write again", error))?;
-        file.sync().map_err(|error| refuse("sync", error))?;
-        let directory = self.directory.as_path();
-        self.disk.sync_directory(directory).map_err(|error| Error::io("sync", directory, error))
+        if !mutant::is(Mutant::ServeBeforeSync) {
+            file.sync().map_err(|error| refuse("sync", error))?;
+        }
+        sync_names(&*self.disk, &self.directory)
     }
 
     /// Copies the torn bytes beside the segment, durably, before they are cut.
@@ -242,8 +262,10 @@ impl Recovery {
         let to = self.disk.create(&torn).map_err(refuse)?;
         let mut buffer = vec![0; READ_BYTES];
         let mut copied = 0;
-        loop {
-            let filled = read_full(&*from, &mut buffer, end.bytes + copied).map_err(refuse)?;
+        while copied < end.torn_bytes {
+            let wanted = (end.torn_bytes - copied).min(READ_BYTES as u64) as usize;
+            let filled =
+                read_full(&*from, &mut buffer[..wanted], end.bytes + copied).map_err(refuse)?;
             if filled == 0 {
                 break;
             }
@@ -251,25 +273,25 @@ impl Recovery {
             copied += filled as u64;
         }
         to.sync().map_err(refuse)?;
-        self.disk.sync_directory(&self.directory).map_err(refuse)
+        sync_names(&*self.disk, &self.directory)
     }
 }
 
-/// Writes the same bytes in the same place. When a sync failed before the restart, the cache still holds
-/// what the disk does not, as clean pages: a sync alone would "succeed" without them (reliability, A5).
-fn write_again(file: &dyn DiskFile, bytes: u64) -> io::Result<()> {
-    let mut buffer = vec![0; READ_BYTES.min(bytes as usize)];
-    let mut at = SEGMENT_HEADER_BYTES as u64;
-    while at < bytes {
-        let length = buffer.len().min((bytes - at) as usize);
-        let filled = read_full(file, &mut buffer[..length], at)?;
-        if filled == 0 {
-            break;
-        }
-        write_all(file, &buffer[..filled], at)?;
-        at += filled as u64;
-    }
-    Ok(())
+/// After a sync that failed the cache may hold bytes that the disk does not, and call them clean: recovery
+/// would serve them and a power cut would take them. What is still to be written stays (section A5 of the
+/// sources: on Linux a failed page is marked clean).
+fn forget_open_segment(
+    disk: &dyn Disk,
+    directory: &Path,
+    manifest: &Manifest,
+) -> Result<(), Error> {
+    let Some(open) = manifest.entries.last().filter(|entry| !entry.is_closed()) else {
+        return Ok(());
+    };
+    let path = segment_path(directory, open);
+    // A segment that is missing is the scan's to report.
+    let Ok(file) = disk.open(&path, false) else { return Ok(()) };
+    file.forget_cache().map_err(|error| Error::io("drop the cache of", &path, error))
 }
 
 /// The manifest of a new directory, made durable before any segment exists. A directory with segments

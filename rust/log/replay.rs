@@ -12,7 +12,7 @@ use super::error::{Error, ReplayError};
 use super::frame::{BatchHeader, next_record};
 use super::limits::{REPLAY_BLOCK_BYTES, REPLAY_BLOCKS_AHEAD};
 use super::manifest::{Entry, Manifest};
-use super::scan::{SegmentEnd, scan_segment};
+use super::scan::{Scan, SegmentEnd};
 use super::segment::segment_path;
 use super::{Lsn, Record};
 use crate::storage::Disk;
@@ -71,6 +71,8 @@ pub(crate) struct Replay<'log> {
     pub directory: &'log Path,
     pub manifest: &'log Manifest,
     pub apply_epoch: u32,
+    /// Highest counter known as synced, beside what batches say.
+    pub synced_lsn: u64,
     /// Records up to this one are not wanted.
     pub after_lsn: u64,
     pub progress: &'log Arc<Progress>,
@@ -132,8 +134,12 @@ impl Replay<'_> {
                 }
                 goes_on
             };
-            let scanned =
-                scan_segment(self.disk, self.directory, entry, self.apply_epoch, &mut visit);
+            let scan = Scan {
+                apply_epoch: self.apply_epoch,
+                synced_lsn: self.synced_lsn,
+                after_lsn: self.after_lsn,
+            };
+            let scanned = scan.run(self.disk, self.directory, entry, &mut visit);
             if let Some((first_lsn, last_lsn)) = broken {
                 let file = segment_path(self.directory, entry);
                 let what = "a batch's records are not as many as it says";

@@ -12,6 +12,8 @@ use super::error::Error;
 use super::frame::{self, ALIGNMENT, BATCH_HEADER_BYTES, BatchHeader, Salt, u32_at, u64_at};
 use super::limits::{FORMAT_VERSION, READ_BYTES};
 use super::manifest::{Entry, SegmentState};
+use super::sealed::Entrance;
+use crate::mutant::{self, Mutant};
 use crate::storage::{Disk, DiskFile, read_full, write_all};
 
 /// Bytes of a segment's header. Its length, magic, version and checksum stay in place in every version.
@@ -35,6 +37,19 @@ pub struct SegmentHeader {
 }
 
 impl SegmentHeader {
+    /// A new segment's, with a salt of its own.
+    ///
+    /// # Errors
+    /// When the system has no random bytes.
+    pub fn new(apply_epoch: u32, number: u64, term: u32, first_lsn: u64) -> Result<Self, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| {
+            let file = open_path(Path::new(""), number);
+            Error::io("draw a salt for", &file, std::io::Error::other(error))
+        })?;
+        Ok(Self { apply_epoch, number, salt: Salt::new(random), term, first_lsn })
+    }
+
     /// The header's bytes and their checksum, with which the chain of batches begins.
     #[must_use]
     pub fn encode(&self) -> ([u8; SEGMENT_HEADER_BYTES], u32) {
@@ -110,7 +125,7 @@ pub struct NewSegment {
 }
 
 /// Creates a segment durably. A leftover of the same number, from a crash before the manifest named
-/// it, is removed first.
+/// it, is emptied.
 pub fn create_segment(
     disk: &dyn Disk,
     directory: &Path,
@@ -120,20 +135,38 @@ pub fn create_segment(
     first_lsn: u64,
 ) -> Result<NewSegment, Error> {
     let path = open_path(directory, number);
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|error| Error::io("draw a salt for", &path, std::io::Error::other(error)))?;
-    let header = SegmentHeader { apply_epoch, number, salt: Salt::new(random), term, first_lsn };
-    let (bytes, chain) = header.encode();
-    if disk.open(&path, false).is_ok() {
-        // The leftover's name may be one whose sync failed: only a new name is owed to the disk again.
-        disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
-    }
+    let header = SegmentHeader::new(apply_epoch, number, term, first_lsn)?;
     let file = disk.create(&path).map_err(|error| Error::io("create", &path, error))?;
+    let segment = begin_segment(file, path, &header)?;
+    sync_names(disk, directory)?;
+    Ok(segment)
+}
+
+/// Writes and syncs the header of a segment whose file is there: empty, or zeros alone.
+pub(crate) fn begin_segment(
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    header: &SegmentHeader,
+) -> Result<NewSegment, Error> {
+    let (bytes, chain) = header.encode();
     write_all(&*file, &bytes, 0).map_err(|error| Error::io("write", &path, error))?;
-    file.sync().map_err(|error| Error::io("sync", &path, error))?;
-    disk.sync_directory(directory).map_err(|error| Error::io("sync", directory, error))?;
-    Ok(NewSegment { file, path, salt: header.salt, chain })
+    // A sync that found no room is a failed sync: nothing to wait for.
+    file.sync().map_err(|source| Error::Io { action: "sync", file: path.clone(), source })?;
+    Ok(NewSegment { file, path, salt: header.salt.clone(), chain })
+}
+
+/// Makes new names in the directory durable. Without room or not, a failure here is no `DiskFull`: which names
+/// stand is not known before this has succeeded, so it is nothing to wait for.
+pub(crate) fn sync_names(disk: &dyn Disk, directory: &Path) -> Result<(), Error> {
+    if mutant::is(Mutant::NoDirectorySync) {
+        return Ok(());
+    }
+    let file = || directory.to_path_buf();
+    disk.sync_directory(directory).map_err(|source| Error::Io {
+        action: "sync",
+        file: file(),
+        source,
+    })
 }
 
 /// What lies at a cursor.
@@ -162,13 +195,12 @@ pub struct SegmentCursor {
 }
 
 impl SegmentCursor {
-    /// Opens a segment and reads its header; the inner error says what is wrong with the header's bytes.
+    /// Reads a segment's header from its opened file; the inner error says what is wrong with its bytes.
     ///
     /// # Errors
     /// What the disk refused, or a newer format.
-    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Result<Self, &'static str>, Error> {
+    pub fn over(file: Arc<dyn DiskFile>, path: &Path) -> Result<Result<Self, &'static str>, Error> {
         let refuse = |error| Error::io("read", path, error);
-        let file = disk.open(path, false).map_err(refuse)?;
         let end = file.length().map_err(refuse)?;
         let mut bytes = [0; SEGMENT_HEADER_BYTES];
         let filled = read_full(&*file, &mut bytes, 0).map_err(refuse)?;
@@ -186,6 +218,18 @@ impl SegmentCursor {
             header,
             window: Window::default(),
         }))
+    }
+
+    /// Goes on from a place in the middle, as a sealed segment's index knows them.
+    pub(crate) fn enter(&mut self, entrance: Entrance) {
+        self.offset = entrance.offset;
+        self.next_lsn = entrance.next_lsn;
+        self.chain = entrance.previous_crc;
+    }
+
+    /// Checksum of the batch before the cursor.
+    pub(crate) fn chain(&self) -> u32 {
+        self.chain
     }
 
     /// Length of the file when it was opened, in bytes.
@@ -245,16 +289,25 @@ impl SegmentCursor {
     }
 
     fn zeros_to_end(&mut self) -> Result<bool, Error> {
+        Ok(self.used_bytes()? <= self.offset)
+    }
+
+    /// Where the zeros begin that reach to the end of the file; at the cursor at the earliest.
+    ///
+    /// # Errors
+    /// What the disk refused.
+    pub fn used_bytes(&mut self) -> Result<u64, Error> {
         let mut at = self.offset;
+        let mut used = at;
         while at < self.end {
             let length = (self.end - at).min(READ_BYTES as u64) as usize;
             let bytes = self.window.bytes(&*self.file, &self.path, at, length, self.end)?;
-            if bytes.iter().any(|byte| *byte != 0) {
-                return Ok(false);
+            if let Some(last) = bytes.iter().rposition(|byte| *byte != 0) {
+                used = at + last as u64 + 1;
             }
             at += length as u64;
         }
-        Ok(true)
+        Ok(used)
     }
 
     /// Looks behind the damage at the cursor for batches of this segment and gives the highest LSN that

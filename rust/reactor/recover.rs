@@ -112,6 +112,7 @@ impl Reactor {
             queue_bytes_max: options.queue_bytes_max,
             segment_bytes_max: options.segment_bytes_max,
             apply_epoch: APPLY_EPOCH,
+            ..log::Options::default()
         };
         let folder = directory.join(LOG_FOLDER);
         let mut recovery = Recovery::open(&folder, Arc::clone(&options.disk), log_options)?;

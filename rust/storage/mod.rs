@@ -40,7 +40,8 @@ pub trait Disk: Send + Sync {
     fn remove(&self, file: &Path) -> io::Result<()>;
     /// Makes creations, renames and removals in the directory durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
-    /// Names of the directory's files. Used only to refuse a directory that lost its manifest.
+    /// Names of the directory's files. Used only to refuse a directory that lost its manifest, and to find
+    /// leftovers.
     fn names(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
     /// How much the disk of a directory holds, and how much of it is free.
     fn room(&self, directory: &Path) -> io::Result<Room>;
@@ -60,6 +61,22 @@ pub trait DiskFile: Send + Sync {
     fn truncate(&self, length: u64) -> io::Result<()>;
     /// Makes the file's bytes and its length durable (`fdatasync`).
     fn sync(&self) -> io::Result<()>;
+    /// Takes room for the file's first `bytes` bytes without changing its length, so that writing there
+    /// needs none. `Unsupported` where the file system cannot.
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let _unused = bytes;
+        Err(io::Error::from(io::ErrorKind::Unsupported))
+    }
+    /// Lets go of what the cache holds of the file and the disk is believed to have, so that the next read
+    /// asks the disk. After a failed sync the two may differ.
+    fn forget_cache(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether an error says that the disk, or a quota, is full.
+pub(crate) fn is_no_room(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// Writes all bytes: short writes go on where they stopped, an interrupted call is made again.

@@ -2,8 +2,9 @@
 //!
 //! It is what tests hold against the log: a crash keeps of the unsynced writes any subset, torn at
 //! 512-byte sectors, and any subset of the unsynced names, which is more than a journalled file system would
-//! take. Faults count every call that changes something or syncs. Invariants: synced bytes and
-//! synced names always survive a crash; the same seed gives the same crash.
+//! take. Faults count every call that changes something or syncs. A failed sync leaves pages that are clean and
+//! wrong: read until the cache is dropped, never written again. Invariants: synced bytes and synced names
+//! always survive a crash; the same seed gives the same crash.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -43,6 +44,8 @@ struct Inode {
     durable: Vec<u8>,
     cached: Vec<u8>,
     unsynced: Vec<Change>,
+    /// Room taken ahead, in bytes from the beginning.
+    allocated: usize,
 }
 
 #[derive(Clone)]
@@ -63,6 +66,8 @@ struct State {
     calls: u64,
     fault: Option<(u64, Fault)>,
     dead: bool,
+    /// Bytes that all files together may take; `None` for no bound.
+    capacity: Option<usize>,
 }
 
 /// A disk in memory, shared by its clones.
@@ -79,10 +84,21 @@ impl SimulatedDisk {
         state.fault = Some((state.calls + call, fault));
     }
 
-    /// Counted calls so far: creations, writes, cuts, syncs, renames, removals.
+    /// Counted calls so far: creations, writes, cuts, allocations, syncs, renames, removals.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.state.lock().calls
+    }
+
+    /// Bounds what all files together take, in bytes; beyond it writes and allocations find no room.
+    pub fn set_capacity(&self, bytes: usize) {
+        self.state.lock().capacity = Some(bytes);
+    }
+
+    /// What all files together take, in bytes, room taken ahead included.
+    #[must_use]
+    pub fn used_bytes(&self) -> usize {
+        self.state.lock().used()
     }
 
     /// Whether the planned fault has not struck yet.
@@ -126,7 +142,7 @@ impl SimulatedDisk {
     pub fn put(&self, file: &Path, bytes: &[u8]) {
         let mut state = self.state.lock();
         let (durable, cached) = (bytes.to_vec(), bytes.to_vec());
-        state.inodes.push(Inode { durable, cached, unsynced: Vec::new() });
+        state.inodes.push(Inode { durable, cached, ..Inode::default() });
         let inode = state.inodes.len() - 1;
         state.names.insert(file.to_path_buf(), inode);
         state.durable_names.insert(file.to_path_buf(), inode);
@@ -136,6 +152,15 @@ impl SimulatedDisk {
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         self.state.lock().names.keys().cloned().collect()
+    }
+}
+
+impl Change {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Write { offset, bytes: written } => place(bytes, *offset, written),
+            Self::Truncate(length) => bytes.resize(*length, 0),
+        }
     }
 }
 
@@ -155,7 +180,18 @@ impl Inode {
                 },
             }
         }
-        Self { cached: durable.clone(), durable, unsynced: Vec::new() }
+        Self { cached: durable.clone(), durable, ..Self::default() }
+    }
+
+    fn used(&self) -> usize {
+        self.cached.len().max(self.allocated)
+    }
+
+    /// What reads give once the cache is dropped: the disk's bytes and what is still owed to it. What a
+    /// failed sync forgot is in neither.
+    fn forget_cache(&mut self) {
+        self.cached = self.durable.clone();
+        self.unsynced.iter().for_each(|change| change.apply(&mut self.cached));
     }
 }
 
@@ -226,6 +262,27 @@ impl State {
         }
     }
 
+    fn used(&self) -> usize {
+        let linked: HashSet<usize> = self.names.values().copied().collect();
+        linked.into_iter().map(|inode| self.inodes[inode].used()).sum()
+    }
+
+    fn free(&self) -> usize {
+        self.capacity.map_or(usize::MAX, |capacity| capacity.saturating_sub(self.used()))
+    }
+
+    /// As much of a write as there is room for; an error when that is nothing.
+    fn fitting<'a>(&self, inode: usize, offset: usize, bytes: &'a [u8]) -> io::Result<&'a [u8]> {
+        if self.capacity.is_none() {
+            return Ok(bytes);
+        }
+        let room = self.inodes[inode].used().saturating_add(self.free());
+        match room.saturating_sub(offset).min(bytes.len()) {
+            0 if !bytes.is_empty() => Err(io::Error::from(io::ErrorKind::StorageFull)),
+            fitting => Ok(&bytes[..fitting]),
+        }
+    }
+
     fn name(&mut self, naming: Naming) {
         apply_naming(&mut self.names, &naming);
         self.unsynced_names.push(naming);
@@ -243,6 +300,7 @@ impl Disk for SimulatedDisk {
         let inode = match state.names.get(file).copied() {
             Some(inode) => {
                 state.inodes[inode].cached.clear();
+                state.inodes[inode].allocated = 0;
                 state.inodes[inode].unsynced.push(Change::Truncate(0));
                 inode
             }
@@ -343,6 +401,7 @@ impl DiskFile for SimulatedFile {
         let short = state.count()?;
         let bytes = if short { &bytes[..bytes.len().div_ceil(2)] } else { bytes };
         let offset = offset as usize;
+        let bytes = state.fitting(self.inode, offset, bytes)?;
         let inode = &mut state.inodes[self.inode];
         place(&mut inode.cached, offset, bytes);
         inode.unsynced.push(Change::Write { offset, bytes: bytes.to_vec() });
@@ -354,6 +413,7 @@ impl DiskFile for SimulatedFile {
         state.count()?;
         let inode = &mut state.inodes[self.inode];
         inode.cached.resize(length as usize, 0);
+        inode.allocated = inode.allocated.min(length as usize);
         inode.unsynced.push(Change::Truncate(length as usize));
         Ok(())
     }
@@ -368,12 +428,25 @@ impl DiskFile for SimulatedFile {
         // Failed or not, the pages are clean now: no later sync makes up for this one.
         let owed = std::mem::take(&mut inode.unsynced);
         counted?;
-        for change in owed {
-            match change {
-                Change::Write { offset, bytes } => place(&mut inode.durable, offset, &bytes),
-                Change::Truncate(length) => inode.durable.resize(length, 0),
-            }
+        owed.iter().for_each(|change| change.apply(&mut inode.durable));
+        Ok(())
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.count()?;
+        let inode = &state.inodes[self.inode];
+        let more = (bytes as usize).saturating_sub(inode.used());
+        if more > state.free() {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
+        let allocated = &mut state.inodes[self.inode].allocated;
+        *allocated = (*allocated).max(bytes as usize);
+        Ok(())
+    }
+
+    fn forget_cache(&self) -> io::Result<()> {
+        self.state.lock().inodes[self.inode].forget_cache();
         Ok(())
     }
 }

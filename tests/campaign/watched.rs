@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use p13n::log::storage::{Disk, DiskFile, LockGuard};
+use p13n::log::storage::{Disk, DiskFile, LockGuard, Room};
 
 /// What is asked of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub enum Act {
     Create,
     Write,
     Truncate,
+    Allocate,
     Sync,
     Rename,
     Remove,
@@ -83,6 +84,10 @@ impl Disk for Watched {
         self.disk.names(directory)
     }
 
+    fn room(&self, directory: &Path) -> io::Result<Room> {
+        self.disk.room(directory)
+    }
+
     fn lock(&self, file: &Path) -> io::Result<Option<LockGuard>> {
         self.disk.lock(file)
     }
@@ -114,5 +119,13 @@ impl DiskFile for WatchedFile {
 
     fn sync(&self) -> io::Result<()> {
         watch(&*self.watcher, Act::Sync, &self.path, || self.file.sync())
+    }
+
+    fn allocate(&self, bytes: u64) -> io::Result<()> {
+        watch(&*self.watcher, Act::Allocate, &self.path, || self.file.allocate(bytes))
+    }
+
+    fn forget_cache(&self) -> io::Result<()> {
+        self.file.forget_cache()
     }
 }

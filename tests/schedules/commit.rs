@@ -47,8 +47,8 @@ pub fn options() -> Options {
 fn run(fault: Option<(u64, Fault)>) {
     let disk = SimulatedDisk::default();
     let options = options();
-    let (log, _) = recover(Path::new(DIRECTORY), Arc::new(disk.clone()), options)
-        .expect("a new log starts");
+    let (log, _) =
+        recover(Path::new(DIRECTORY), Arc::new(disk.clone()), options).expect("a new log starts");
     if let Some((call, fault)) = fault {
         disk.plan(call, fault);
     }

@@ -16,8 +16,8 @@ const RECORDS: u64 = 5;
 /// One thread appends, one lets segments go, one cuts.
 pub fn append_beside_retention() {
     let disk = SimulatedDisk::default();
-    let (log, _) = recover(Path::new(DIRECTORY), Arc::new(disk.clone()), options())
-        .expect("a new log starts");
+    let (log, _) =
+        recover(Path::new(DIRECTORY), Arc::new(disk.clone()), options()).expect("a new log starts");
     let log = Arc::new(log);
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let appender = {

@@ -1,0 +1,184 @@
+//! The keeper: one thread that makes the next segment ready and seals the closed ones.
+//!
+//! Both take as long as the disk likes, so neither may hold up a batch. Room comes before tidiness: between
+//! two frames of a segment that is being sealed, a spare is made if one is due. Invariants: no room is no
+//! failure, it is asked for again; whatever else the disk refuses poisons the log, as it would the writer.
+
+use std::sync::Arc;
+
+use super::error::{Error, Failure};
+use super::ledger::Ledger;
+use super::limits::{SEAL_BYTES_MIN, ZERO_BYTES};
+use super::manifest::{Entry, SegmentState};
+use super::queue::Queue;
+use super::room::{Room, Spare, Task};
+use super::seal::{Outcome, seal};
+use super::segment::{open_path, segment_path, sync_names};
+use crate::storage::{is_no_room, write_all};
+
+/// The keeper's thread.
+pub(crate) struct Keeper {
+    pub queue: Arc<Queue>,
+    pub ledger: Arc<Ledger>,
+    pub room: Arc<Room>,
+    pub segment_bytes_max: u64,
+    pub seals: bool,
+    /// Term of this start.
+    pub term: u32,
+    /// Number of the last closed segment that needs nothing more.
+    pub tidied: u64,
+}
+
+impl Keeper {
+    /// Works until the log closes or fails.
+    pub fn run(mut self) -> Result<(), Failure> {
+        loop {
+            if self.queue.failure().is_some() {
+                return Ok(());
+            }
+            match self.room.next_task() {
+                Task::Spare => self.make_spare()?,
+                Task::Tidy => self.tidy()?,
+                Task::Stop => return Ok(self.drop_spare()?),
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.queue.failure().is_some() || self.room.is_stopping()
+    }
+
+    /// Makes the next segment's file, with its room, then fills it with zeros: what is allocated and was
+    /// never written costs the file system a note in its journal at the first write of every page.
+    fn make_spare(&self) -> Result<(), Error> {
+        let made = self.begin_spare().and_then(|()| self.fill_spare());
+        match made {
+            Ok(()) => {
+                self.room.note_spare(true);
+                self.room.note_untidy();
+                Ok(())
+            }
+            Err(Error::DiskFull { .. }) => {
+                self.drop_spare()?;
+                self.room.note_spare(false);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn begin_spare(&self) -> Result<(), Error> {
+        let mut spare = self.room.spare();
+        if spare.is_some() {
+            return Ok(());
+        }
+        let (disk, directory) = (self.ledger.disk(), self.ledger.directory());
+        let number = self.ledger.next_number();
+        let path = open_path(directory, number);
+        let file = disk.create(&path).map_err(|error| Error::io("create", &path, error))?;
+        // From here on `drop_spare` removes it.
+        let spare = spare.insert(Spare { file: Arc::clone(&file), path, number, zeroed_bytes: 0 });
+        sync_names(disk, directory)?;
+        match file.allocate(self.segment_bytes_max) {
+            Err(error) if error.kind() != std::io::ErrorKind::Unsupported => {
+                Err(Error::io("take room for", &spare.path, error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Each step under the spare's lock, so that the writer may take the file between two of them.
+    fn fill_spare(&self) -> Result<(), Error> {
+        let zeros = vec![0; ZERO_BYTES];
+        while !self.is_over() {
+            let mut spare = self.room.spare();
+            let Some(spare) = &mut *spare else { return Ok(()) };
+            let left = self.segment_bytes_max.saturating_sub(spare.zeroed_bytes);
+            if left == 0 {
+                return Ok(());
+            }
+            let step = left.min(ZERO_BYTES as u64) as usize;
+            write_all(&*spare.file, &zeros[..step], spare.zeroed_bytes)
+                .map_err(|error| Error::io("write", &spare.path, error))?;
+            spare.file.sync().map_err(|error| match is_no_room(&error) {
+                // Nothing of the log is in it, so nothing is lost with it.
+                true => Error::io("sync", &spare.path, error),
+                false => Error::Io { action: "sync", file: spare.path.clone(), source: error },
+            })?;
+            spare.zeroed_bytes += step as u64;
+        }
+        Ok(())
+    }
+
+    fn drop_spare(&self) -> Result<(), Error> {
+        let Some(spare) = self.room.spare().take() else { return Ok(()) };
+        let removed = self.ledger.disk().remove(&spare.path);
+        removed.map_err(|error| Error::io("remove", &spare.path, error))
+    }
+
+    /// Seals what is closed and long enough, and cuts the rest to its length.
+    fn tidy(&mut self) -> Result<(), Error> {
+        let closed = self.ledger.entries().into_iter().filter(|entry| entry.is_closed());
+        for entry in closed.filter(|entry| entry.number > self.tidied).collect::<Vec<_>>() {
+            if self.is_over() {
+                return Ok(());
+            }
+            let done = match entry.state {
+                SegmentState::Sealed | SegmentState::Open => true,
+                SegmentState::Closed if self.is_worth_sealing(&entry) => self.seal(&entry)?,
+                SegmentState::Closed => self.cut(&entry)?,
+            };
+            if !done {
+                return Ok(());
+            }
+            self.tidied = entry.number;
+        }
+        Ok(())
+    }
+
+    fn is_worth_sealing(&self, entry: &Entry) -> bool {
+        self.seals && entry.bytes >= SEAL_BYTES_MIN.min(self.segment_bytes_max / 4)
+    }
+
+    /// `false` when it is to be tried again.
+    fn seal(&self, entry: &Entry) -> Result<bool, Error> {
+        let (disk, directory) = (self.ledger.disk(), self.ledger.directory());
+        let mut goes_on = || {
+            if self.room.is_spare_due() {
+                self.make_spare()?;
+            }
+            Ok(!self.is_over())
+        };
+        let sealed = match seal(disk, directory, entry, &mut goes_on) {
+            Ok(Outcome::Sealed(sealed)) => sealed,
+            Ok(Outcome::Stopped) => return Ok(false),
+            Ok(Outcome::NotRight) => {
+                self.room.count_unsealed();
+                return Ok(true);
+            }
+            Err(Error::DiskFull { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let named = match self.ledger.change(|manifest| manifest.seal(&sealed)) {
+            Ok(named) => named,
+            Err(Error::DiskFull { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        // Retired meanwhile: then the sealed file goes, and the original has gone.
+        let path = segment_path(directory, if named { entry } else { &sealed });
+        disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
+        Ok(true)
+    }
+
+    /// A closed segment's free room is given back.
+    fn cut(&self, entry: &Entry) -> Result<bool, Error> {
+        let path = segment_path(self.ledger.directory(), entry);
+        // Damage is the reader's to report, and so is a segment that was retired meanwhile.
+        let Ok(file) = self.ledger.disk().open(&path, true) else { return Ok(true) };
+        let length = file.length().map_err(|error| Error::io("read", &path, error))?;
+        if length > entry.bytes || entry.term == self.term {
+            file.truncate(entry.bytes).map_err(|error| Error::io("cut", &path, error))?;
+        }
+        Ok(true)
+    }
+}
