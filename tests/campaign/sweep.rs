@@ -5,7 +5,7 @@
 //! was answered is there, what was refused is not, and nobody waited longer than the patience.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -23,6 +23,9 @@ use crate::watched::{Act, Watched, Watcher};
 
 /// No wait may take longer.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the answer is waited for that a full disk never gives.
+const FULL_PATIENCE: Duration = Duration::from_millis(30);
 
 /// A way in which calls of the disk fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,20 +62,37 @@ impl Kind {
     }
 }
 
-/// Plans the fault anew before each call once it has struck.
-struct ForGood {
+/// Keeps the calls for the story; plans a fault for good anew before each call once it has struck.
+struct Trace {
     disk: SimulatedDisk,
-    fault: Fault,
+    again: Option<Fault>,
+    calls: Mutex<Vec<(Act, PathBuf)>>,
 }
 
-impl Watcher for ForGood {
-    fn before(&self, _act: Act, _path: &Path) {
-        if !self.disk.is_fault_pending() {
-            self.disk.plan(0, self.fault);
+impl Watcher for Trace {
+    fn before(&self, act: Act, path: &Path) {
+        self.calls.lock().expect("no panic holds it").push((act, path.to_path_buf()));
+        if let Some(fault) = self.again.filter(|_| !self.disk.is_fault_pending()) {
+            self.disk.plan(0, fault);
         }
     }
 
     fn after(&self, _act: Act, _path: &Path) {}
+}
+
+impl Trace {
+    /// The calls around the one that failed, and the last ones.
+    fn story(&self, failed: u64) -> String {
+        let calls = self.calls.lock().expect("no panic holds it");
+        let last = calls.len().saturating_sub(12);
+        let around = failed.saturating_sub(12) as usize..(failed as usize + 6).min(last);
+        let told = calls.iter().enumerate();
+        let told = told.filter(|(at, _)| around.contains(at) || *at >= last);
+        let told = told.map(|(at, (act, path))| {
+            format!("{at} {act:?} {}", path.file_name().unwrap_or_default().to_string_lossy())
+        });
+        format!("calls: {}", told.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// Figures of the sweep.
@@ -183,14 +203,12 @@ impl Run {
         let fault = self.kind.fault();
         let directory = Path::new(DIRECTORY);
         self.disk.plan(self.call, fault);
-        let disk: Arc<dyn p13n::log::storage::Disk> = if self.kind.is_for_good() {
-            let again = Arc::new(ForGood { disk: self.disk.clone(), fault });
-            Arc::new(Watched::new(Arc::new(self.disk.clone()), again))
-        } else {
-            Arc::new(self.disk.clone())
-        };
+        let again = self.kind.is_for_good().then_some(fault);
+        let trace = Trace { disk: self.disk.clone(), again, calls: Mutex::default() };
+        let trace = Arc::new(trace);
+        let disk = Watched::new(Arc::new(self.disk.clone()), Arc::clone(&trace) as _);
         let begun = self.disk.calls();
-        let started = recover(directory, disk, options);
+        let started = recover(directory, Arc::new(disk), options);
         if let Ok((log, _)) = &started {
             self.script(log)?;
             let closed = Instant::now();
@@ -207,11 +225,12 @@ impl Run {
         let after = [self.disk.crash(|| 0), self.disk.kill(), self.disk.crash(|| random.next())];
         for after in after {
             let as_left = after.kill();
-            let faults = match recover(directory, Arc::new(after), options) {
+            let mut faults = match recover(directory, Arc::new(after), options) {
                 Ok((_log, found)) => self.ledger.faults(&found, self.answered),
                 Err(refusal) => vec![refusal.to_string()],
             };
             if !faults.is_empty() {
+                faults.push(trace.story(self.call));
                 let kept = keep::simulated(&self.name, &as_left, &self.ledger, self.answered);
                 return Err(keep::story(&faults, &kept));
             }
@@ -229,6 +248,9 @@ impl Run {
             let Ok(reservation) = log.reserve(payload.len()) else {
                 self.figures.refused += 1;
                 self.ledger.refuses(id);
+                if self.kind == Kind::FullForGood {
+                    return Ok(());
+                }
                 continue;
             };
             let lsn = match log.append(reservation, id.kind(), &[&payload]) {
@@ -243,9 +265,13 @@ impl Run {
             self.ledger.tells(lsn, id);
             if waits {
                 let begun = Instant::now();
-                match log.wait(lsn, PATIENCE) {
+                // A disk that stays full keeps everybody waiting as long as they like.
+                let stays_full = self.kind == Kind::FullForGood;
+                let patience = if stays_full { FULL_PATIENCE } else { PATIENCE };
+                match log.wait(lsn, patience) {
                     Ok(()) => self.answered = lsn,
                     Err(WaitError::Failed(_)) => {}
+                    Err(WaitError::Timeout) if stays_full => return Ok(()),
                     Err(WaitError::Timeout) => return Err(format!("the wait for {lsn} hangs")),
                 }
                 let waited_ms = begun.elapsed().as_millis() as u64;
