@@ -43,7 +43,8 @@ impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "flips={} cuts={} refused={} harmless={} allocated_kib_max={}",
+            "runs={} flips={} cuts={} refused={} harmless={} allocated_kib_max={}",
+            self.flips + self.cuts,
             self.flips,
             self.cuts,
             self.refused,

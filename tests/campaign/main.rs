@@ -12,6 +12,7 @@ mod kills;
 mod ledger;
 mod lives;
 mod message;
+mod mutants;
 mod payload;
 mod phase;
 mod powercut;
@@ -88,7 +89,8 @@ fn run_sweep(order: &Order) -> Verdict {
 }
 
 fn run_damage(order: &Order) -> Verdict {
-    spoken(damage::campaign(order.seed, order.size, &|done| order.progress.at(done, 0)))
+    let images = order.size.min(order.cycles);
+    spoken(damage::campaign(order.seed, images, &|done| order.progress.at(done, 0)))
 }
 
 fn spoken<F: std::fmt::Display>(outcome: Result<F, (F, String)>) -> Verdict {
@@ -129,6 +131,7 @@ impl Progress {
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     match words.first().map(String::as_str) {
+        Some("mutants") => mutants::all(&words[1..]),
         Some("check") => check(&words[1..]),
         Some("child") => match child::Task::of_words(&words[1..]) {
             Some(task) => child::live(&task),

@@ -39,10 +39,14 @@ impl Id {
             _ => random.below(3000),
         };
         let mut bytes = self.0.to_le_bytes().to_vec();
-        while (bytes.len() as u64) < 8 + length {
+        if random.percent(15) {
+            forge_batches(&mut bytes);
+        }
+        let end = bytes.len() + length as usize;
+        while bytes.len() < end {
             bytes.extend_from_slice(&random.next().to_le_bytes());
         }
-        bytes.truncate(8 + length as usize);
+        bytes.truncate(end);
         let crc = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
         bytes
@@ -61,6 +65,22 @@ impl Id {
             return Err(format!("the record that says it is {id} has other bytes"));
         }
         Ok(id)
+    }
+}
+
+/// Appends what a clever client would send: headers of batches that say much was synced, one for each way
+/// to lie at a multiple of 8. Left behind in a torn tail they must be taken for what they are (the idea is that
+/// of PostgreSQL's crafted ends of its log, `src/test/recovery/t/039_end_of_wal.pl`).
+fn forge_batches(bytes: &mut Vec<u8>) {
+    for _ in 0..8 {
+        bytes.extend_from_slice(b"p13b\0\0\0\0");
+        for word in [16_u32, 1] {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        for word in [1_u64 << 40, 1 << 40, (1 << 40) - 1, 0] {
+            bytes.extend_from_slice(&word.to_le_bytes());
+        }
+        bytes.push(b'-');
     }
 }
 

@@ -157,7 +157,8 @@ pub fn campaign(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
+        // Runs on a full disk mostly wait for room.
+        for _ in 0..8 * std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(work);
         }
     });
