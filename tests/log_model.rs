@@ -127,6 +127,11 @@ proptest! {
     }
 
     #[test]
+    fn a_log_with_reopen_kill_and_power_cut_equals_a_vec_under_never(script in steps()) {
+        run_against_model(SyncPolicy::Never, &script);
+    }
+
+    #[test]
     fn a_log_with_reopen_kill_and_power_cut_equals_a_vec_under_interval(script in steps()) {
         run_against_model(SyncPolicy::Interval { ms: 3 }, &script);
     }

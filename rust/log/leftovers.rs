@@ -21,6 +21,11 @@ fn number_of(file: &Path) -> Option<u64> {
     ours.then(|| stem.parse().ok()).flatten()
 }
 
+/// Whether a file's name is that of a segment.
+pub(crate) fn is_segment_name(file: &Path) -> bool {
+    number_of(file).is_some()
+}
+
 /// The files with names of ours that the manifest does not name, with their numbers.
 fn unnamed(
     disk: &dyn Disk,

@@ -8,13 +8,19 @@
 //! ```text
 //! lock                    locked (flock) by the one writer; never removed
 //! manifest                the live segments; replaced atomically (manifest.tmp, sync, rename, sync directory)
-//! 000000000001.log        segment 1; numbers only rise, and no file is used twice
-//! 000000000004.log        segment 4
+//! synced                  how far the log is known to be synced, two slots
+//! 000000000001.sealed     segment 1, closed and compressed; numbers only rise, and no file is used twice
+//! 000000000004.log        segment 4, as it was written, or is being written
+//! 000000000005.log        the spare: the next segment's room, zeros; not named by the manifest
+//! 000000000001.sealed.tmp being sealed
 //! 000000000004.log.9216.torn   a torn tail that was cut from segment 4 at byte 9216, kept for people
 //! ```
 //!
 //! Which files are the log is said by the manifest, never by the directory. Before the manifest names a
-//! segment, the segment's header and name are synced, and so is every record of the segments before it.
+//! segment, the segment's header and name are synced, and so is every record of the segments before it. At a
+//! start, files with names of segments that the manifest does not name are removed, for a crash left them
+//! between two steps; one of a number not yet given that holds a batch says that the manifest is older than
+//! the log, and is refused.
 //!
 //! # The manifest
 //!
@@ -72,7 +78,82 @@
 //! ```
 //!
 //! A length is used only after the header crc has matched, and compared with its limit before anything is
-//! allocated. A marker (count 0) carries nothing but a synced LSN; this release reads markers and writes none.
+//! allocated. A marker (count 0) carries nothing but a synced LSN: one is written, and synced, when no record
+//! has come for `limits::IDLE_MS`, once an idle time; not under `SyncPolicy::Never`.
+//!
+//! # The synced file
+//!
+//! ```text
+//! two slots, at bytes 0 and 4096, written by turns after each sync of batches, before anybody is answered:
+//!  0 "p13n-syn"            8   magic
+//!  8 format version      u32   1
+//! 12 term                u32
+//! 16 synced LSN          u64   counter up to which everything was synced
+//! 24 zero                  4
+//! 28 crc                 u32   over the manifest's seed (8) and bytes 0 to 27
+//! ```
+//!
+//! It is not synced itself, because it only adds to what is known: after a kill the page cache has it, after
+//! a power cut an older slot is right, too. The highest slot that matches its crc counts; a file that is
+//! missing, damaged or another log's says nothing. A slot that cannot be written is counted and no failure.
+//!
+//! # A sealed segment
+//!
+//! ```text
+//!  0 "p13n-sld"            8   magic                            |
+//!  8 format version      u32   1                                |
+//! 12 apply epoch         u32   |                                |
+//! 16 number              u64   |                                |
+//! 24 first LSN           u64   | of the original                | the header, 64 bytes
+//! 32 last LSN            u64   |                                |
+//! 40 bytes               u64   |                                |
+//! 48 term                u32   |                                |
+//! 52 zero                  8                                    |
+//! 60 crc                 u32   over bytes 0 to 59               |
+//! 64 frame, frame, ..           each at a multiple of 8
+//!      0 "p13f"            4   mark
+//!      4 crc             u32   over bytes 8 to 47 and the compressed bytes
+//!      8 stored length   u32   of the compressed bytes
+//!     12 raw length      u32   of the original's bytes in it; at most `limits::FRAME_BYTES_MAX`
+//!     16 raw offset      u64   where they lie in the original
+//!     24 first LSN       u64   of its first batch
+//!     32 last LSN        u64   of its last batch
+//!     40 previous crc    u32   batch crc before its first batch; the segment header's crc in the first frame
+//!     44 zero              4
+//!     48 compressed            zstd, level 3; then zeros up to a multiple of 8
+//!  .. index                32 a frame:
+//!      0 offset          u64   of the frame in this file
+//!      8 raw offset      u64   |
+//!     16 first LSN       u64   | as in the frame
+//!     24 previous crc    u32   |
+//!     28 zero              4
+//!  .. footer               48 bytes, the file's last:
+//!      0 "p13n-end"        8
+//!      8 frames          u32
+//!     12 index crc       u32   over the index
+//!     16 index offset    u64
+//!     24 bytes           u64   of the original
+//!     32 records         u64
+//!     40 zero              4
+//!     44 crc             u32   over bytes 0 to 43 of the footer
+//! ```
+//!
+//! The raw bytes of all frames, one after another, are the original: the first frame begins with its header,
+//! each of the others with a batch; a frame takes no further batch once it holds `limits::FRAME_BYTES_FULL`.
+//! So a sealed segment is read as the original, and every batch proves itself again. Each frame's lengths are
+//! bounded by the index, and the index by the file's length, before anything is allocated.
+//!
+//! Sealing is: check the original whole, write `.sealed.tmp`, sync, rename, sync the directory, read back and
+//! compare byte by byte, name it in the manifest, unlink the original. A segment that is not right stays as it
+//! is and is counted. So do short ones (`limits::SEAL_BYTES_MIN`), which only restarts leave.
+//!
+//! # Room
+//!
+//! A new segment's room is allocated at once. When a quarter of it is used, the next one's file is made (the
+//! spare): allocated, named, filled with zeros and synced, so that a rotation needs no room. Without room for
+//! it, events are refused (`Full`) from half of the segment on, while internal records go on; it is asked for
+//! again every `limits::FULL_RETRY_MS`. A write that finds no room all the same is made again at the same place
+//! until it succeeds. A failed sync, for want of room or not, stops the log for good.
 //!
 //! # LSNs
 //!
@@ -81,26 +162,35 @@
 //!
 //! # Torn or damaged
 //!
-//! A batch that is not as described, at LSN *h*, is **damage** when its segment is closed, or when any batch
-//! header behind it (same salt, right header crc) says that *h* or more was synced: the log is refused, with
-//! file, offset and LSN range. Otherwise it is a **torn tail**, never answered: it is copied beside, cut, and
-//! counted. A closed segment that ends before its length is damaged. What this cannot see: damage to
-//! the last synced batches of an open segment behind which no batch was written, and a file cut at a batch's
-//! boundary. An orderly close closes the segment, so only a crash leaves that gap.
+//! The highest LSN known to be synced is the highest of: the `synced` file's, that of any batch before the
+//! place or behind it (same salt, right header crc), and the manifest's (all before the last segment).
+//!
+//! A batch that is not as described, at LSN *h*, is **damage** when its segment is closed, or when *h* or more
+//! is known to be synced: the log is refused, with file, offset and LSN range. So is an open segment that
+//! ends, with zeros or with the file, before the highest such LSN, and a closed one that ends before its length.
+//! Otherwise it is a **torn tail**, never answered: it is copied beside up to its last byte that is not zero,
+//! cut, and counted.
+//!
+//! After a kill that leaves no gap: the `synced` file names the last LSN answered. After a power cut of an idle
+//! log the marker does. What is left is a power cut under load that takes the slots as well, of which only the
+//! last commit (or interval) before it is not known to be synced, and only if the same cut, or a second fault,
+//! also damages those very batches after they were synced.
 //!
 //! # Starting
 //!
-//! The lock; the manifest (a directory without one and without segments is new: term 0, no entries); replay;
-//! then the last segment is cut and synced, a new segment is created under the next term, and the manifest
-//! closes the old one and names the new one. A last segment without records is left out and removed.
+//! The lock; the manifest (a directory without one and without segments is new: term 0, no entries); what the
+//! cache holds of the last segment is dropped where the disk is said to have it, since after a failed sync it
+//! may not; replay; then the last segment is cut and synced, a new segment is created under the next term, and
+//! the manifest closes the old one and names the new one. A last segment without records is left out and removed.
 //!
 //! # The source
 //!
-//! `frame` batches and records, `segment` files and cursors, `manifest`, `ledger` (the
-//! manifest of a running log), `scan` (torn or damaged), `recovery`
-//! (open, start), `replay`, `queue` (appends, progress), `writer` (group commit; `Log`), `reader` (without the
-//! lock), `lock`, `storage` (the disk as a trait), `limits`, `error`. Deliberately absent: any knowledge of what a
-//! record means, retries of a sync, recycled files.
+//! `frame` batches and records, `segment` files and cursors, `manifest`, `synced`, `sealed` (a sealed file read as
+//! the original), `scan` (torn or damaged), `recovery` (open, start), `leftovers`, `replay`, `queue` (appends,
+//! progress), `writer` (group commit), `ledger` (the manifest of a running log), `room` (a full disk), `keeper`
+//! (spare segments, sealing), `seal`, `handle` (`Log`), `reader` (without the lock), `lock`, `limits`, `error`.
+//! The disk is a trait of its own module, `storage`. Deliberately absent: any knowledge of what a record
+//! means, retries of a sync, recycled files.
 
 pub mod error;
 pub mod frame;

@@ -13,7 +13,7 @@ use super::Record;
 use super::error::{Error, ReplayError};
 use super::handle::{Log, Start};
 use super::ledger::Ledger;
-use super::leftovers::{refuse_unnamed, remove_leftovers};
+use super::leftovers::{is_segment_name, refuse_unnamed, remove_leftovers};
 use super::limits::{
     INTERVAL_MS_MAX, INTERVAL_MS_MIN, QUEUE_BYTES_MAX, READ_BYTES, SEGMENT_BYTES_MAX,
     SEGMENT_BYTES_MIN, SEGMENTS_MAX,
@@ -299,7 +299,7 @@ fn forget_open_segment(
 fn first_manifest(disk: &dyn Disk, directory: &Path, apply_epoch: u32) -> Result<Manifest, Error> {
     let refuse = |error| Error::io("read", directory, error);
     let names = disk.names(directory).map_err(refuse)?;
-    if names.iter().any(|name| name.extension().is_some_and(|extension| extension == "log")) {
+    if names.iter().any(|name| is_segment_name(name)) {
         return Err(Error::Corrupted {
             file: directory.join(MANIFEST_FILE),
             offset: 0,
