@@ -453,8 +453,9 @@ impl Queue {
         self.appended.load(Ordering::Acquire)
     }
 
-    pub fn written_lsn(&self) -> u64 {
-        self.written.load(Ordering::Acquire)
+    /// Whether all that was appended is written and nobody asks for more.
+    pub fn is_idle(&self) -> bool {
+        self.appended() == self.written.load(Ordering::Acquire) && !self.is_sync_asked()
     }
 
     pub fn is_all_synced(&self) -> bool {

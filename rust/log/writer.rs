@@ -241,8 +241,8 @@ pub(crate) fn sync_at_intervals(queue: &Queue, policy: SyncPolicy) -> Result<(),
         SyncPolicy::Always | SyncPolicy::Never => None,
     };
     while queue.pause(interval) {
-        let is_idle = queue.appended() == queue.written_lsn();
-        if !queue.is_all_synced() && !(is_idle && mutant::is(Mutant::NoSyncWhenIdle)) {
+        let is_forgotten = mutant::is(Mutant::NoSyncWhenIdle) && queue.is_idle();
+        if !is_forgotten && !queue.is_all_synced() {
             queue.sync()?;
         }
     }
