@@ -7,19 +7,20 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use p13n::log::storage::{Fault, SimulatedDisk};
 use p13n::log::{Error, Log, Options, SyncPolicy};
 
+use crate::camera::{Camera, Image};
 use crate::keep;
 use crate::ledger::Ledger;
 use crate::payload::Id;
 use crate::phase::{Hits, Phase};
 use crate::random::Random;
 use crate::recover::{Refusal, recover, replay};
-use crate::watched::{Act, Watched, Watcher};
+use crate::watched::Watched;
 
 pub const DIRECTORY: &str = "/log";
 /// Longer than any wait may take: what takes longer hangs.
@@ -28,62 +29,6 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How long the last batch may stay unsynced when nobody waits; the policies of the runs say a millisecond.
 const IDLE: Duration = Duration::from_secs(2);
 const LIVES: u64 = 5;
-const IMAGES_A_LIFE: usize = 24;
-
-/// What a power cut could leave at one moment.
-struct Image {
-    disk: SimulatedDisk,
-    answered: u64,
-    phase: Phase,
-}
-
-/// Takes images at calls of the disk.
-struct Camera {
-    disk: SimulatedDisk,
-    random: Mutex<Random>,
-    /// Chance of an image, in percent of the calls.
-    percent: u64,
-    answered_before: u64,
-    log: OnceLock<Weak<Log>>,
-    images: Mutex<Vec<Image>>,
-}
-
-impl Camera {
-    /// Read in the thread that calls the disk: whoever asks the log now is told the same.
-    fn answered(&self) -> u64 {
-        let log = self.log.get().and_then(Weak::upgrade);
-        log.map_or(self.answered_before, |log| log.synced())
-    }
-
-    fn shoot(&self, phase: Phase) {
-        let mut random = self.random.lock().expect("no panic holds it");
-        let mut images = self.images.lock().expect("no panic holds it");
-        let answered = self.answered();
-        let disk = self.disk.crash(|| random.next());
-        let image = Image { disk, answered, phase };
-        if images.len() < IMAGES_A_LIFE {
-            images.push(image);
-        } else {
-            // Every moment of the life has its chance, the late ones no less.
-            let at = random.below(2 * IMAGES_A_LIFE as u64) as usize;
-            if let Some(place) = images.get_mut(at) {
-                *place = image;
-            }
-        }
-    }
-}
-
-impl Watcher for Camera {
-    fn before(&self, act: Act, path: &Path) {
-        let wanted = self.random.lock().expect("no panic holds it").percent(self.percent);
-        if wanted {
-            let recovering = self.log.get().is_none();
-            self.shoot(if recovering { Phase::Recovery } else { Phase::of_call(act, path) });
-        }
-    }
-
-    fn after(&self, _act: Act, _path: &Path) {}
-}
 
 /// Figures of the images.
 #[derive(Debug, Clone, Default)]
@@ -99,7 +44,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         self.runs += other.runs;
         self.lives += other.lives;
         self.images += other.images;
@@ -214,7 +159,7 @@ impl Run {
             random: Mutex::new(Random::new(self.random.next())),
             percent: 5 + self.random.below(30),
             answered_before: self.ledger.answered(),
-            log: OnceLock::new(),
+            now: OnceLock::new(),
             images: Mutex::default(),
         });
         let faulty = self.random.percent(25);
@@ -235,7 +180,8 @@ impl Run {
                 }
                 self.ledger.adopts(&found);
                 let log = Arc::new(log);
-                let _only_once = camera.log.set(Arc::downgrade(&log));
+                let asked = Arc::downgrade(&log);
+                camera.starts(Box::new(move || asked.upgrade().map(|log| log.synced())));
                 let loaded = self.load(&log, &disk, faulty);
                 camera.shoot(Phase::Idle);
                 let killed = disk.kill();

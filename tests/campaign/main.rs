@@ -4,6 +4,7 @@
 //! every part, as `cargo test` does; a word selects the parts whose name holds it. Every part prints its
 //! seed first and its figures last, and ends with a code other than 0 when something is wrong.
 
+mod camera;
 mod child;
 mod damage;
 mod images;
@@ -17,9 +18,13 @@ mod payload;
 mod phase;
 mod powercut;
 mod random;
+mod reactor;
 mod recover;
 mod sweep;
 mod watched;
+
+#[path = "../shop/mod.rs"]
+mod shop;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -58,10 +63,11 @@ pub enum Verdict {
     Cannot(String),
 }
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part { name: "kill", short: 200, full: 10_000, run: run_kills },
     Part { name: "powercut", short: 20, full: 1_000, run: run_power_cuts },
     Part { name: "images", short: 20_000, full: 1_000_000, run: run_images },
+    Part { name: "reactor", short: 1_000, full: 100_000, run: run_reactor },
     Part { name: "sweep", short: 200, full: 2_000, run: run_sweep },
     Part { name: "damage", short: 20_000, full: u64::MAX, run: run_damage },
 ];
@@ -82,6 +88,11 @@ fn run_power_cuts(order: &Order) -> Verdict {
 fn run_images(order: &Order) -> Verdict {
     let counted = |done| order.progress.at(done, order.size);
     spoken(images::campaign(order.seed, order.size, order.cycles, &counted))
+}
+
+fn run_reactor(order: &Order) -> Verdict {
+    let counted = |done| order.progress.at(done, order.size);
+    spoken(reactor::campaign(order.seed, order.size, order.cycles, &counted))
 }
 
 fn run_sweep(order: &Order) -> Verdict {
