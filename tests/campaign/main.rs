@@ -14,6 +14,7 @@ mod ledger;
 mod lives;
 mod message;
 mod mutants;
+mod order;
 mod payload;
 mod phase;
 mod powercut;
@@ -63,13 +64,14 @@ pub enum Verdict {
     Cannot(String),
 }
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part { name: "kill", short: 200, full: 10_000, run: run_kills },
     Part { name: "powercut", short: 20, full: 1_000, run: run_power_cuts },
     Part { name: "images", short: 20_000, full: 1_000_000, run: run_images },
     Part { name: "reactor", short: 1_000, full: 100_000, run: run_reactor },
     Part { name: "sweep", short: 200, full: 2_000, run: run_sweep },
     Part { name: "damage", short: 20_000, full: u64::MAX, run: run_damage },
+    Part { name: "order", short: 250, full: 2_500, run: run_order },
 ];
 
 fn run_kills(order: &Order) -> Verdict {
@@ -102,6 +104,14 @@ fn run_sweep(order: &Order) -> Verdict {
 fn run_damage(order: &Order) -> Verdict {
     let images = order.size.min(order.cycles);
     spoken(damage::campaign(order.seed, images, &|done| order.progress.at(done, 0)))
+}
+
+fn run_order(order: &Order) -> Verdict {
+    match order::campaign(order.seed, order.size) {
+        Err(order::Outcome::Cannot(why)) => Verdict::Cannot(why),
+        Err(order::Outcome::Fault(figures, what)) => Verdict::Bad(figures.to_string(), what),
+        Ok(figures) => Verdict::Good(figures.to_string()),
+    }
 }
 
 fn spoken<F: std::fmt::Display>(outcome: Result<F, (F, String)>) -> Verdict {

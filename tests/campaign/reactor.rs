@@ -218,9 +218,8 @@ impl Run<'_> {
             let (_, receipt) = shop::send(reactor, table, &body)
                 .map_err(|error| format!("{}: an event is refused: {error}", self.name))?;
             self.note(reactor);
-            let wait = |receipt| {
-                reactor.wait(receipt).map_err(|error| format!("{}: {error}", self.name))
-            };
+            let wait =
+                |receipt| reactor.wait(receipt).map_err(|error| format!("{}: {error}", self.name));
             match self.random.below(10) {
                 0..6 => {
                     wait(&receipt)?;
