@@ -136,7 +136,7 @@ pub fn live(task: &Task) -> ExitCode {
     let reporter = Arc::new(Reporter {
         calls: AtomicU64::new(0),
         dies_at: task.dies_at,
-        before: task.seed % 2 == 0,
+        before: task.seed.is_multiple_of(2),
         recovering: AtomicBool::new(true),
         said: AtomicU8::new(u8::MAX),
     });

@@ -14,6 +14,7 @@ use std::time::Duration;
 use p13n::log::storage::SimulatedDisk;
 use p13n::log::{Error, Options};
 
+use crate::Ended;
 use crate::images::DIRECTORY;
 use crate::keep;
 use crate::ledger::Ledger;
@@ -145,14 +146,7 @@ fn bytes_of(disk: &SimulatedDisk) -> usize {
 }
 
 /// Damages the log `images` times, evenly over all that could be done; all of them when there are no more.
-///
-/// # Errors
-/// The first image that ends otherwise.
-pub fn campaign(
-    seed: u64,
-    images: u64,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Figures, (Figures, String)> {
+pub fn campaign(seed: u64, images: u64, progress: &(dyn Fn(u64) + Sync)) -> Ended<Figures> {
     let original = Original::write(seed);
     let (bits, bytes) = original.images();
     let all = bits + bytes;
@@ -190,11 +184,8 @@ pub fn campaign(
             scope.spawn(work);
         }
     });
-    let total = total.into_inner().expect("no panic holds it");
-    match wrong.into_inner() {
-        None => Ok(total),
-        Some(what) => Err((total, what)),
-    }
+    let figures = total.into_inner().expect("no panic holds it");
+    Ended { figures, fault: wrong.into_inner() }
 }
 
 fn look_at(

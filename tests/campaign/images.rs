@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use p13n::log::storage::{Fault, SimulatedDisk};
 use p13n::log::{Error, Log, Options, SyncPolicy};
 
+use crate::Ended;
 use crate::camera::{Camera, Image};
 use crate::keep;
 use crate::ledger::Ledger;
@@ -74,15 +75,12 @@ impl std::fmt::Display for Figures {
 }
 
 /// Checks at least `images` images; with `cycles`, no more runs than that.
-///
-/// # Errors
-/// The figures up to there and what is wrong with the first bad image.
 pub fn campaign(
     seed: u64,
     images: u64,
     cycles: u64,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Figures, (Figures, String)> {
+) -> Ended<Figures> {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let total = Mutex::new(Figures::default());
     let wrong = OnceLock::new();
@@ -108,11 +106,8 @@ pub fn campaign(
             scope.spawn(work);
         }
     });
-    let total = total.into_inner().expect("no panic holds it");
-    match wrong.into_inner() {
-        None => Ok(total),
-        Some(what) => Err((total, what)),
-    }
+    let figures = total.into_inner().expect("no panic holds it");
+    Ended { figures, fault: wrong.into_inner() }
 }
 
 struct Run {

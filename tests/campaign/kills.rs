@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use crate::Ended;
 use crate::child::Task;
 use crate::lives::{Figures, History, Moment, look, one_life};
 use crate::random::Random;
@@ -18,14 +19,7 @@ const LIVES: u64 = 25;
 const LOST_MS_MAX: u64 = 500;
 
 /// Ends at least `kills` drivers.
-///
-/// # Errors
-/// The first fault.
-pub fn campaign(
-    seed: u64,
-    kills: u64,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Figures, (Figures, String)> {
+pub fn campaign(seed: u64, kills: u64, progress: &(dyn Fn(u64) + Sync)) -> Ended<Figures> {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let total = Mutex::new(Figures::default());
     let wrong = OnceLock::new();
@@ -45,11 +39,8 @@ pub fn campaign(
             scope.spawn(work);
         }
     });
-    let total = total.into_inner().expect("no panic holds it");
-    match wrong.into_inner() {
-        None => Ok(total),
-        Some(what) => Err((total, what)),
-    }
+    let figures = total.into_inner().expect("no panic holds it");
+    Ended { figures, fault: wrong.into_inner() }
 }
 
 fn one_directory(

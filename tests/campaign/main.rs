@@ -45,17 +45,25 @@ struct Part {
 const CANNOT: u8 = 77;
 
 /// What a part is asked to do.
-pub struct Order {
-    pub seed: u64,
+struct Order {
+    seed: u64,
     /// How many images, kills, cuts or operations.
-    pub size: u64,
+    size: u64,
     /// No more runs of the harness than this.
-    pub cycles: u64,
-    pub progress: Progress,
+    cycles: u64,
+    progress: Progress,
 }
 
-/// How a part ended.
-pub enum Verdict {
+/// How a part ended: its figures up to there, and the first fault.
+pub struct Ended<F> {
+    /// Its figures.
+    pub figures: F,
+    /// What is wrong.
+    pub fault: Option<String>,
+}
+
+/// A part's end, in words.
+enum Verdict {
     /// With these figures.
     Good(String),
     /// With these figures, and this is wrong.
@@ -80,11 +88,7 @@ fn run_kills(order: &Order) -> Verdict {
 
 fn run_power_cuts(order: &Order) -> Verdict {
     let counted = |done| order.progress.at(done, order.size);
-    match powercut::campaign(order.seed, order.size, &counted) {
-        Err(powercut::Outcome::Cannot(why)) => Verdict::Cannot(why),
-        Err(powercut::Outcome::Fault(figures, what)) => Verdict::Bad(figures.to_string(), what),
-        Ok(figures) => Verdict::Good(figures.to_string()),
-    }
+    or_cannot(powercut::campaign(order.seed, order.size, &counted))
 }
 
 fn run_images(order: &Order) -> Verdict {
@@ -107,22 +111,22 @@ fn run_damage(order: &Order) -> Verdict {
 }
 
 fn run_order(order: &Order) -> Verdict {
-    match order::campaign(order.seed, order.size) {
-        Err(order::Outcome::Cannot(why)) => Verdict::Cannot(why),
-        Err(order::Outcome::Fault(figures, what)) => Verdict::Bad(figures.to_string(), what),
-        Ok(figures) => Verdict::Good(figures.to_string()),
+    or_cannot(order::campaign(order.seed, order.size))
+}
+
+fn spoken<F: std::fmt::Display>(ended: Ended<F>) -> Verdict {
+    match ended.fault {
+        None => Verdict::Good(ended.figures.to_string()),
+        Some(fault) => Verdict::Bad(ended.figures.to_string(), fault),
     }
 }
 
-fn spoken<F: std::fmt::Display>(outcome: Result<F, (F, String)>) -> Verdict {
-    match outcome {
-        Ok(figures) => Verdict::Good(figures.to_string()),
-        Err((figures, what)) => Verdict::Bad(figures.to_string(), what),
-    }
+fn or_cannot<F: std::fmt::Display>(ended: Result<Ended<F>, String>) -> Verdict {
+    ended.map_or_else(Verdict::Cannot, spoken)
 }
 
 /// Says every ten seconds how far a part is.
-pub struct Progress {
+struct Progress {
     name: &'static str,
     begun: Instant,
     said_s: AtomicU64,
@@ -134,7 +138,7 @@ impl Progress {
     }
 
     /// So many are done, of so many (0: nobody knows).
-    pub fn at(&self, done: u64, of: u64) {
+    fn at(&self, done: u64, of: u64) {
         let now_s = self.begun.elapsed().as_secs();
         let said_s = self.said_s.load(Ordering::Relaxed);
         if now_s < said_s + 10 {

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::Ended;
 use crate::child::Task;
 use crate::message::Message;
 
@@ -28,18 +29,12 @@ impl std::fmt::Display for Figures {
     }
 }
 
-/// Why there is no verdict, or which answer came too early.
-pub enum Outcome {
-    Cannot(String),
-    Fault(Figures, String),
-}
-
 /// Traces a driver of which each lane sends so many records.
 ///
 /// # Errors
-/// The first answer that left too early, or why nothing can be traced here.
-pub fn campaign(seed: u64, records: u64) -> Result<Figures, Outcome> {
-    let cannot = |error: std::io::Error| Outcome::Cannot(format!("strace: {error}"));
+/// Why nothing can be traced here.
+pub fn campaign(seed: u64, records: u64) -> Result<Ended<Figures>, String> {
+    let cannot = |error: std::io::Error| format!("strace: {error}");
     let parent = tempfile::tempdir().map_err(cannot)?;
     let trace = parent.path().join("trace");
     let task = Task {
@@ -63,22 +58,23 @@ pub fn campaign(seed: u64, records: u64) -> Result<Figures, Outcome> {
         .map_err(cannot)?;
     if !traced.status.success() {
         let said = String::from_utf8_lossy(&traced.stderr);
-        return Err(Outcome::Cannot(format!("strace ends with {}: {said}", traced.status)));
+        return Err(format!("strace ends with {}: {said}", traced.status));
     }
     let lines = BufReader::new(std::fs::File::open(&trace).map_err(cannot)?).lines();
     let mut order = Order::default();
     for line in lines {
         let line = line.map_err(cannot)?;
         if let Err(what) = order.read(&line) {
-            return Err(Outcome::Fault(order.figures, format!("seed {seed}: {what}: {line}")));
+            let fault = Some(format!("seed {seed}: {what}: {line}"));
+            return Ok(Ended { figures: order.figures, fault });
         }
     }
     let figures = order.figures;
     if figures.answers == 0 || figures.syncs == 0 || figures.batches == 0 {
-        let what = "the trace shows no answer, no sync or no batch: it proves nothing".to_owned();
-        return Err(Outcome::Fault(figures, what));
+        let fault = Some("the trace lacks answers, syncs or batches: it proves nothing".to_owned());
+        return Ok(Ended { figures, fault });
     }
-    Ok(figures)
+    Ok(Ended { figures, fault: None })
 }
 
 /// What the trace has shown so far.

@@ -86,10 +86,6 @@ impl Hits {
         self.0[phase as usize]
     }
 
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
-
     pub fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine += theirs);
     }

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use crate::Ended;
 use crate::kills::task;
 use crate::lives::{Figures, History, Moment, look, one_life};
 use crate::random::Random;
@@ -29,21 +30,18 @@ for line in sys.stdin:
     print(said, flush=True)
 "#;
 
-/// Why the campaign ended without an answer, or with a fault.
-pub enum Outcome {
-    /// This system does not let us cut.
-    Cannot(String),
-    Fault(Figures, String),
-}
-
 /// Cuts the power so many times.
 ///
 /// # Errors
-/// The first fault, or why there can be none here.
-pub fn campaign(seed: u64, cuts: u64, progress: &(dyn Fn(u64) + Sync)) -> Result<Figures, Outcome> {
+/// Why nothing can be cut here.
+pub fn campaign(
+    seed: u64,
+    cuts: u64,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Ended<Figures>, String> {
     let mut figures = Figures::default();
     let mut random = Random::new(seed);
-    let mut volume = Volume::make().map_err(Outcome::Cannot)?;
+    let mut volume = Volume::make()?;
     let mut number = 0;
     while figures.struck < cuts {
         let directory = volume.mounted.join(format!("log-{number}"));
@@ -51,15 +49,16 @@ pub fn campaign(seed: u64, cuts: u64, progress: &(dyn Fn(u64) + Sync)) -> Result
         let name = format!("powercut-{seed}-{number}");
         let cut = one_directory(&mut volume, &directory, cuts, &name, &mut random, &mut figures);
         if let Err(what) = cut {
-            return Err(Outcome::Fault(figures, format!("seed {seed} directory {number}: {what}")));
+            let fault = Some(format!("seed {seed} directory {number}: {what}"));
+            return Ok(Ended { figures, fault });
         }
         progress(figures.struck);
         if let Err(error) = std::fs::remove_dir_all(&directory) {
-            let what = format!("the directory cannot be removed: {error}");
-            return Err(Outcome::Fault(figures, what));
+            let fault = Some(format!("the directory cannot be removed: {error}"));
+            return Ok(Ended { figures, fault });
         }
     }
-    Ok(figures)
+    Ok(Ended { figures, fault: None })
 }
 
 fn one_directory(

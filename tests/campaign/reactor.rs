@@ -14,6 +14,7 @@ use p13n::log::storage::{Disk, SimulatedDisk};
 use p13n::reactor::open::directory_of;
 use p13n::reactor::{Options, Reactor, Retention, SnapshotPolicy};
 
+use crate::Ended;
 use crate::camera::{Camera, Image};
 use crate::images::Figures;
 use crate::phase::Phase;
@@ -28,15 +29,12 @@ const CUSTOMERS: u64 = 6;
 const BEGUN_S: i64 = 1_700_000_000;
 
 /// Checks at least `images` images of at most `cycles` runs.
-///
-/// # Errors
-/// The first fault.
 pub fn campaign(
     seed: u64,
     images: u64,
     cycles: u64,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Figures, (Figures, String)> {
+) -> Ended<Figures> {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let total = Mutex::new(Figures::default());
     let wrong = OnceLock::new();
@@ -60,11 +58,8 @@ pub fn campaign(
             scope.spawn(work);
         }
     });
-    let total = total.into_inner().expect("no panic holds it");
-    match wrong.into_inner() {
-        None => Ok(total),
-        Some(what) => Err((total, what)),
-    }
+    let figures = total.into_inner().expect("no panic holds it");
+    Ended { figures, fault: wrong.into_inner() }
 }
 
 fn one_run(seed: u64, number: u64, figures: &mut Figures) -> Result<(), String> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use p13n::log::storage::{Fault, SimulatedDisk};
 use p13n::log::{Failed, Log, Options, SyncPolicy, WaitError};
 
+use crate::Ended;
 use crate::images::DIRECTORY;
 use crate::keep;
 use crate::ledger::Ledger;
@@ -118,14 +119,7 @@ impl std::fmt::Display for Figures {
 }
 
 /// Sweeps all kinds over a script of so many operations.
-///
-/// # Errors
-/// The first run in which something is wrong.
-pub fn campaign(
-    seed: u64,
-    operations: u64,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Figures, (Figures, String)> {
+pub fn campaign(seed: u64, operations: u64, progress: &(dyn Fn(u64) + Sync)) -> Ended<Figures> {
     let wrong = OnceLock::new();
     let total = Mutex::new(Figures::default());
     // Each kind's next N, and the N from which on it no longer strikes.
@@ -162,11 +156,8 @@ pub fn campaign(
             scope.spawn(work);
         }
     });
-    let total = total.into_inner().expect("no panic holds it");
-    match wrong.into_inner() {
-        None => Ok(total),
-        Some(what) => Err((total, what)),
-    }
+    let figures = total.into_inner().expect("no panic holds it");
+    Ended { figures, fault: wrong.into_inner() }
 }
 
 struct Run {
