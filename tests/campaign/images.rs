@@ -1,9 +1,9 @@
 //! Images: logs on the simulated disk, cut off at any call of any run, with any part of what was not synced.
 //!
-//! A run is several lives of one log. In each life records are appended, waited for, and at many calls
-//! of the disk an image is taken of what a power cut there and then could leave, together with what the log had called synced by
-//! then. Every image must start, hold all of that and nothing else; what it serves must survive the next cut at once.
-//! One of the images, or a kill, begins the next life, up to five deep.
+//! A run is several lives of one log. In each life records are appended, waited for, and at many calls of the disk
+//! an image is taken of what a power cut there and then could leave, together with what the log had called synced
+//! by then. Every image must start, hold all of that and nothing else; what it serves must survive the next cut at
+//! once. One of the images, or a kill, begins the next life, up to five deep.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

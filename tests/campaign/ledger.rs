@@ -1,8 +1,8 @@
 //! Ledger: what was sent and what became of it, kept where no crash of the log reaches it.
 //!
-//! Three outcomes only: answered, then it is in the log exactly once, at the LSN that was told, and everything before it too;
-//! refused, then it is not; neither, then either, but whole, once and in its sender's order. What a recovery
-//! has served counts as answered from then on, and what it did not find must never come back.
+//! Three outcomes only: answered, then it is in the log exactly once, at the LSN that was told, and everything
+//! before it too; refused, then it is not; neither, then either, but whole, once and in its sender's order. What a
+//! recovery has served counts as answered from then on, and what it did not find must never come back.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,8 +1,9 @@
 //! Power cuts: the driver on a real ext4 file system, which is cut off at a random moment.
 //!
-//! The file system lies in an image behind a loop device. The cut is ext4's own shutdown call with the flag that does not
-//! even write the journal (`EXT4_GOING_FLAGS_NOLOGFLUSH`, what xfstests calls "godown"): what was synced stays, the rest is
-//! gone, and every later write fails. Then the image is mounted again, its journal is replayed, and the log is read.
+//! The file system lies in an image behind a loop device. The cut is ext4's own shutdown call with the flag that
+//! does not even write the journal (`EXT4_GOING_FLAGS_NOLOGFLUSH`, what xfstests calls "godown"): what was synced
+//! stays, the rest is gone, and every later write fails. Then the image is mounted again, its journal is
+//! replayed, and the log is read.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -10,8 +10,10 @@ mod ledger;
 #[path = "../campaign/payload.rs"]
 mod payload;
 #[path = "../campaign/random.rs"]
+#[allow(dead_code, reason = "the campaign uses the rest")]
 mod random;
 #[path = "../campaign/recover.rs"]
+#[allow(dead_code, reason = "the campaign uses the rest")]
 mod recover;
 
 mod commit;
