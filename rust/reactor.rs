@@ -34,7 +34,7 @@ use arc_swap::ArcSwap;
 pub use keep::{SnapshotFigures, SnapshotPolicy, SnapshotReport};
 pub use open::Options;
 pub use recover::{RecoveryPhase, RecoveryProgress, RecoveryReport};
-pub use retention::Retention;
+pub use retention::{Retention, RetentionOutlook};
 pub use secret::Secret;
 
 use self::apply::Trouble;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use p13n::log::storage::{Disk, DiskFile, LockGuard, RealDisk, SimulatedDisk};
+use p13n::log::storage::{Disk, DiskFile, LockGuard, RealDisk, Room, SimulatedDisk};
 use p13n::log::{
     Busy, Failed, FailureKind, Log, Options, Reader, Record, Recovery, ReserveError, SyncPolicy,
     WaitError,
@@ -57,6 +57,9 @@ impl Disk for GatedDisk {
     }
     fn names(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         self.disk.names(directory)
+    }
+    fn room(&self, directory: &Path) -> io::Result<Room> {
+        self.disk.room(directory)
     }
     fn lock(&self, file: &Path) -> io::Result<Option<LockGuard>> {
         self.disk.lock(file)

@@ -31,8 +31,13 @@ fn payload(number: u64) -> Vec<u8> {
 fn fill(log: &Log, numbers: std::ops::RangeInclusive<u64>) {
     for number in numbers {
         let payload = payload(number);
-        let reservation = log.reserve(payload.len()).expect("there is room");
-        let lsn = log.append(reservation, 1, &[&payload]).expect("the log works");
+        let mut lsn = 0;
+        // After a start that was short of room, events wait until the next segment is certain.
+        until("there is room", || {
+            let Ok(reservation) = log.reserve(payload.len()) else { return false };
+            lsn = log.append(reservation, 1, &[&payload]).expect("the log works");
+            true
+        });
         log.wait(lsn, PATIENCE).expect("the log syncs");
     }
 }

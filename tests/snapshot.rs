@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use p13n::clock::ClockMode;
 use p13n::error::ErrorKind;
 use p13n::reactor::history::History;
-use p13n::reactor::open::{SNAPSHOT_FOLDER, directory_of};
+use p13n::reactor::open::{LOG_FOLDER, SNAPSHOT_FOLDER, directory_of};
 use p13n::reactor::{Options, Reactor, RecoveryPhase, RecoveryProgress, Retention, SnapshotPolicy};
 use p13n::snapshot::{Manifest, Role, Shelf, Snapshot};
 use p13n::storage::RealDisk;
@@ -298,6 +298,17 @@ fn the_log_of_an_older_epoch_is_snapshotted_before_it_is_served() {
     drop(again);
     let third = open(&options);
     assert_eq!((third.recovery().events, third.snapshots().taken), (0, 0));
+    third.close().unwrap();
+    drop(third);
+
+    // As above, by a release that knew no snapshots.
+    std::fs::remove_dir_all(folder(directory.path())).unwrap();
+    let log = directory_of(directory.path(), 1, 8).join(LOG_FOLDER);
+    let mut older = p13n::log::manifest::Manifest::read(&RealDisk, &log).unwrap().unwrap();
+    older.apply_epoch = 0;
+    older.replace(&RealDisk, &log).unwrap();
+    let fourth = open(&options);
+    assert_eq!((fourth.state_hash(), fourth.snapshots().taken), (hash, 1));
 }
 
 /// A log of small segments of which only the newest ones are kept.

@@ -134,11 +134,10 @@ def test_no_arguments_show_the_help(command: list[str]) -> None:
 
 
 def test_what_is_not_built_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    for flags in (["--sync", "never"], ["--workers", "2"]):
-        refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path, *flags)
-        assert refused.returncode == ExitCode.USAGE
-        assert "not built in this version" in refused.stderr
-        assert_one_sentence(refused.stderr)
+    refused = run_p13n("serve", CONTRACT, "--data-dir", tmp_path, "--workers", "2")
+    assert refused.returncode == ExitCode.USAGE
+    assert "not built in this version" in refused.stderr
+    assert_one_sentence(refused.stderr)
 
 
 def test_a_word_that_is_no_policy_or_clock_is_refused(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def service_over(directory: Path, *configurations: Path) -> Service:
         answer_bytes_max=10_000,
         queue_bytes_max=67_108_864,
         dedup_max=1_000_000,
+        retention_days=30,
+        retention_bytes=0,
     )
     return Service(settings, KeyRing(directory))
 

@@ -161,13 +161,18 @@ class Reactor:
         commit_timeout_ms: int = 1000,
         queue_bytes_max: int = 67108864,
         dedup_max: int = 1000000,
+        retention_days: int = 30,
+        retention_bytes: int = 0,
+        progress: RecoveryProgress | None = None,
     ) -> Reactor:
         """Opens the reactor of a configuration file; without `data_dir` all stays in memory.
 
         The reactor's own directory is `data_dir/{account}-{instance}`. Recovers before it returns
         and publishes the configuration when it differs from the last published one.
-        `queue_bytes_max` is at least 8000000. Raises ConfigError, LogError, Corrupted, Locked,
-        OSError, ValueError for an option out of its range.
+        `queue_bytes_max` is at least 8000000. The log lets go of events that are older than
+        `retention_days` (0: not by age) or over `retention_bytes` (0: 60 % of the disk); profiles
+        stay. `progress` can be read by another thread while this runs. Raises ConfigError,
+        LogError, Corrupted, Locked, OSError, ValueError for an option out of its range.
         """
     @staticmethod
     def from_text(
@@ -180,6 +185,9 @@ class Reactor:
         commit_timeout_ms: int = 1000,
         queue_bytes_max: int = 67108864,
         dedup_max: int = 1000000,
+        retention_days: int = 30,
+        retention_bytes: int = 0,
+        progress: RecoveryProgress | None = None,
     ) -> Reactor:
         """As `open`, from the configuration's text."""
     @property
@@ -239,9 +247,18 @@ class Reactor:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
-        synced_lsn, syncs, batches, bytes, queued_bytes), `recovery`
-        (snapshot_lsn, snapshot_profiles, snapshots_damaged, events: those replayed behind the
-        snapshot, events_per_s, ms, torn_bytes)."""
+        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
+        snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
+        snapshot, events_per_s, ms, torn_bytes), `snapshots`
+        (taken, failed, failure, last), `retention` (segments_retired, log_bytes, bytes_max,
+        days_max, bytes_per_day: None until the log spans an hour)."""
+    def snapshot(self) -> dict[str, int]:
+        """Takes a snapshot of the state while events go on (5.4): the next start is quick.
+
+        `{"lsn", "profiles", "bytes", "ms", "side_bytes_max"}`. One is also taken when replay would
+        take long, and by `close`. Raises LogError (also for what the disk refused, which harms
+        nothing), ValueError in memory.
+        """
     def state_hash(self) -> str:
         """The canonical hash of the state (5.7), 32 hex digits."""
     def close(self) -> None:
@@ -268,6 +285,8 @@ class Reactor:
     def _synced_fd(self) -> int:
         """An eventfd that becomes readable after each sync (and on failure); -1 in memory."""
     def _synced_lsn(self) -> int: ...
+    def _full(self) -> bool:
+        """Whether events are refused for want of room on the disk; ends by itself."""
     def _failure(self) -> str | None:
         """Why the log failed, None while it is well."""
     def _ingest_lines(
@@ -285,6 +304,14 @@ class Reactor:
         """
     def _ingested_line(self, database: str, table: str, file_hash: bytes) -> int:
         """The last line of this file dealt with for this table; 0 for none."""
+
+@final
+class RecoveryProgress:
+    """How far the recovery of a reactor is that another thread opens."""
+
+    def __new__(cls) -> RecoveryProgress: ...
+    def read(self) -> tuple[Literal["waiting", "snapshot", "log", "epoch", "done"], int, int]:
+        """The phase, how much of it is done, how much there is: profiles, then bytes of the log."""
 
 def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Sync = Literal["always", "interval"]
+Sync = Literal["always", "interval", "never"]
 Clock = Literal["server", "event"]
 
 
@@ -30,3 +30,7 @@ class Settings:
     answer_bytes_max: int
     queue_bytes_max: int
     dedup_max: int
+    retention_days: int
+    """0: events are not let go by age."""
+    retention_bytes: int
+    """0: 60 % of the disk."""

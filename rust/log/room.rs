@@ -73,16 +73,20 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Of a log whose open segment has `granted_bytes` of room; closed segments are to be looked at.
-    pub fn new(granted_bytes: u64) -> Self {
-        let state = State { granted_bytes, is_untidy: true, ..State::default() };
-        Self {
+    /// Of a log whose open segment has `granted_bytes` of room; closed segments are to be looked at. A disk
+    /// that could not give all of `segment_bytes_max` is known to be short of room from the first event on.
+    pub fn new(granted_bytes: u64, segment_bytes_max: u64) -> Self {
+        let retry_at = (granted_bytes < segment_bytes_max).then(Instant::now);
+        let state = State { granted_bytes, retry_at, is_untidy: true, ..State::default() };
+        let room = Self {
             state: Mutex::new(state),
             work: Condvar::new(),
             spare: Mutex::new(None),
             full_since_ms: AtomicU64::new(0),
             unsealed: AtomicU64::new(0),
-        }
+        };
+        room.change(|_| {});
+        room
     }
 
     /// Since when events are refused, epoch milliseconds of the machine's clock.

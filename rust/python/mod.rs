@@ -23,6 +23,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<expression::PyExpression>()?;
     module.add_class::<reactor::PyIngestReport>()?;
     module.add_class::<reactor::PyReactor>()?;
+    module.add_class::<reactor::PyRecoveryProgress>()?;
     module.add_function(wrap_pyfunction!(diagnostic::check, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_info, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_events, module)?)?;

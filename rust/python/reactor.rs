@@ -23,9 +23,15 @@ use crate::error::{Error, ErrorKind};
 use crate::log::SyncPolicy;
 use crate::reactor::ingest::{FileLines, IngestReport};
 use crate::reactor::read::ProfileReading;
-use crate::reactor::{Options, Published, Reactor, Receipt, Request, is_table_name};
+use crate::reactor::{
+    Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request, Retention,
+    is_table_name,
+};
 use crate::value::Value;
 
+const DAY_MS: i64 = 86_400_000;
+/// A hundred years; more would be a mistake in the unit.
+const RETENTION_DAYS_MAX: u32 = 36_500;
 /// Events that bulk calls take over from Python at a time.
 const CHUNK_EVENTS: usize = 4_096;
 
@@ -40,6 +46,31 @@ pub struct PyReactor {
     names: FieldNames,
     in_memory: bool,
     warnings: Vec<crate::config::diagnostic::Diagnostic>,
+}
+
+/// How far the recovery of a reactor is that another thread opens.
+#[pyclass(name = "RecoveryProgress", module = "p13n._core", frozen)]
+#[derive(Default)]
+pub struct PyRecoveryProgress(Arc<RecoveryProgress>);
+
+#[pymethods]
+impl PyRecoveryProgress {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn read(&self) -> (&'static str, u64, u64) {
+        let phase = match self.0.phase() {
+            RecoveryPhase::Waiting => "waiting",
+            RecoveryPhase::Snapshot => "snapshot",
+            RecoveryPhase::Log => "log",
+            RecoveryPhase::Epoch => "epoch",
+            RecoveryPhase::Done => "done",
+        };
+        let (done, total) = self.0.done_and_total();
+        (phase, done, total)
+    }
 }
 
 /// What became of many events.
@@ -63,7 +94,8 @@ impl PyIngestReport {
 impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (path, *, data_dir=None, sync="always", sync_interval_ms=100,
-        clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000))]
+        clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
+        retention_days=30, retention_bytes=0, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn open(
         py: Python<'_>,
@@ -75,6 +107,9 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        retention_days: u32,
+        retention_bytes: u64,
+        progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
         let source = SourceFile::read(&path)
             .map_err(|error| os_error(&path.display().to_string(), &error))?
@@ -87,13 +122,16 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            retention(retention_days, retention_bytes)?,
+            progress,
         )?;
         Self::start(py, source, options)
     }
 
     #[staticmethod]
     #[pyo3(signature = (yaml, *, data_dir=None, sync="always", sync_interval_ms=100,
-        clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000))]
+        clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
+        retention_days=30, retention_bytes=0, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn from_text(
         py: Python<'_>,
@@ -105,6 +143,9 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        retention_days: u32,
+        retention_bytes: u64,
+        progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
         let options = options(
             data_dir,
@@ -114,6 +155,8 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            retention(retention_days, retention_bytes)?,
+            progress,
         )?;
         Self::start(py, SourceFile::new("<text>", yaml), options)
     }
@@ -229,6 +272,11 @@ impl PyReactor {
         super::stats::stats(py, &self.core)
     }
 
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let report = py.detach(|| self.core.snapshot())?;
+        super::stats::snapshot(py, &report)
+    }
+
     fn state_hash(&self, py: Python<'_>) -> String {
         format!("{:032x}", py.detach(|| self.core.state_hash()))
     }
@@ -286,6 +334,10 @@ impl PyReactor {
 
     fn _synced_lsn(&self) -> u64 {
         self.core.log().synced()
+    }
+
+    fn _full(&self) -> bool {
+        self.core.log().stats().full_since_ms.is_some()
     }
 
     fn _failure(&self) -> Option<String> {
@@ -371,6 +423,8 @@ fn options(
     commit_timeout_ms: u64,
     queue_bytes_max: usize,
     dedup_max: usize,
+    retention: Retention,
+    progress: Option<&PyRecoveryProgress>,
 ) -> PyResult<Options> {
     let sync = match sync {
         "always" => SyncPolicy::Always,
@@ -392,7 +446,24 @@ fn options(
         commit_timeout: Duration::from_millis(commit_timeout_ms),
         queue_bytes_max,
         dedup_max,
+        retention,
+        progress: progress.map(|progress| Arc::clone(&progress.0)),
         ..Options::default()
+    })
+}
+
+/// 0 days: not by age; 0 bytes: the default share of the disk.
+fn retention(days: u32, bytes: u64) -> PyResult<Retention> {
+    if days > RETENTION_DAYS_MAX {
+        let message = format!("retention_days is at most {RETENTION_DAYS_MAX}");
+        return Err(PyValueError::new_err(message));
+    }
+    let share = Retention::default().disk_percent;
+    Ok(Retention {
+        age_ms: (days > 0).then(|| i64::from(days) * DAY_MS),
+        bytes: (bytes > 0).then_some(bytes),
+        disk_percent: share.filter(|_| bytes == 0),
+        ..Retention::default()
     })
 }
 

@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::reactor::Reactor;
 use crate::reactor::counters::Labelled;
+use crate::reactor::{Reactor, SnapshotReport};
 
 /// What `Reactor.stats` answers.
 pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
@@ -24,7 +24,42 @@ pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     stats.set_item("clock_step_ms", reactor.clock_step_ms())?;
     stats.set_item("log", log(py, reactor)?)?;
     stats.set_item("recovery", recovery(py, reactor)?)?;
+    stats.set_item("snapshots", snapshots(py, reactor)?)?;
+    stats.set_item("retention", retention(py, reactor)?)?;
     Ok(stats)
+}
+
+/// What `Reactor.snapshot` answers.
+pub fn snapshot<'py>(py: Python<'py>, report: &SnapshotReport) -> PyResult<Bound<'py, PyDict>> {
+    let snapshot = PyDict::new(py);
+    snapshot.set_item("lsn", report.lsn)?;
+    snapshot.set_item("profiles", report.profiles)?;
+    snapshot.set_item("bytes", report.bytes)?;
+    snapshot.set_item("ms", report.ms)?;
+    snapshot.set_item("side_bytes_max", report.side_bytes_max)?;
+    Ok(snapshot)
+}
+
+fn snapshots<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
+    let figures = reactor.snapshots();
+    let snapshots = PyDict::new(py);
+    snapshots.set_item("taken", figures.taken)?;
+    snapshots.set_item("failed", figures.failed)?;
+    snapshots.set_item("failure", figures.failure)?;
+    let last = figures.last.as_ref().map(|report| snapshot(py, report)).transpose()?;
+    snapshots.set_item("last", last)?;
+    Ok(snapshots)
+}
+
+fn retention<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
+    let outlook = reactor.retention_outlook();
+    let retention = PyDict::new(py);
+    retention.set_item("segments_retired", reactor.snapshots().segments_retired)?;
+    retention.set_item("log_bytes", outlook.log_bytes)?;
+    retention.set_item("bytes_max", outlook.bytes_max)?;
+    retention.set_item("days_max", outlook.days_max)?;
+    retention.set_item("bytes_per_day", outlook.bytes_per_day)?;
+    Ok(retention)
 }
 
 /// `{name: {reason: count}}`.
@@ -50,6 +85,7 @@ fn log<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> 
     log.set_item("batches", stats.batches)?;
     log.set_item("bytes", stats.written_bytes)?;
     log.set_item("queued_bytes", stats.queued_bytes)?;
+    log.set_item("full_since_ms", stats.full_since_ms)?;
     Ok(log)
 }
 
@@ -58,6 +94,7 @@ fn recovery<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDi
     let recovery = PyDict::new(py);
     recovery.set_item("snapshot_lsn", report.snapshot_lsn)?;
     recovery.set_item("snapshot_profiles", report.snapshot_profiles)?;
+    recovery.set_item("snapshot_ms", report.snapshot_ms)?;
     recovery.set_item("snapshots_damaged", report.snapshots_damaged)?;
     recovery.set_item("events", report.events)?;
     recovery.set_item("events_per_s", report.events_per_s)?;

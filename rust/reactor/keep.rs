@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::counters::Count;
-use super::retention::Retention;
+use super::retention::{Retention, RetentionOutlook};
 use super::{FileKey, Reactor};
 use crate::clock::{self, Clock};
 use crate::error::{Error, ErrorKind, Result};
@@ -291,7 +291,8 @@ impl Keep {
             if self.is_due() && self.take().is_err() {
                 rests_until = Instant::now() + REST;
             }
-            if now >= retains_at {
+            // A full disk does not wait for the next turn.
+            if now >= retains_at || self.log.stats().full_since_ms.is_some() {
                 self.retain();
                 retains_at = Instant::now() + REST;
             }
@@ -385,6 +386,14 @@ impl Reactor {
             failure: figures.failure.lock().clone(),
             segments_retired: figures.segments_retired.get(),
         }
+    }
+
+    /// How far the retention reaches, as things are; nothing of a reactor in memory.
+    pub fn retention_outlook(&self) -> RetentionOutlook {
+        let Some(keeper) = &self.keeper else { return RetentionOutlook::default() };
+        let keep = keeper.keep();
+        let disk_bytes = keep.disk.room(&keep.folder).map(|room| room.total).ok();
+        keep.retention.outlook(&keep.log.segments(), clock::wall_ms(), disk_bytes)
     }
 
     /// Tells that everything up to `lsn` has been exported; what retention waits for when it is told to.

@@ -84,11 +84,16 @@ impl<'a> Passage<'a> {
         if self.table.is_some() && identifiers.is_empty() {
             return Err(nobody(&self.published.plan));
         }
-        let reservation = self.reserve()?;
+        let reservation = self.reserve();
         // Made before the locks: the hash within picks the shard that a new profile goes to.
         let uuid = self.uuid();
         let newcomer = Rid::new(0, reactor.secret.rid_hash(&uuid));
         let dedup = self.event.uuid.map(|uuid| reactor.secret.dedup(&uuid));
+        // Without room only a repeat can be answered, for it leaves no record.
+        let reservation = match (reservation, dedup) {
+            (Err(refused), None) => return Err(refused),
+            (reservation, _) => reservation,
+        };
         let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, linking, newcomer);
         if !self.is_current() {
@@ -98,6 +103,7 @@ impl<'a> Passage<'a> {
         if locked.is_repeat(tick.now_ms) {
             return self.answer_repeat(&locked, tick.now_ms, &uuid).map(Some);
         }
+        let reservation = reservation?;
 
         let (computed, turn) = loop {
             let computed = self.compute(&locked, &uuid, tick)?;

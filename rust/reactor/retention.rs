@@ -38,6 +38,23 @@ impl Default for Retention {
     }
 }
 
+/// How far a retention reaches, as things are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RetentionOutlook {
+    /// Bytes of the log's segments now.
+    pub log_bytes: u64,
+    /// Most bytes of the log; `None`: not limited by size.
+    pub bytes_max: Option<u64>,
+    /// Most days; `None`: not limited by age.
+    pub days_max: Option<f64>,
+    /// Bytes that a day adds, at the rate of the segments that are there; `None`: too early to tell.
+    pub bytes_per_day: Option<f64>,
+}
+
+const DAY_MS: f64 = 24.0 * 3_600_000.0;
+/// Over a shorter time than an hour no rate is told.
+const RATE_MS_MIN: i64 = 3_600_000;
+
 /// A snapshot that retires becomes a candidate for the base when it is a quarter of the retention younger
 /// than the newest one: the log is then at most a quarter longer than it has to be.
 const CANDIDATES_A_RETENTION: u64 = 4;
@@ -47,6 +64,26 @@ impl Retention {
     pub(super) fn bytes_max(&self, disk_bytes: u64) -> u64 {
         let share = self.disk_percent.map(|percent| disk_bytes / 100 * u64::from(percent.get()));
         self.bytes.into_iter().chain(share).min().unwrap_or(u64::MAX)
+    }
+
+    /// How far it reaches: rate by the segments that were closed after the oldest one.
+    pub(super) fn outlook(
+        &self,
+        segments: &[Entry],
+        now_ms: i64,
+        disk_bytes: Option<u64>,
+    ) -> RetentionOutlook {
+        let bytes_max = self.bytes_max(disk_bytes.unwrap_or(u64::MAX));
+        let oldest = segments.iter().find(|segment| segment.is_closed());
+        let span_ms = oldest.map_or(0, |oldest| now_ms.saturating_sub(oldest.closed_ms as i64));
+        let after: u64 = segments.iter().skip(1).map(|segment| segment.file_bytes).sum();
+        let per_day = after as f64 / span_ms as f64 * DAY_MS;
+        RetentionOutlook {
+            log_bytes: segments.iter().map(|segment| segment.file_bytes).sum(),
+            bytes_max: (bytes_max < u64::MAX / 2).then_some(bytes_max),
+            days_max: self.age_ms.map(|age_ms| age_ms as f64 / DAY_MS),
+            bytes_per_day: (span_ms >= RATE_MS_MIN).then_some(per_day),
+        }
     }
 
     /// The first LSN that has to be kept.
@@ -123,6 +160,18 @@ mod tests {
         assert_eq!(first(1_000), 30, "all are old");
         assert_eq!(none().first_lsn(&segments, 1_000, u64::MAX, 0), 10);
         assert_eq!(by_age.first_lsn(&[], 1_000, u64::MAX, 0), 1);
+    }
+
+    #[test]
+    fn the_outlook_tells_a_rate_once_the_segments_span_an_hour() {
+        let hour = RATE_MS_MIN;
+        let segments = [segment(1, 0), segment(2, hour / 2), segment(3, hour)];
+        let outlook = |now_ms| Retention::default().outlook(&segments, now_ms, Some(1_000));
+        assert_eq!(outlook(hour - 1).bytes_per_day, None);
+        assert_eq!(outlook(hour).bytes_per_day, Some(200.0 * 24.0));
+        let told = outlook(hour);
+        assert_eq!((told.log_bytes, told.bytes_max, told.days_max), (300, Some(600), Some(30.0)));
+        assert_eq!(none().outlook(&segments, hour, None).bytes_max, None);
     }
 
     #[test]

@@ -109,7 +109,7 @@ def test_a_failed_sync_ends_the_process_at_once_and_nothing_answered_is_lost(
     with serving(CONTRACT, data_dir=tmp_path) as server:
         assert server.stop() == 0
     trace = tmp_path.with_suffix(".trace")
-    under = [strace, "-f", "-qq", "-o", trace, "-e", "trace=fdatasync"]
+    under: list[str | Path] = [strace, "-f", "-qq", "-o", trace, "-e", "trace=fdatasync"]
     under += ["-e", f"inject=fdatasync:error=EIO:when={call}+"]
     answered: list[str] = []
     try:

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import p13n
 from p13n.exit_codes import ExitCode
-from serving import create_key, event_headers, read_answer, request_bytes, serving
+from serving import (
+    create_key,
+    event_headers,
+    read_answer,
+    request_bytes,
+    serving,
+    within,
+)
 
 CONTRACT = Path(__file__).parents[1] / "golden" / "http" / "contract.yaml"
 TOKEN = "1/8/e65d8a9df2094f02b84cd660efff6f27"
@@ -114,3 +121,27 @@ def test_sigterm_under_load_loses_nothing_that_was_answered(tmp_path: Path) -> N
     assert answered
     assert set(answered) <= logged
     assert statuses <= {200, 503}
+
+
+def test_sigusr1_takes_a_snapshot_and_the_next_start_begins_with_it(tmp_path: Path) -> None:
+    key = create_key(tmp_path)
+    headers = event_headers(key, TOKEN)
+    body = b'{"td_client_id":"202","product_category":"women"}'
+    with serving(CONTRACT, data_dir=tmp_path) as server:
+        assert server.request(headers=headers, body=body).status == 200
+        manifest = tmp_path / "1-8" / "snapshots" / "manifest"
+        empty = manifest.stat().st_size
+        server.process.send_signal(signal.SIGUSR1)
+        assert within(10, lambda: manifest.stat().st_size > empty)
+        assert server.request(headers=headers, body=body).status == 200
+        server.process.kill()
+        server.process.wait(10)
+    with serving(CONTRACT, data_dir=tmp_path) as server:
+        assert server.facts["snapshot_profiles"] == "1"
+        assert server.facts["recovered_events"] == "1"
+        answer = server.request(headers=headers, body=b'{"td_client_id":"202"}')
+        assert "preferences_known" in answer.json()["offers"]
+        assert server.stop() == 0
+    with serving(CONTRACT, data_dir=tmp_path) as server:
+        # An orderly end leaves a snapshot: nothing is replayed.
+        assert server.facts["recovered_events"] == "0"

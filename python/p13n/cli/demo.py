@@ -69,6 +69,8 @@ def demo(
                 answer_bytes_max=10_000,
                 queue_bytes_max=67_108_864,
                 dedup_max=1_000_000,
+                retention_days=30,
+                retention_bytes=0,
             ),
             lambda serving_port: _print_calls(calls, serving_port),
         )

@@ -1,7 +1,7 @@
 """`p13n serve`: the service in the foreground."""
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -11,6 +11,7 @@ from p13n.exit_codes import ExitCode
 from p13n.settings import Clock, Settings, Sync
 
 PORT_MAX = 65535
+RETENTION_DAYS_MAX = 36_500
 
 
 def serve(
@@ -47,9 +48,9 @@ def serve(
         str,
         typer.Option(
             envvar="P13N_SYNC",
-            metavar="always|interval",
+            metavar="always|interval|never",
             help="`always`: an answer leaves when its event is on disk. `interval`: the disk "
-            "follows within the interval.",
+            "follows within the interval. `never`: the system writes when it likes.",
         ),
     ] = "always",
     sync_interval_ms: Annotated[
@@ -91,6 +92,23 @@ def serve(
             envvar="P13N_DEDUP_MAX", min=1, help="Clients' uuids remembered in each generation."
         ),
     ] = 1_000_000,
+    retention_days: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_RETENTION_DAYS",
+            min=0,
+            max=RETENTION_DAYS_MAX,
+            help="Events are kept for so many days; 0: not let go by age. Profiles stay.",
+        ),
+    ] = 30,
+    retention_bytes: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_RETENTION_BYTES",
+            min=0,
+            help="The log of one reactor takes at most so much; 0: 60 % of the disk.",
+        ),
+    ] = 0,
     workers: Annotated[
         int, typer.Option(envvar="P13N_WORKERS", min=1, help="Processes; one in this version.")
     ] = 1,
@@ -118,13 +136,8 @@ def serve(
             "More than one worker is not built in this version: run with `--workers 1`.",
             ExitCode.USAGE,
         )
-    if sync == "never":
-        fail(
-            "`--sync never` is not built in this version: choose `always` or `interval`.",
-            ExitCode.USAGE,
-        )
-    if sync not in ("always", "interval"):
-        fail("`--sync` is `always` or `interval`.", ExitCode.USAGE)
+    if sync not in get_args(Sync):
+        fail("`--sync` is `always`, `interval` or `never`.", ExitCode.USAGE)
     if clock not in ("server", "event"):
         fail("`--clock` is `server` or `event`.", ExitCode.USAGE)
     from p13n.server.run import serve as run
@@ -143,6 +156,8 @@ def serve(
             answer_bytes_max=answer_bytes_max,
             queue_bytes_max=queue_bytes_max,
             dedup_max=dedup_max,
+            retention_days=retention_days,
+            retention_bytes=retention_bytes,
         )
     )
     raise typer.Exit(code)

@@ -34,7 +34,7 @@ from p13n.server.data_plane import DataPlane
 from p13n.server.errors import NOT_FOUND
 from p13n.server.probes import failure_response, probe_routes
 from p13n.server.protocol import Outbox, protocol_of
-from p13n.server.service import Service, StartFailure, say
+from p13n.server.service import Service, StartFailure, retention_sentence, say
 from p13n.settings import Settings
 from p13n.system_error import check_writable, reason_of, sentence_of
 
@@ -42,6 +42,8 @@ from p13n.system_error import check_writable, reason_of, sentence_of
 _LAST_ANSWERS_S = 0.2
 # A recovery that is quicker is not worth a line.
 _QUIET_RECOVERY_S = 1.0
+# And then a line so often.
+_PROGRESS_EVERY_S = 2.0
 
 
 def serve(settings: Settings, on_ready: Callable[[int], None] | None = None) -> ExitCode:
@@ -86,6 +88,8 @@ async def _run(
         with contextlib.suppress(OSError):  # Standard output may be a file on a full disk.
             print(_start_up_line(service, data_socket, admin_socket), flush=True)
         _say_which_keys_are_missing(service, keys)
+        for served in service.gate.served:
+            say(retention_sentence(served.reactor))
         if on_ready is not None:
             on_ready(int(data_socket.getsockname()[1]))
     await service.stopping.wait()
@@ -110,8 +114,11 @@ async def _until_ready(service: Service, probe: str) -> None:
     first = asyncio.FIRST_COMPLETED
     done, _ = await asyncio.wait(waits, timeout=_QUIET_RECOVERY_S, return_when=first)
     if not done:
-        say(f"Recovering from the log; {probe} says when it is done.")
-        await asyncio.wait(waits, return_when=first)
+        say(f"Recovering; {probe} says when it is done.")
+    while not done:
+        done, _ = await asyncio.wait(waits, timeout=_PROGRESS_EVERY_S, return_when=first)
+        if not done:
+            say(f"Recovering: {service.recovery_state()}.")
     for wait in waits:
         wait.cancel()
 
@@ -145,7 +152,10 @@ def _server(app: Starlette, lifespan: str) -> _Server:
 
 
 def _stop_on_signals(service: Service, servers: list[_Server]) -> None:
-    """The first SIGTERM or SIGINT drains; a second one does not wait for what is in flight."""
+    """The first SIGTERM or SIGINT drains; a second one does not wait for what is in flight.
+
+    SIGUSR1 asks for a snapshot.
+    """
 
     def stop() -> None:
         if service.stopping.is_set():
@@ -156,6 +166,7 @@ def _stop_on_signals(service: Service, servers: list[_Server]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGUSR1, service.snapshot)
 
 
 async def _not_found(_request: Request, _error: Exception) -> Response:

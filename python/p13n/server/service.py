@@ -18,7 +18,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from p13n import Locked, LogError, P13nError, Reactor
+from p13n import Locked, LogError, P13nError, Reactor, RecoveryProgress
 from p13n.exit_codes import ExitCode
 from p13n.keys import KeyFileError, KeyRing
 from p13n.server import limits
@@ -48,6 +48,8 @@ class Service:
         self.exit_code = ExitCode.OK
         self._reactors: list[Reactor] = []
         self._recovery: asyncio.Task[None] | None = None
+        self._progress = RecoveryProgress()
+        self._snapshots: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
@@ -76,12 +78,41 @@ class Service:
         """Whether a thread is still at work on recovery."""
         return self._recovery is not None and not self._recovery.done()
 
+    def recovery_state(self) -> str:
+        """How far recovery is, for people."""
+        number = min(len(self._reactors) + 1, len(self.settings.configurations))
+        of = f"reactor {number} of {len(self.settings.configurations)}"
+        phase, done, total = self._progress.read()
+        share = f" {100 * done // total} %" if total else ""
+        match phase:
+            case "snapshot":
+                return f"{of}: loading the snapshot{share}"
+            case "log":
+                return f"{of}: replaying the log{share}"
+            case "epoch":
+                return f"{of}: writing a snapshot of what an older release's log led to"
+            case _:
+                return f"{of}: opening"
+
+    def snapshot(self) -> None:
+        """Takes a snapshot of every reactor, in a thread, and says what became of it."""
+        for served in self.gate.served:
+            task = asyncio.create_task(asyncio.to_thread(_snapshot, served.reactor))
+            self._snapshots.add(task)
+            task.add_done_callback(self._snapshots.discard)
+
     def readiness(self) -> dict[str, Any]:
         """What `/readyz` says: `ready`, why not, sync and clock mode, the reactors."""
         reasons: list[str] = []
         if self.gate.phase is not Phase.READY:
             reasons.append(self.gate.phase.value)
-        reasons += [f"the log of {_id(one)} has failed" for one in self.gate.served if one.failed]
+            if self.recovering():
+                reasons.append(self.recovery_state())
+        for one in self.gate.served:
+            if one.failed:
+                reasons.append(f"the log of {_id(one)} has failed")
+            elif one.reactor._full():
+                reasons.append(f"the disk of {_id(one)} is full: events are refused")
         return {
             "ready": not reasons,
             "reasons": reasons,
@@ -118,6 +149,7 @@ class Service:
     def _open(self) -> None:
         """Opens all reactors, in a thread of its own. Raises StartFailure."""
         for path in self.settings.configurations:
+            self._progress = RecoveryProgress()
             try:
                 reactor = Reactor.open(
                     path,
@@ -128,6 +160,9 @@ class Service:
                     commit_timeout_ms=limits.COMMIT_TIMEOUT_MS,
                     queue_bytes_max=self.settings.queue_bytes_max,
                     dedup_max=self.settings.dedup_max,
+                    retention_days=self.settings.retention_days,
+                    retention_bytes=self.settings.retention_bytes,
+                    progress=self._progress,
                 )
             except (P13nError, OSError) as error:
                 raise self._start_failure(path, error) from error
@@ -181,6 +216,40 @@ class Service:
                 name = f"{reactor.account}/{reactor.instance}"
                 sentences.append(f"The log of reactor {name} was not synced at the end: {error}")
         return sentences
+
+
+def retention_sentence(reactor: Reactor) -> str:
+    """How long the log will reach back, in days at the rate of late (5.6)."""
+    outlook = reactor.stats()["retention"]
+    limits_of = []
+    reach_days = []
+    if (days_max := outlook["days_max"]) is not None:
+        limits_of.append(f"{days_max:g} days")
+        reach_days.append(days_max)
+    if (bytes_max := outlook["bytes_max"]) is not None:
+        limits_of.append(f"{bytes_max / 1e9:.1f} GB")
+        if outlook["bytes_per_day"]:
+            reach_days.append(bytes_max / outlook["bytes_per_day"])
+    name = f"{reactor.account}/{reactor.instance}"
+    if not limits_of:
+        return f"The log of reactor {name} keeps everything."
+    sentence = f"The log of reactor {name} keeps events for {' or up to '.join(limits_of)}"
+    if outlook["bytes_per_day"]:
+        return f"{sentence}: {min(reach_days):.1f} days at its rate of late."
+    return f"{sentence}; how many days that is will show once it spans an hour."
+
+
+def _snapshot(reactor: Reactor) -> None:
+    name = f"{reactor.account}/{reactor.instance}"
+    try:
+        taken = reactor.snapshot()
+    except P13nError as error:
+        say(f"No snapshot of reactor {name} was taken: {error}")
+        return
+    say(
+        f"A snapshot of reactor {name}: {taken['profiles']} profiles at LSN {taken['lsn']}, "
+        f"{taken['bytes']} bytes, {taken['ms']} ms."
+    )
 
 
 def say(sentence: str) -> None:
