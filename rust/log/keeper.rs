@@ -6,14 +6,14 @@
 
 use std::sync::Arc;
 
-use super::error::{Error, Failure, FailureKind};
+use super::error::{Error, Failure};
 use super::ledger::Ledger;
 use super::limits::{SEAL_BYTES_MIN, ZERO_BYTES};
 use super::manifest::{Entry, SegmentState};
 use super::queue::Queue;
 use super::room::{Room, Spare, Task};
 use super::seal::{Outcome, seal};
-use super::segment::{open_path, remove_leftover, segment_path, sync_names};
+use super::segment::{open_path, segment_path, sync_names};
 use crate::storage::{is_no_room, write_all};
 
 /// The keeper's thread.
@@ -50,50 +50,35 @@ impl Keeper {
 
     /// Makes the next segment's file, with its room, then fills it with zeros: what is allocated and was
     /// never written costs the file system a note in its journal at the first write of every page.
-    fn make_spare(&self) -> Result<(), Failure> {
-        let made = self.begin_spare().and_then(|()| Ok(self.fill_spare()?));
+    fn make_spare(&self) -> Result<(), Error> {
+        let made = self.begin_spare().and_then(|()| self.fill_spare());
         match made {
             Ok(()) => {
                 self.room.note_spare(true);
                 self.room.note_untidy();
                 Ok(())
             }
-            Err(failure) if failure.kind == FailureKind::DiskFull => {
+            Err(Error::DiskFull { .. }) => {
                 self.drop_spare()?;
                 self.room.note_spare(false);
                 Ok(())
             }
-            Err(failure) => {
-                self.queue.poison(failure.clone());
-                Err(failure)
-            }
+            Err(error) => Err(error),
         }
     }
 
-    /// A failure poisons the log before the spare's lock is let go of, here and in the writer's rotation: the other
-    /// one must neither take a file whose name is not durable, nor empty one that a manifest may name.
-    fn begin_spare(&self) -> Result<(), Failure> {
-        let mut spare = self.room.spare();
-        if spare.is_some() || self.queue.failure().is_some() {
+    fn begin_spare(&self) -> Result<(), Error> {
+        let mut slot = self.room.slot();
+        if slot.spare.is_some() || slot.is_in_doubt {
             return Ok(());
         }
-        let begun = self.create_spare(&mut spare).map_err(Failure::from);
-        if let Err(failure) = &begun
-            && failure.kind != FailureKind::DiskFull
-        {
-            self.queue.poison(failure.clone());
-        }
-        begun
-    }
-
-    fn create_spare(&self, spare: &mut Option<Spare>) -> Result<(), Error> {
         let (disk, directory) = (self.ledger.disk(), self.ledger.directory());
         let number = self.ledger.next_number();
         let path = open_path(directory, number);
-        remove_leftover(disk, &path)?;
         let file = disk.create(&path).map_err(|error| Error::io("create", &path, error))?;
         // From here on `drop_spare` removes it.
-        let spare = spare.insert(Spare { file: Arc::clone(&file), path, number, zeroed_bytes: 0 });
+        let spare =
+            slot.spare.insert(Spare { file: Arc::clone(&file), path, number, zeroed_bytes: 0 });
         sync_names(disk, directory)?;
         match file.allocate(self.segment_bytes_max) {
             Err(error) if error.kind() != std::io::ErrorKind::Unsupported => {
@@ -107,8 +92,8 @@ impl Keeper {
     fn fill_spare(&self) -> Result<(), Error> {
         let zeros = vec![0; ZERO_BYTES];
         while !self.is_over() {
-            let mut spare = self.room.spare();
-            let Some(spare) = &mut *spare else { return Ok(()) };
+            let mut slot = self.room.slot();
+            let Some(spare) = &mut slot.spare else { return Ok(()) };
             let left = self.segment_bytes_max.saturating_sub(spare.zeroed_bytes);
             if left == 0 {
                 return Ok(());
@@ -127,7 +112,7 @@ impl Keeper {
     }
 
     fn drop_spare(&self) -> Result<(), Error> {
-        let Some(spare) = self.room.spare().take() else { return Ok(()) };
+        let Some(spare) = self.room.slot().spare.take() else { return Ok(()) };
         let removed = self.ledger.disk().remove(&spare.path);
         removed.map_err(|error| Error::io("remove", &spare.path, error))
     }
@@ -160,9 +145,10 @@ impl Keeper {
     fn seal(&self, entry: &Entry) -> Result<bool, Error> {
         let (disk, directory) = (self.ledger.disk(), self.ledger.directory());
         let mut goes_on = || {
-            // A failure has poisoned the log, so it is over.
-            let made = !self.room.is_spare_due() || self.make_spare().is_ok();
-            Ok(made && !self.is_over())
+            if self.room.is_spare_due() {
+                self.make_spare()?;
+            }
+            Ok(!self.is_over())
         };
         let sealed = match seal(disk, directory, entry, &mut goes_on) {
             Ok(Outcome::Sealed(sealed)) => sealed,

@@ -186,7 +186,8 @@
 //! # The source
 //!
 //! `frame` batches and records, `segment` files and cursors, `manifest`, `synced`, `sealed` (a sealed file read as
-//! the original), `scan` (torn or damaged), `recovery` (open, start), `leftovers`, `replay`, `queue` (appends,
+//! the original), `scan` (torn or damaged), `recovery` (open, start), `leftovers`, `replay`, `steady`
+//! (directory syncs, one at a time), `queue` (appends,
 //! progress), `writer` (group commit), `ledger` (the manifest of a running log), `room` (a full disk), `keeper`
 //! (spare segments, sealing), `seal`, `handle` (`Log`), `reader` (without the lock), `lock`, `limits`, `error`.
 //! The disk is a trait of its own module, `storage`. Deliberately absent: any knowledge of what a record
@@ -210,6 +211,7 @@ mod scan;
 mod seal;
 mod sealed;
 pub mod segment;
+mod steady;
 mod synced;
 mod writer;
 
