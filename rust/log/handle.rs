@@ -102,7 +102,7 @@ impl Log {
             queue: Arc::new(Queue::new(1, 0, false)?),
             memory: Some(AtomicU64::new(0)),
             ledger: None,
-            room: Arc::new(Room::new(u64::MAX)),
+            room: Arc::new(Room::new(u64::MAX, u64::MAX)),
             term: 0,
             torn_bytes: 0,
             closed: AtomicBool::new(false),
@@ -121,7 +121,7 @@ impl Log {
         queue.note_syncs_in(start.synced_file);
         let header_bytes = SEGMENT_HEADER_BYTES as u64;
         let granted = take_room(&*segment.file, &segment.path, header_bytes, segment_bytes_max)?;
-        let room = Arc::new(Room::new(granted));
+        let room = Arc::new(Room::new(granted, segment_bytes_max));
         let Manifest { term, apply_epoch, .. } = *ledger.manifest();
         let keeper = Keeper {
             queue: Arc::clone(&queue),

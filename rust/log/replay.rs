@@ -4,9 +4,9 @@
 //! covers is skipped by the manifest, without reading it. Invariants: records come in LSN order, without a
 //! gap; what is good before a damage has been handed on; how far it is can be read from other threads.
 
+use crate::sync::mpsc::sync_channel;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 
 use super::error::{Error, ReplayError};
 use super::frame::{BatchHeader, next_record};

@@ -82,10 +82,12 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Of a log whose open segment has `granted_bytes` of room; closed segments are to be looked at.
-    pub fn new(granted_bytes: u64) -> Self {
+    /// Of a log whose open segment has `granted_bytes` of room; closed segments are to be looked at. A disk
+    /// that could not give all of `segment_bytes_max` is known to be short of room from the first event on.
+    pub fn new(granted_bytes: u64, segment_bytes_max: u64) -> Self {
+        let retry_at = (granted_bytes < segment_bytes_max).then(Instant::now);
         let room = Self {
-            state: Mutex::new(State { is_untidy: true, ..State::default() }),
+            state: Mutex::new(State { retry_at, is_untidy: true, ..State::default() }),
             work: Condvar::new(),
             slot: Mutex::default(),
             full_since_ms: AtomicU64::new(0),

@@ -126,7 +126,7 @@ pub struct NewSegment {
 }
 
 /// Creates a segment durably. A leftover of the same number, from a crash before the manifest named
-/// it, is emptied.
+/// it, is removed.
 pub fn create_segment(
     disk: &dyn Disk,
     directory: &Path,
@@ -137,10 +137,20 @@ pub fn create_segment(
 ) -> Result<NewSegment, Error> {
     let path = open_path(directory, number);
     let header = SegmentHeader::new(apply_epoch, number, term, first_lsn)?;
+    remove_leftover(disk, &path)?;
     let file = disk.create(&path).map_err(|error| Error::io("create", &path, error))?;
     let segment = begin_segment(file, path, &header)?;
     sync_names(disk, directory)?;
     Ok(segment)
+}
+
+/// Removes a file that is in the way of a new one. To empty it would not do: its name may be one whose sync
+/// failed, which the system calls clean, and only a new name is owed to the disk again.
+pub(crate) fn remove_leftover(disk: &dyn Disk, path: &Path) -> Result<(), Error> {
+    if disk.open(path, false).is_err() {
+        return Ok(());
+    }
+    disk.remove(path).map_err(|error| Error::io("remove", path, error))
 }
 
 /// Writes and syncs the header of a segment whose file is there: empty, or zeros alone.

@@ -122,7 +122,10 @@ impl Writer {
     /// The error, when it is not that the disk is full, or when nobody is left to wait.
     fn wait_for_room(&self, error: Error) -> Result<(), Failure> {
         if !matches!(error, Error::DiskFull { .. }) {
-            return Err(error.into());
+            // At once: the keeper must know before it can have the spare's lock.
+            let failure = Failure::from(error);
+            self.queue.poison(failure.clone());
+            return Err(failure);
         }
         self.room.note_stuck(true);
         if !self.queue.rest_for_room() {

@@ -8,8 +8,8 @@
 //! Invariants: one profile's events keep their order; between two records that wait, an identifier gets an
 //! owner at most once; the first error by LSN is the one told.
 
+use crate::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::num::NonZeroUsize;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::Reactor;
 use super::replay::{Hand, Refused, Replay, Uuids};
@@ -94,7 +94,7 @@ pub(super) fn replay_together<T, E>(
     feed: impl FnOnce(&mut dyn FnMut(&log::Record<'_>) -> Result<(), Refused>) -> Result<T, E>,
     refuse: impl FnOnce(u64, Refused) -> E,
 ) -> Result<T, E> {
-    let hands = thread::available_parallelism().map_or(1, NonZeroUsize::get).min(HANDS_MAX);
+    let hands = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(HANDS_MAX);
     let board = Board::default();
     let fed = thread::scope(|scope| {
         let mut crew = Crew::start(scope, reactor, &board, hands);
