@@ -1,6 +1,7 @@
-//! What the log costs: durable appends by 1 and 64 writers beside the disk's own sync, the append alone, and
-//! the rate of replay. `cargo bench --bench log`; the directory is `P13N_BENCH_DIRECTORY` or the system's
-//! temporary one, which must lie on a real disk for the syncs to mean anything.
+//! What the log costs: durable appends by 1 and 64 writers beside the disk's own sync, rotations, the append
+//! alone, and the rate of replay of segments as written and sealed. `cargo bench --bench log`; the directory is
+//! `P13N_BENCH_DIRECTORY` or the system's temporary one, which must lie on a real disk for the syncs to mean
+//! anything.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -9,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use p13n::log::limits::SEAL_BYTES_MIN;
 use p13n::log::storage::RealDisk;
-use p13n::log::{Log, Options, Recovery, SyncPolicy};
+use p13n::log::{Entry, Log, Options, Recovery, SegmentState, SyncPolicy};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const RUN: Duration = Duration::from_secs(3);
@@ -32,17 +34,22 @@ fn main() {
     .expect("a directory to work in");
     let mut rows = vec![disk_sync(directory.path())];
     rows.extend([1, 64].map(|writers| durable_appends(directory.path(), writers)));
+    rows.extend([false, true].map(|rotates| appends_and_rotations(directory.path(), rotates)));
     rows.push(disk_sync(directory.path()));
     let pauses = [None, Some(Duration::from_micros(300))];
     rows.extend(pauses.map(|pause| appends_alone(directory.path(), pause)));
     rows.push(memory_copy());
-    rows.push(replay(directory.path()));
+    rows.extend(replays(directory.path()));
     print(&rows);
     save(&rows);
 }
 
 fn open(path: &Path, sync: SyncPolicy) -> Log {
-    let options = Options { sync, queue_bytes_max: 1 << 30, ..Options::default() };
+    open_with(path, Options { sync, ..Options::default() })
+}
+
+fn open_with(path: &Path, options: Options) -> Log {
+    let options = Options { queue_bytes_max: 1 << 30, ..options };
     Recovery::open(path, Arc::new(RealDisk), options)
         .and_then(Recovery::start)
         .expect("the log starts")
@@ -94,6 +101,26 @@ fn durable_appends(directory: &Path, writers: usize) -> Row {
     row(&format!("always, {writers} writer(s) x 256 B"), events, elapsed, took, syncs)
 }
 
+/// One writer appends 4 KiB and waits, in segments that never fill, or in such as take 63 of them: then about
+/// one in 64 waits for a rotation, so that p99 is a rotation's. Spares are made and segments sealed meanwhile.
+fn appends_and_rotations(directory: &Path, rotates: bool) -> Row {
+    let (name, segment_bytes_max) =
+        if rotates { ("a rotation every 63", 256 << 10) } else { ("no rotation", 256 << 20) };
+    let options = Options { segment_bytes_max, ..Options::default() };
+    let log = open_with(&directory.join(name), options);
+    let mut took = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < RUN {
+        let begun = Instant::now();
+        log.wait(append(&log, &[5; 4096]), PATIENCE).expect("it is synced");
+        took.push(begun.elapsed());
+    }
+    let elapsed = begun.elapsed();
+    let events = took.len();
+    let syncs = log.stats().syncs as f64 / events as f64;
+    row(&format!("always, 4 KiB, {name}"), events, elapsed, took, syncs)
+}
+
 /// One thread appends 600 B without waiting: at full speed, where the queue grows into fresh memory, or in
 /// bursts of 100 with pauses between them (about 250,000 a second). Each sample is the mean of 100.
 fn appends_alone(directory: &Path, pause: Option<Duration>) -> Row {
@@ -135,24 +162,70 @@ fn memory_copy() -> Row {
     row("copy of 600 B", 300_000, begun.elapsed(), took, 0.0)
 }
 
-/// A million records of 256 B, read, checked and handed on; the files are in the page cache.
-fn replay(directory: &Path) -> Row {
+/// A million records of 256 B, read, checked and handed on, as they were written and then sealed; the files
+/// are in the page cache.
+fn replays(directory: &Path) -> [Row; 2] {
     let path = directory.join("replay");
-    let log = open(&path, SyncPolicy::Interval { ms: 100 });
-    for number in 0..1_000_000 {
-        append(&log, &[5; 256]);
+    let options = Options { sync: SyncPolicy::Interval { ms: 100 }, ..Options::default() };
+    let log = open_with(&path, Options { seal: false, ..options });
+    for number in 0..1_000_000_u64 {
+        append(&log, &event(number));
         if number % 100_000 == 0 {
             log.wait(log.appended(), PATIENCE).expect("it is synced");
         }
     }
     log.close().expect("it closes");
     drop(log);
+    let plain = replay(&path, "replay of 256 B records");
+    let log = open_with(&path, options);
+    let begun = Instant::now();
+    let is_due =
+        |segment: &Entry| segment.state == SegmentState::Closed && segment.bytes >= SEAL_BYTES_MIN;
+    while log.segments().iter().any(is_due) {
+        assert!(begun.elapsed() < PATIENCE, "all segments are sealed: {:?}", log.segments());
+        std::thread::yield_now();
+    }
+    let (raw, stored) = log
+        .segments()
+        .iter()
+        .fold((0, 0), |(raw, stored), segment| (raw + segment.bytes, stored + segment.file_bytes));
+    println!("sealed to {:.0} % of {raw} bytes", stored as f64 / raw as f64 * 100.0);
+    log.close().expect("it closes");
+    drop(log);
+    [plain, replay(&path, "replay of 256 B records, sealed")]
+}
+
+/// Something like an event: words that come again, numbers that do not.
+fn event(number: u64) -> [u8; 256] {
+    let mut state = number;
+    let mut next = || {
+        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed ^ (mixed >> 27)
+    };
+    let text = format!(
+        "{{\"uuid\":\"{:016x}{:016x}\",\"td_client_id\":\"{:016x}\",\"td_url\":\"https://shop.example/item/{}\",\
+         \"td_title\":\"An item of the shop\",\"price\":{},\"time\":{}}}",
+        next(),
+        next(),
+        next(),
+        next() % 5000,
+        next() % 10_000,
+        1_700_000_000 + number / 500,
+    );
+    let mut event = [b' '; 256];
+    let length = text.len().min(256);
+    event[..length].copy_from_slice(&text.as_bytes()[..length]);
+    event
+}
+
+fn replay(path: &Path, name: &str) -> Row {
     let mut took = Vec::new();
     let mut records = 0;
     let begun = Instant::now();
     for _ in 0..3 {
         let mut recovery =
-            Recovery::open(&path, Arc::new(RealDisk), Options::default()).expect("the log opens");
+            Recovery::open(path, Arc::new(RealDisk), Options::default()).expect("the log opens");
         let begun = Instant::now();
         let replayed = recovery.replay(|record| {
             black_box(record.payload);
@@ -162,7 +235,7 @@ fn replay(directory: &Path) -> Row {
         took.push(begun.elapsed() / 1_000_000);
     }
     assert_eq!(records, 3_000_000);
-    row("replay of 256 B records", 3_000_000, begun.elapsed(), took, 0.0)
+    row(name, 3_000_000, begun.elapsed(), took, 0.0)
 }
 
 fn row(

@@ -4,6 +4,8 @@
 //! encode. Beside the rate stand controls of the same run: fdatasync, memory copy, pure compute, and
 //! the CPU that the log's own threads took. `taskset -c 0 cargo bench --bench reactor`.
 
+mod seed;
+
 use std::fs;
 use std::hint::black_box;
 use std::io::Write;
@@ -13,47 +15,17 @@ use p13n::config::SourceFile;
 use p13n::error::ErrorKind;
 use p13n::log::SyncPolicy;
 use p13n::reactor::{Options, Reactor, Request};
+use seed::{CONFIGURATION, Event, Order};
 
 const ROUNDS: usize = 5;
 /// Rounds before the timed ones: profiles fill up first.
 const WARM_UP_ROUNDS: usize = 5;
 const EVENTS_PER_ROUND: usize = 400_000;
 
-const CONFIGURATION: &str = include_str!("seed_event.yaml");
-
 /// 100,000 unless P13N_BENCH_CLIENTS says otherwise.
 fn clients() -> usize {
     let given = std::env::var("P13N_BENCH_CLIENTS").ok();
     given.map_or(100_000, |clients| clients.parse().expect("P13N_BENCH_CLIENTS is a number"))
-}
-
-/// The seed's event, rewritten in place for each client: a server finds its bodies in the cache.
-struct Event {
-    body: Vec<u8>,
-    digits: usize,
-}
-
-impl Event {
-    fn new() -> Self {
-        let body = concat!(
-            r#"{"td_client_id":"42a508e2-d9b1-4baa-9eb2-000000000000","#,
-            r#""td_url":"https://example.com/retail/shop/women","td_path":"/retail/shop/women","#,
-            r#""product_name":"women's-tank-top","product_category":"women","#,
-            r#""product_list":["women's-running-shoes","kids'-hoodie","women's-tank-top"],"#,
-            r#""category_list":["women","kids"]}"#
-        );
-        let digits = body.find("000000000000").expect("the client's digits");
-        Self { body: body.into(), digits }
-    }
-
-    /// The event of a client.
-    fn of(&mut self, mut client: usize) -> &[u8] {
-        for digit in self.body[self.digits..self.digits + 12].iter_mut().rev() {
-            *digit = b"0123456789abcdef"[client & 15];
-            client >>= 4;
-        }
-        &self.body
-    }
 }
 
 fn main() {
@@ -134,17 +106,6 @@ fn run(
         black_box(&answer);
     }
     (begun.elapsed(), thread_cpu() - cpu)
-}
-
-/// A fixed, scattered order of clients.
-struct Order(u64);
-
-impl Order {
-    fn next(&mut self) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize
-    }
 }
 
 struct Controls {

@@ -261,7 +261,9 @@ class Reactor:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
-        synced_lsn, syncs, batches, bytes, queued_bytes), `recovery` (events, ms, torn_bytes)."""
+        synced_lsn, syncs, batches, bytes, queued_bytes), `recovery`
+        (snapshot_lsn, snapshot_profiles, snapshots_damaged, events: those replayed behind the
+        snapshot, events_per_s, ms, torn_bytes)."""
     def state_hash(self) -> str:
         """The canonical hash of the state (5.7), 32 hex digits."""
     def close(self) -> None:

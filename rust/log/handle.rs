@@ -102,7 +102,7 @@ impl Log {
             queue: Arc::new(Queue::new(1, 0, false)?),
             memory: Some(AtomicU64::new(0)),
             ledger: None,
-            room: Arc::new(Room::new(0)),
+            room: Arc::new(Room::new(u64::MAX)),
             term: 0,
             torn_bytes: 0,
             closed: AtomicBool::new(false),

@@ -68,8 +68,8 @@ impl Keeper {
     }
 
     fn begin_spare(&self) -> Result<(), Error> {
-        let mut spare = self.room.spare();
-        if spare.is_some() {
+        let mut slot = self.room.slot();
+        if slot.spare.is_some() || slot.is_in_doubt {
             return Ok(());
         }
         let (disk, directory) = (self.ledger.disk(), self.ledger.directory());
@@ -77,7 +77,8 @@ impl Keeper {
         let path = open_path(directory, number);
         let file = disk.create(&path).map_err(|error| Error::io("create", &path, error))?;
         // From here on `drop_spare` removes it.
-        let spare = spare.insert(Spare { file: Arc::clone(&file), path, number, zeroed_bytes: 0 });
+        let spare =
+            slot.spare.insert(Spare { file: Arc::clone(&file), path, number, zeroed_bytes: 0 });
         sync_names(disk, directory)?;
         match file.allocate(self.segment_bytes_max) {
             Err(error) if error.kind() != std::io::ErrorKind::Unsupported => {
@@ -91,8 +92,8 @@ impl Keeper {
     fn fill_spare(&self) -> Result<(), Error> {
         let zeros = vec![0; ZERO_BYTES];
         while !self.is_over() {
-            let mut spare = self.room.spare();
-            let Some(spare) = &mut *spare else { return Ok(()) };
+            let mut slot = self.room.slot();
+            let Some(spare) = &mut slot.spare else { return Ok(()) };
             let left = self.segment_bytes_max.saturating_sub(spare.zeroed_bytes);
             if left == 0 {
                 return Ok(());
@@ -111,7 +112,7 @@ impl Keeper {
     }
 
     fn drop_spare(&self) -> Result<(), Error> {
-        let Some(spare) = self.room.spare().take() else { return Ok(()) };
+        let Some(spare) = self.room.slot().spare.take() else { return Ok(()) };
         let removed = self.ledger.disk().remove(&spare.path);
         removed.map_err(|error| Error::io("remove", &spare.path, error))
     }

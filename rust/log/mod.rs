@@ -186,7 +186,8 @@
 //! # The source
 //!
 //! `frame` batches and records, `segment` files and cursors, `manifest`, `synced`, `sealed` (a sealed file read as
-//! the original), `scan` (torn or damaged), `recovery` (open, start), `leftovers`, `replay`, `queue` (appends,
+//! the original), `scan` (torn or damaged), `recovery` (open, start), `leftovers`, `replay`, `steady`
+//! (directory syncs, one at a time), `queue` (appends,
 //! progress), `writer` (group commit), `ledger` (the manifest of a running log), `room` (a full disk), `keeper`
 //! (spare segments, sealing), `seal`, `handle` (`Log`), `reader` (without the lock), `tail` (the same, as
 //! it grows), `verify` (all damage), `backup` (copies), `lock`, `limits`, `error`.
@@ -212,6 +213,7 @@ mod scan;
 mod seal;
 mod sealed;
 pub mod segment;
+mod steady;
 mod synced;
 pub mod tail;
 pub mod verify;

@@ -23,6 +23,7 @@ use super::manifest::{MANIFEST_FILE, Manifest};
 use super::replay::{Progress, Replay, Replayed, Tail};
 use super::scan::{SegmentEnd, check_epoch};
 use super::segment::{create_segment, segment_path, sync_names};
+use super::steady::Steady;
 use super::synced::{SyncedFile, read_synced};
 use crate::mutant::{self, Mutant};
 use crate::storage::{Disk, LockGuard, read_full, write_all};
@@ -223,7 +224,11 @@ impl Recovery {
         }
         remove_leftovers(disk, directory, &manifest)?;
         Log::start(Start {
-            ledger: Arc::new(Ledger::new(self.disk, self.directory, manifest)),
+            ledger: Arc::new(Ledger::new(
+                Arc::new(Steady::over(self.disk)),
+                self.directory,
+                manifest,
+            )),
             segment,
             synced_file,
             next_lsn,

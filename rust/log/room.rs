@@ -25,6 +25,15 @@ pub(crate) struct Spare {
     pub zeroed_bytes: u64,
 }
 
+/// Where the spare stands, and whether the next number may be used.
+#[derive(Default)]
+pub(crate) struct Slot {
+    pub spare: Option<Spare>,
+    /// The writer is, or was when it failed, about to name the next segment: the manifest on the disk may
+    /// name it already, so nobody else may make its file.
+    pub is_in_doubt: bool,
+}
+
 /// What the keeper is to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Task {
@@ -66,7 +75,7 @@ impl State {
 pub(crate) struct Room {
     state: Mutex<State>,
     work: Condvar,
-    spare: Mutex<Option<Spare>>,
+    slot: Mutex<Slot>,
     /// Epoch milliseconds; 0 while there is room.
     full_since_ms: AtomicU64,
     unsealed: AtomicU64,
@@ -75,14 +84,15 @@ pub(crate) struct Room {
 impl Room {
     /// Of a log whose open segment has `granted_bytes` of room; closed segments are to be looked at.
     pub fn new(granted_bytes: u64) -> Self {
-        let state = State { granted_bytes, is_untidy: true, ..State::default() };
-        Self {
-            state: Mutex::new(state),
+        let room = Self {
+            state: Mutex::new(State { is_untidy: true, ..State::default() }),
             work: Condvar::new(),
-            spare: Mutex::new(None),
+            slot: Mutex::default(),
             full_since_ms: AtomicU64::new(0),
             unsealed: AtomicU64::new(0),
-        }
+        };
+        room.note_rotation(0, granted_bytes);
+        room
     }
 
     /// Since when events are refused, epoch milliseconds of the machine's clock.
@@ -104,8 +114,8 @@ impl Room {
     }
 
     /// The spare, to take it or to make one; to be held until the manifest has the next number.
-    pub fn spare(&self) -> MutexGuard<'_, Option<Spare>> {
-        self.spare.lock()
+    pub fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock()
     }
 
     /// The writer is so far in the open segment.
@@ -118,6 +128,10 @@ impl Room {
         self.change(|state| {
             (state.used_bytes, state.granted_bytes) = (used_bytes, granted_bytes);
             (state.is_spare_ready, state.is_untidy) = (false, true);
+            if granted_bytes == 0 {
+                // Not even this one has room: full from the beginning.
+                state.retry_at.get_or_insert_with(Instant::now);
+            }
         });
     }
 

@@ -3,7 +3,8 @@
 //! The unsynced end of a log may reach the disk in any order and in part, so a bad batch at the end is
 //! ordinary; a bad batch among synced ones is damage. What tells them apart: every batch carries the LSN
 //! that was synced when it was written, the `synced` file does beside, and a segment is closed only when
-//! synced. Invariants: damage at or below an LSN known as synced is `Corrupted`, never skipped; a tail is cut only in the open segment.
+//! synced. Invariants: damage at or below an LSN known as synced is `Corrupted`, never skipped; a
+//! tail is cut only in the open segment.
 
 use std::io;
 use std::path::{Path, PathBuf};

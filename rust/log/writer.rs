@@ -162,9 +162,11 @@ impl Writer {
         self.queue.written_up_to(first_lsn - 1);
         self.queue.sync()?;
         let room = Arc::clone(&self.room);
-        let mut spare = room.spare();
+        let mut slot = room.slot();
+        // Stays so when this fails or panics.
+        slot.is_in_doubt = true;
         let (next, granted) = loop {
-            match self.next_segment(&mut spare, first_lsn) {
+            match self.next_segment(&mut slot.spare, first_lsn) {
                 Ok(next) => break next,
                 Err(error) => self.wait_for_room(error)?,
             }
@@ -180,7 +182,8 @@ impl Writer {
                 Err(error) => self.wait_for_room(error)?,
             }
         };
-        drop(spare);
+        slot.is_in_doubt = false;
+        drop(slot);
         self.room.note_stuck(false);
         assert!(!empty, "a segment without a record is never full");
         self.queue.switch(Arc::clone(&next.file), next.path.clone());

@@ -148,7 +148,9 @@ impl Cut<'_> {
                     take(&mut out)?;
                 }
             }
-            self.hand_on(end_shard(&mut shard.0.lock()), &mut out, bytes, &mut take)?;
+            // A statement of its own, so that the lock is free before anything is written.
+            let side = end_shard(&mut shard.0.lock());
+            self.hand_on(side, &mut out, bytes, &mut take)?;
             self.relieve(&mut out, bytes, &mut take)?;
         }
         if out.profiles > 0 {

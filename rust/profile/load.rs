@@ -21,8 +21,7 @@ impl Store {
             if count == 0 { 0 } else { (mean + 4.0 * mean.sqrt()) as usize + 1 }
         };
         for shard in self.profiles.iter() {
-            let hash = |profile: &Box<Profile>| profile.rid.mixed();
-            shard.0.lock().table.reserve(share(profiles), hash);
+            shard.0.lock().table.reserve(share(profiles), |profile| profile.rid.mixed());
         }
         for shard in self.identifiers.iter() {
             let hash = |entry: &Entry| self.hash_identifier(&entry.identifier);

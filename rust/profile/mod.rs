@@ -11,6 +11,8 @@
 pub mod attribute;
 mod codec;
 mod cut;
+#[cfg(test)]
+mod cut_tests;
 pub mod dedup;
 mod draft;
 #[cfg(test)]

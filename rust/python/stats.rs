@@ -56,7 +56,11 @@ fn log<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> 
 fn recovery<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
     let report = reactor.recovery();
     let recovery = PyDict::new(py);
+    recovery.set_item("snapshot_lsn", report.snapshot_lsn)?;
+    recovery.set_item("snapshot_profiles", report.snapshot_profiles)?;
+    recovery.set_item("snapshots_damaged", report.snapshots_damaged)?;
     recovery.set_item("events", report.events)?;
+    recovery.set_item("events_per_s", report.events_per_s)?;
     recovery.set_item("ms", report.ms)?;
     recovery.set_item("torn_bytes", report.torn_bytes)?;
     Ok(recovery)

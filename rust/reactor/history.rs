@@ -129,11 +129,11 @@ impl History {
         let Self { reactor, replay, reader, lsn, vm, .. } = self;
         let gone_through = reader.records_after(*lsn, |record| {
             let counter = record.lsn.counter;
-            if counter > through_lsn {
-                return Err(Stop::Enough);
-            }
             if counter != *lsn + 1 {
                 return Err(Stop::Visitor(gone(*lsn, counter)));
+            }
+            if counter > through_lsn {
+                return Err(Stop::Enough);
             }
             let mut flow = Ok(ControlFlow::Continue(()));
             replay.record_seen(reactor, &record, &mut |installed| {

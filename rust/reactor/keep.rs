@@ -291,7 +291,8 @@ impl Keep {
             if self.is_due() && self.take().is_err() {
                 rests_until = Instant::now() + REST;
             }
-            if now >= retains_at {
+            // A full disk does not wait for the next turn.
+            if now >= retains_at || self.log.stats().full_since_ms.is_some() {
                 self.retain();
                 retains_at = Instant::now() + REST;
             }

@@ -120,7 +120,8 @@ impl Reactor {
         *progress.log.lock() = Some(recovery.progress());
         let folder = directory.join(SNAPSHOT_FOLDER);
         let disk = Arc::clone(&options.disk);
-        let mut shelf = Shelf::open(disk, &folder, APPLY_EPOCH, clock::wall_ms())?;
+        let mut shelf =
+            Shelf::open(disk, &folder, APPLY_EPOCH, recovery.apply_epoch(), clock::wall_ms())?;
 
         progress.enter(RecoveryPhase::Snapshot);
         let (mut reactor, mut replay) = from_shelf(directory, &mut shelf, options, &progress)?;

@@ -29,7 +29,8 @@ pub struct Shelf {
 
 impl Shelf {
     /// Reads the manifest, making folder and manifest when there are none, and removes what a crash has
-    /// left and what was set aside long ago. The caller holds the directory's lock.
+    /// left and what was set aside long ago. The caller holds the directory's lock. `log_epoch` is the apply
+    /// epoch of the log's last start: what a directory without a manifest was served with.
     ///
     /// # Errors
     /// `Damaged` for the manifest itself, `NewerFormat`, `NewerEpoch`, or what the disk refused.
@@ -37,6 +38,7 @@ impl Shelf {
         disk: Arc<dyn Disk>,
         folder: &Path,
         apply_epoch: u32,
+        log_epoch: u32,
         now_ms: i64,
     ) -> Result<Self, Error> {
         let refuse = |error| Error::io("create the directory", folder, error);
@@ -44,7 +46,7 @@ impl Shelf {
         let manifest = match Manifest::read(&*disk, folder)? {
             Some(manifest) => manifest,
             None => {
-                let manifest = Manifest::new(apply_epoch);
+                let manifest = Manifest::new(log_epoch);
                 manifest.replace(&*disk, folder)?;
                 manifest
             }
@@ -124,6 +126,8 @@ impl Shelf {
         next.apply_epoch = head.apply_epoch;
         next.kept.push(kept);
         retire(&mut next.kept, stays);
+        // Whatever comes of it, the number is not given again.
+        self.manifest.next_number = next.next_number;
         let (from, to) = (self.temporary(), path_of(&self.folder, kept.number));
         self.disk.rename(&from, &to).map_err(|error| Error::io("name", &to, error))?;
         self.sync_folder()?;

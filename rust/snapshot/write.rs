@@ -201,6 +201,8 @@ impl<'d> Writer<'d> {
         footer.extend_from_slice(&END_MAGIC);
         self.put(&footer)?;
         self.sync()?;
+        let forget = self.file.forget_cache();
+        forget.map_err(|error| Error::io("drop the cache of", &self.path, error))?;
         let back = Snapshot::open(self.disk, &self.path, self.apply_epoch)?;
         if back.crc() != crc || back.bytes() != bytes {
             return Err(Error::damaged(&self.path, "it reads back differently"));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::sync::Mutex;
 
-use super::{Disk, DiskFile, LockGuard, Room};
+use super::{Disk, DiskFile, LockGuard};
 
 /// What the N-th call does instead of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -352,11 +352,6 @@ impl Disk for SimulatedDisk {
 
     fn names(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(self.files().into_iter().filter(|file| file.parent() == Some(directory)).collect())
-    }
-
-    /// As large as can be: memory's end comes first.
-    fn room(&self, _directory: &Path) -> io::Result<Room> {
-        Ok(Room { total: u64::MAX, free: u64::MAX })
     }
 
     fn lock(&self, file: &Path) -> io::Result<Option<LockGuard>> {

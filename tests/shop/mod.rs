@@ -6,7 +6,7 @@ use std::path::Path;
 use p13n::config::SourceFile;
 use p13n::error::Error;
 use p13n::log::SyncPolicy;
-use p13n::reactor::{Options, Reactor, Receipt, Request};
+use p13n::reactor::{Options, Reactor, Receipt, Request, SnapshotPolicy};
 
 pub const CONFIGURATION: &str = r#"
 version: 1
@@ -87,10 +87,12 @@ pub fn in_memory() -> Reactor {
     Reactor::open(&source(), &Options::default()).expect("a good configuration").0
 }
 
+/// On the real disk, without a snapshot at close: a restart replays the whole log.
 pub fn on_disk(data_dir: &Path) -> Options {
     Options {
         data_dir: Some(data_dir.to_path_buf()),
         sync: SyncPolicy::Interval { ms: 20 },
+        snapshots: SnapshotPolicy { at_close: false, ..SnapshotPolicy::default() },
         ..Options::default()
     }
 }

@@ -173,6 +173,7 @@ def _start_up_line(
         "sync": service.settings.sync,
         "clock": service.settings.clock,
         "reactors": len(recovery),
+        "snapshot_profiles": sum(one["snapshot_profiles"] for one in recovery),
         "recovered_events": sum(one["events"] for one in recovery),
         "recovery_ms": round(sum(one["ms"] for one in recovery)),
         "pid": os.getpid(),
