@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use p13n::log::limits::SEGMENTS_MAX;
+use p13n::log::manifest::Manifest;
 use p13n::log::storage::{Fault, SimulatedDisk};
-use p13n::log::{Error, Log, Options, Reader, Recovery, SegmentState};
+use p13n::log::{Entry, Error, Log, Options, Reader, Recovery, SegmentState};
 
 const DIRECTORY: &str = "/log";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -162,6 +164,37 @@ fn a_failure_or_a_power_cut_at_any_call_of_retirement_leaves_a_log_that_opens() 
         }
     }
     assert!(struck >= 6, "manifest and files: {struck}");
+}
+
+#[test]
+fn a_log_has_at_most_as_many_segments_as_a_manifest_may_list() {
+    for (entries, may_start) in [(SEGMENTS_MAX - 1, true), (SEGMENTS_MAX, false)] {
+        let mut manifest = Manifest::new(1, 5);
+        manifest.term = 1;
+        manifest.next_number = entries as u64 + 1;
+        let entry = |number| Entry {
+            number,
+            first_lsn: number,
+            last_lsn: number,
+            bytes: 120,
+            file_bytes: 300,
+            closed_ms: 1,
+            term: 1,
+            state: SegmentState::Sealed,
+        };
+        manifest.entries = (1..=entries as u64).map(entry).collect();
+        let disk = SimulatedDisk::default();
+        disk.put(&Path::new(DIRECTORY).join("manifest"), &manifest.encode());
+        let mut recovery = open(&disk);
+        recovery.replay_after(entries as u64, |_| Ok::<_, ()>(())).expect("nothing is read");
+        match recovery.start() {
+            Ok(log) => assert!(may_start && log.segments().len() == SEGMENTS_MAX),
+            Err(error) => {
+                assert!(!may_start && matches!(error, Error::TooManySegments { .. }), "{error}");
+                assert!(error.to_string().contains("1048576 segments"), "{error}");
+            }
+        }
+    }
 }
 
 fn segment(number: u64) -> PathBuf {
