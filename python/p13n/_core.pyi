@@ -410,8 +410,10 @@ def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
 def log_info(directory: str | PathLike[str]) -> dict[str, Any]:
     """What a reactor's directory holds, read without its lock.
 
-    `segments` (list of {file, bytes, first_lsn, last_lsn, term, batches, state}), `records`,
-    `bytes`, `term`, `last_lsn`, `unfinished_bytes`, `format_version`, `apply_epoch`.
+    `segments` (list of {file, bytes, stored_bytes, first_lsn, last_lsn, term, batches, state}),
+    `snapshots` (list of {file, lsn, bytes, taken, base}), `records`, `bytes`, `stored_bytes`,
+    `term`, `first_lsn`, `last_lsn`, `synced_lsn`, `unfinished_bytes`, `format_version`,
+    `apply_epoch`.
     Raises OSError, Corrupted.
     """
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::error::{Error, ReplayError};
 use super::frame::{BatchHeader, next_record};
 use super::limits::FORMAT_VERSION;
-use super::manifest::{Entry, MANIFEST_FILE, Manifest};
+use super::manifest::{Entry, MANIFEST_FILE, Manifest, SegmentState};
 use super::scan::{Scan, SegmentEnd};
 use super::synced::read_synced;
 use super::{Lsn, Record};
@@ -60,6 +60,10 @@ pub struct SegmentSummary {
     pub batches: u64,
     /// Bytes up to the end of its last batch.
     pub bytes: u64,
+    /// Length of its file, in bytes: less than `bytes` when it is sealed.
+    pub file_bytes: u64,
+    /// In which form it is there.
+    pub state: SegmentState,
     /// Whether it is closed for good.
     pub closed: bool,
 }
@@ -246,6 +250,8 @@ impl Summary {
             last_lsn,
             batches: end.batches,
             bytes: end.bytes,
+            file_bytes: if entry.is_closed() { entry.file_bytes } else { end.bytes },
+            state: entry.state,
             closed: entry.is_closed(),
         });
     }

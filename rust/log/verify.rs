@@ -123,6 +123,9 @@ pub fn verify(
     Ok(found)
 }
 
+/// A segment's cursor; beside it the sealed file, when it reads one.
+type Readable = (SegmentCursor, Option<Arc<SealedFile>>);
+
 /// One segment being looked at.
 struct Look<'a> {
     disk: &'a dyn Disk,
@@ -154,10 +157,7 @@ impl Look<'_> {
     }
 
     /// The segment in its form; `None` when nothing of it can be read, which is noted.
-    fn open(
-        &mut self,
-        path: &Path,
-    ) -> Result<Option<(SegmentCursor, Option<Arc<SealedFile>>)>, Error> {
+    fn open(&mut self, path: &Path) -> Result<Option<Readable>, Error> {
         let entry = self.entry;
         let lsns = entry.first_lsn..entry.last_lsn + 1;
         let mut sealed = None;
@@ -363,38 +363,37 @@ fn listed(disk: &dyn Disk, directory: &Path) -> Result<Vec<Entry>, Error> {
     for named in named {
         let path = segment_path(directory, &named);
         // Without its header and without a manifest nobody can say which records a segment holds.
-        let Some((term, first_lsn, last_lsn, bytes, file_bytes)) = own_words(disk, &path, &named)?
-        else {
-            continue;
-        };
-        if let Some(last) = entries.last_mut() {
-            if last.state == SegmentState::Open {
-                last.state = SegmentState::Closed;
-                last.last_lsn = first_lsn.max(last.first_lsn) - 1;
-            }
+        let Some(entry) = as_it_says(disk, &path, named)? else { continue };
+        if let Some(last) = entries.last_mut()
+            && last.state == SegmentState::Open
+        {
+            last.state = SegmentState::Closed;
+            last.last_lsn = entry.first_lsn.max(last.first_lsn) - 1;
         }
-        entries.push(Entry { term, first_lsn, last_lsn, bytes, file_bytes, ..named });
+        entries.push(entry);
     }
     Ok(entries)
 }
 
-/// What a segment's header says: term, first and last LSN, length of the original and of the file.
-fn own_words(
-    disk: &dyn Disk,
-    path: &Path,
-    named: &Entry,
-) -> Result<Option<(u32, u64, u64, u64, u64)>, Error> {
-    let file = disk.open(path, false).map_err(|error| Error::io("read", path, error))?;
+/// A segment as its own header describes it; `None` when that is damaged.
+fn as_it_says(disk: &dyn Disk, path: &Path, named: Entry) -> Result<Option<Entry>, Error> {
+    let refuse = |error| Error::io("read", path, error);
+    let file = disk.open(path, false).map_err(refuse)?;
     if named.state == SegmentState::Sealed {
-        let file_bytes = file.length().map_err(|error| Error::io("read", path, error))?;
+        let file_bytes = file.length().map_err(refuse)?;
         let said = sealed::read_header(&*file, path)?;
-        return Ok(
-            said.map(|said| (said.term, said.first_lsn, said.last_lsn, said.bytes, file_bytes))
-        );
+        return Ok(said.map(|sealed::Said { term, first_lsn, last_lsn, bytes }| Entry {
+            term,
+            first_lsn,
+            last_lsn,
+            bytes,
+            file_bytes,
+            ..named
+        }));
     }
     let Ok(cursor) = SegmentCursor::over(file, path)? else { return Ok(None) };
     let (term, first_lsn) = (cursor.header.term, cursor.header.first_lsn);
-    Ok(Some((term, first_lsn, first_lsn - 1, u64::MAX, u64::MAX)))
+    Ok(Some(Entry { term, first_lsn, last_lsn: first_lsn - 1, ..named }))
 }
 
 /// A segment by its file's name alone.

@@ -10,10 +10,12 @@ use super::cursor::log_folder;
 use crate::error::Error;
 use crate::event::uuid_text;
 use crate::log::storage::RealDisk;
-use crate::log::{Damage, End, Reader, ReplayError};
+use crate::log::{Damage, End, Reader, ReplayError, SegmentState};
 use crate::reactor::inspect::inspect;
+use crate::reactor::open::SNAPSHOT_FOLDER;
 use crate::reactor::{Options, Reactor};
 use crate::record::{EventReplay, KIND_EVENT};
+use crate::snapshot::{Role, Shelf};
 
 /// Segments, records, bytes, term and last LSN of a reactor's log.
 #[pyfunction]
@@ -29,11 +31,31 @@ pub fn log_info<'py>(py: Python<'py>, directory: PathBuf) -> PyResult<Bound<'py,
         entry.set_item("last_lsn", segment.last_lsn)?;
         entry.set_item("term", segment.term)?;
         entry.set_item("batches", segment.batches)?;
-        entry.set_item("state", if segment.closed { "closed" } else { "open" })?;
+        entry.set_item("stored_bytes", segment.file_bytes)?;
+        let state = match segment.state {
+            SegmentState::Open => "open",
+            SegmentState::Closed => "closed",
+            SegmentState::Sealed => "sealed",
+        };
+        entry.set_item("state", state)?;
         segments.append(entry)?;
+    }
+    let snapshots = PyList::empty(py);
+    let folder = directory.join(SNAPSHOT_FOLDER);
+    for (kept, file) in Shelf::list(&RealDisk, &folder).map_err(Error::from)? {
+        let entry = PyDict::new(py);
+        entry.set_item("file", file.display().to_string())?;
+        entry.set_item("lsn", kept.lsn)?;
+        entry.set_item("bytes", kept.bytes)?;
+        entry.set_item("taken", kept.taken_ms)?;
+        entry.set_item("base", kept.role == Role::Base)?;
+        snapshots.append(entry)?;
     }
     let info = PyDict::new(py);
     info.set_item("segments", segments)?;
+    info.set_item("snapshots", snapshots)?;
+    let stored: u64 = summary.segments.iter().map(|segment| segment.file_bytes).sum();
+    info.set_item("stored_bytes", stored)?;
     info.set_item("records", summary.records)?;
     info.set_item("bytes", summary.bytes)?;
     info.set_item("term", summary.term)?;

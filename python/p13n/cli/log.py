@@ -51,16 +51,23 @@ app.command("salvage")(log_salvage.salvage)
 
 def _print_log(name: str, state: dict[str, Any]) -> None:
     print(
-        f"reactor {name}: {state['records']} records, {state['bytes']} bytes, "
+        f"reactor {name}: {state['records']} records, {state['bytes']} bytes stored in "
+        f"{state['stored_bytes']}, "
         f"term {state['term']}, LSN {state['first_lsn']} to {state['last_lsn']}, "
         f"synced up to {state['synced_lsn']}, format {state['format_version']}, "
         f"apply epoch {state['apply_epoch']}"
     )
     for segment in state["segments"]:
         print(
-            f"  {Path(segment['file']).name}  {segment['state']:<8} {segment['bytes']:>12} bytes  "
+            f"  {Path(segment['file']).name:<19}  {segment['state']:<6} "
+            f"{segment['bytes']:>12} bytes stored in {segment['stored_bytes']:>10}  "
             f"{segment['batches']:>7} batches  term {segment['term']}  "
             f"LSN {segment['first_lsn']} to {segment['last_lsn']}"
+        )
+    for snapshot in state["snapshots"]:
+        print(
+            f"  {Path(snapshot['file']).name}  {snapshot['bytes']} bytes, LSN {snapshot['lsn']}"
+            + (", the base of the log" if snapshot["base"] else "")
         )
     if state["unfinished_bytes"]:
         print(
