@@ -109,6 +109,7 @@ OR_SKIPPED = $(if $(SKIP_OK),|| [ $$? = 77 ])
 crash: .make/release  ## kill -9 the log's driver (KILLS=10000) and the service (CYCLES=300)
 	$(CAMPAIGN) kill --size $(or $(KILLS),10000) $(SEEDED)
 	$(BIN)/python tests/crash/campaign.py --cycles $(or $(CYCLES),300) $(SEEDED)
+	$(BIN)/python tests/crash/campaign.py --cycles $(or $(CYCLES),300) --sync interval $(SEEDED)
 
 .PHONY: powercut
 powercut: .make/tools  ## Cut the power of an ext4 file system under the driver (CUTS=1000); needs root
