@@ -34,7 +34,7 @@ run: .make/release  ## Set up everything, build for release, start `p13n demo`
 	exec $(BIN)/p13n demo $(ARGS)
 
 .PHONY: test
-test: check-fmt clippy test-rust test-campaign lint-python test-wheel stubtest  ## Set up all, run every check
+test: check-fmt clippy test-rust test-campaign lint-python test-wheel stubtest  ## Every check
 	@echo "make test: everything passed"
 
 .PHONY: fmt
@@ -99,8 +99,8 @@ stubtest: .make/clean-tests  ## The stubs against the binary
 golden: .make/node  ## Compute the golden expectations again with Node
 	node tests/golden/expr/generate.mjs
 
-# The campaign in full (docs/reliability.md). SEED=N repeats what a seed decides; a part that this system does
-# not let run ends with a code other than 0, or with SKIP_OK=1 only says so.
+# The campaign in full (docs/reliability.md). SEED=N repeats what a seed decides; a part that this
+# system does not let run ends with a code other than 0, or with SKIP_OK=1 only says so.
 CAMPAIGN = cargo test --quiet --profile campaign --test campaign --
 SEEDED = $(if $(SEED),--seed $(SEED))
 OR_SKIPPED = $(if $(SKIP_OK),|| [ $$? = 77 ])
@@ -112,7 +112,7 @@ crash: .make/release  ## kill -9 the log's driver (KILLS=10000) and the service 
 	$(BIN)/python tests/crash/campaign.py --cycles $(or $(CYCLES),300) --sync interval $(SEEDED)
 
 .PHONY: powercut
-powercut: .make/tools  ## Cut the power of an ext4 file system under the driver (CUTS=1000); needs root
+powercut: .make/tools  ## Cut the power of an ext4 file system under the driver (CUTS=1000)
 	$(CAMPAIGN) powercut --size $(or $(CUTS),1000) $(SEEDED) $(OR_SKIPPED)
 
 .PHONY: faults
