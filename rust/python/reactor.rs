@@ -117,7 +117,7 @@ impl PyReactor {
         let source = SourceFile::read(&path)
             .map_err(|error| os_error(&path.display().to_string(), &error))?
             .map_err(|diagnostic| Error::from(ErrorKind::Config(vec![*diagnostic])))?;
-        let options = options(
+        let keywords = Keywords {
             data_dir,
             sync,
             sync_interval_ms,
@@ -125,10 +125,10 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
-            retention(retention_days, retention_bytes)?,
+            retention: retention(retention_days, retention_bytes)?,
             progress,
-        )?;
-        Self::start(py, source, options)
+        };
+        Self::start(py, source, keywords.options()?)
     }
 
     #[staticmethod]
@@ -150,7 +150,7 @@ impl PyReactor {
         retention_bytes: u64,
         progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
-        let options = options(
+        let keywords = Keywords {
             data_dir,
             sync,
             sync_interval_ms,
@@ -158,10 +158,10 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
-            retention(retention_days, retention_bytes)?,
+            retention: retention(retention_days, retention_bytes)?,
             progress,
-        )?;
-        Self::start(py, SourceFile::new("<text>", yaml), options)
+        };
+        Self::start(py, SourceFile::new("<text>", yaml), keywords.options()?)
     }
 
     #[getter]
@@ -438,41 +438,46 @@ impl PyIngestReport {
     }
 }
 
-fn options(
+/// The keyword arguments of both constructors.
+struct Keywords<'a> {
     data_dir: Option<PathBuf>,
-    sync: &str,
+    sync: &'a str,
     sync_interval_ms: u64,
-    clock: &str,
+    clock: &'a str,
     commit_timeout_ms: u64,
     queue_bytes_max: usize,
     dedup_max: usize,
     retention: Retention,
-    progress: Option<&PyRecoveryProgress>,
-) -> PyResult<Options> {
-    let sync = match sync {
-        "always" => SyncPolicy::Always,
-        "interval" => SyncPolicy::Interval { ms: sync_interval_ms },
-        "never" => SyncPolicy::Never,
-        _ => {
-            return Err(PyValueError::new_err("sync is \"always\", \"interval\" or \"never\""));
-        }
-    };
-    let clock = match clock {
-        "server" => ClockMode::Server,
-        "event" => ClockMode::Event,
-        _ => return Err(PyValueError::new_err("clock is \"server\" or \"event\"")),
-    };
-    Ok(Options {
-        data_dir,
-        sync,
-        clock,
-        commit_timeout: Duration::from_millis(commit_timeout_ms),
-        queue_bytes_max,
-        dedup_max,
-        retention,
-        progress: progress.map(|progress| Arc::clone(&progress.0)),
-        ..Options::default()
-    })
+    progress: Option<&'a PyRecoveryProgress>,
+}
+
+impl Keywords<'_> {
+    fn options(self) -> PyResult<Options> {
+        let sync = match self.sync {
+            "always" => SyncPolicy::Always,
+            "interval" => SyncPolicy::Interval { ms: self.sync_interval_ms },
+            "never" => SyncPolicy::Never,
+            _ => {
+                return Err(PyValueError::new_err("sync is \"always\", \"interval\" or \"never\""));
+            }
+        };
+        let clock = match self.clock {
+            "server" => ClockMode::Server,
+            "event" => ClockMode::Event,
+            _ => return Err(PyValueError::new_err("clock is \"server\" or \"event\"")),
+        };
+        Ok(Options {
+            data_dir: self.data_dir,
+            sync,
+            clock,
+            commit_timeout: Duration::from_millis(self.commit_timeout_ms),
+            queue_bytes_max: self.queue_bytes_max,
+            dedup_max: self.dedup_max,
+            retention: self.retention,
+            progress: self.progress.map(|progress| Arc::clone(&progress.0)),
+            ..Options::default()
+        })
+    }
 }
 
 /// 0 days: not by age; 0 bytes: the default share of the disk.
