@@ -51,7 +51,9 @@ impl Camera {
         let mut random = self.random.lock().expect("no panic holds it");
         let mut images = self.images.lock().expect("no panic holds it");
         let answered = self.answered();
-        let disk = self.disk.crash(|| random.next());
+        // One in five is a kill: all is there that was written, and the next start must see to it that it stays.
+        let is_kill = random.percent(20);
+        let disk = if is_kill { self.disk.kill() } else { self.disk.crash(|| random.next()) };
         let image = Image { disk, answered, phase };
         if images.len() < IMAGES_A_LIFE {
             images.push(image);

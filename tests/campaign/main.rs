@@ -102,7 +102,9 @@ fn run_reactor(order: &Order) -> Verdict {
 }
 
 fn run_sweep(order: &Order) -> Verdict {
-    spoken(sweep::campaign(order.seed, order.size, &|done| order.progress.at(done, 0)))
+    spoken(sweep::campaign(order.seed, order.size, order.cycles, &|done| {
+        order.progress.at(done, 0)
+    }))
 }
 
 fn run_damage(order: &Order) -> Verdict {

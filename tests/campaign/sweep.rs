@@ -112,21 +112,27 @@ impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "struck={} calls={} answered={} refused={} slowest_ms={}",
+            "runs={} calls={} answered={} refused={} slowest_ms={}",
             self.struck, self.calls, self.answered, self.refused, self.slowest_ms
         )
     }
 }
 
-/// Sweeps all kinds over a script of so many operations.
-pub fn campaign(seed: u64, operations: u64, progress: &(dyn Fn(u64) + Sync)) -> Ended<Figures> {
+/// Sweeps all kinds over a script of so many operations, in at most so many runs.
+pub fn campaign(
+    seed: u64,
+    operations: u64,
+    cycles: u64,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Ended<Figures> {
+    let begun = AtomicU64::new(0);
     let wrong = OnceLock::new();
     let total = Mutex::new(Figures::default());
     // Each kind's next N, and the N from which on it no longer strikes.
     let state = KINDS.map(|kind| (kind, AtomicU64::new(0), AtomicU64::new(u64::MAX)));
     let work = || {
         for (kind, next, end) in &state {
-            while wrong.get().is_none() {
+            while wrong.get().is_none() && begun.fetch_add(1, Ordering::Relaxed) < cycles {
                 let call = next.fetch_add(1, Ordering::Relaxed);
                 if call >= end.load(Ordering::Relaxed) {
                     break;
