@@ -180,8 +180,9 @@
 //!
 //! The lock; the manifest (a directory without one and without segments is new: term 0, no entries); what the
 //! cache holds of the last segment is dropped where the disk is said to have it, since after a failed sync it
-//! may not; replay; then the last segment is cut and synced, a new segment is created under the next term, and
-//! the manifest closes the old one and names the new one. A last segment without records is left out and removed.
+//! may not; replay; then the manifest is written once more as it is, because its name may be in doubt for the
+//! same reason, the last segment is cut and synced, a new segment is created under the next term, and the
+//! manifest closes the old one and names the new one. A last segment without records is left out and removed.
 //!
 //! # The source
 //!

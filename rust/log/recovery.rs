@@ -197,6 +197,10 @@ impl Recovery {
             None => self.over(0).tail()?,
         };
         let mut manifest = self.manifest.clone();
+        let (disk, directory) = (&*self.disk, self.directory.as_path());
+        // Its name may be known to the cache alone, when a sync of the directory failed before this start:
+        // no segment may outlive it.
+        manifest.replace(disk, directory)?;
         let next_lsn = tail.next_lsn;
         let mut torn_bytes = 0;
         let mut emptied = None;
@@ -207,7 +211,6 @@ impl Recovery {
         }
         manifest.term += 1;
         manifest.apply_epoch = self.options.apply_epoch;
-        let (disk, directory) = (&*self.disk, self.directory.as_path());
         let number = manifest.next_number;
         let epoch = manifest.apply_epoch;
         if manifest.entries.len() >= SEGMENTS_MAX {
