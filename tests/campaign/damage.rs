@@ -9,10 +9,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use p13n::log::storage::SimulatedDisk;
-use p13n::log::{Error, Options};
+use p13n::log::{Entry, Error, Log, Options, SegmentState};
 
 use crate::Ended;
 use crate::images::DIRECTORY;
@@ -38,6 +38,20 @@ pub struct Figures {
     pub allocated_bytes_max: u64,
     /// By kind of file: images, refused.
     pub files: BTreeMap<String, (u64, u64)>,
+}
+
+impl Figures {
+    fn add(&mut self, other: Self) {
+        self.flips += other.flips;
+        self.cuts += other.cuts;
+        self.refused += other.refused;
+        self.harmless += other.harmless;
+        self.allocated_bytes_max = self.allocated_bytes_max.max(other.allocated_bytes_max);
+        for (file, (images, refused)) in other.files {
+            let of_file = self.files.entry(file).or_default();
+            *of_file = (of_file.0 + images, of_file.1 + refused);
+        }
+    }
 }
 
 impl std::fmt::Display for Figures {
@@ -67,8 +81,10 @@ pub struct Original {
 }
 
 impl Original {
-    /// Writes it. Every record is answered.
-    pub fn write(seed: u64) -> Self {
+    /// Writes it. Every record is answered. With `seals` the keeper has sealed what is closed, else it is all
+    /// as it was written.
+    pub fn write(seed: u64, seals: bool) -> Self {
+        let options = || Options { seal: seals, ..options() };
         let disk = SimulatedDisk::default();
         let mut ledger = Ledger::default();
         let mut random = Random::new(seed);
@@ -92,6 +108,11 @@ impl Original {
             }
             ledger.answers(last);
             if life == 1 {
+                let begun = Instant::now();
+                while seals && !is_sealed(&log) {
+                    assert!(begun.elapsed() < PATIENCE, "the keeper seals what is closed");
+                    std::thread::yield_now();
+                }
                 let disk = disk.kill();
                 drop(log);
                 let bytes = |file: PathBuf| {
@@ -137,6 +158,13 @@ impl Original {
     }
 }
 
+/// Whether all closed segments are sealed, but for those that are too short.
+fn is_sealed(log: &Log) -> bool {
+    let enough = options().segment_bytes_max / 4;
+    let waits = |entry: &Entry| entry.state == SegmentState::Closed && entry.bytes >= enough;
+    !log.segments().iter().any(waits)
+}
+
 fn options() -> Options {
     Options { segment_bytes_max: 16 << 10, ..Options::default() }
 }
@@ -146,8 +174,28 @@ fn bytes_of(disk: &SimulatedDisk) -> usize {
 }
 
 /// Damages the log `images` times, evenly over all that could be done; all of them when there are no more.
+/// Half of them are of a log whose closed segments are sealed.
 pub fn campaign(seed: u64, images: u64, progress: &(dyn Fn(u64) + Sync)) -> Ended<Figures> {
-    let original = Original::write(seed);
+    let mut figures = Figures::default();
+    let mut before = 0;
+    for seals in [false, true] {
+        let told = |done| progress(before + done);
+        let ended = damage_all(&Original::write(seed, seals), seed, images.div_ceil(2), &told);
+        before += ended.figures.flips + ended.figures.cuts;
+        figures.add(ended.figures);
+        if ended.fault.is_some() {
+            return Ended { figures, fault: ended.fault };
+        }
+    }
+    Ended { figures, fault: None }
+}
+
+fn damage_all(
+    original: &Original,
+    seed: u64,
+    images: u64,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Ended<Figures> {
     let (bits, bytes) = original.images();
     let all = bits + bytes;
     let step = (all / images.max(1)).max(1);
@@ -163,21 +211,12 @@ pub fn campaign(seed: u64, images: u64, progress: &(dyn Fn(u64) + Sync)) -> Ende
             if number >= all {
                 break;
             }
-            if let Err(what) = look_at(&original, number, number < bits, &mut figures) {
+            if let Err(what) = look_at(original, number, number < bits, &mut figures) {
                 let _first_stays = wrong.set(format!("seed {seed} image {number}: {what}"));
             }
             progress(done);
         }
-        let mut total = total.lock().expect("no panic holds it");
-        total.flips += figures.flips;
-        total.cuts += figures.cuts;
-        total.refused += figures.refused;
-        total.harmless += figures.harmless;
-        total.allocated_bytes_max = total.allocated_bytes_max.max(figures.allocated_bytes_max);
-        for (file, (images, refused)) in figures.files {
-            let of_file = total.files.entry(file).or_default();
-            *of_file = (of_file.0 + images, of_file.1 + refused);
-        }
+        total.lock().expect("no panic holds it").add(figures);
     };
     std::thread::scope(|scope| {
         for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
