@@ -24,9 +24,7 @@ def reactor_directories(data_dir: Path, what: str = "data directory") -> list[Pa
             path for path in data_dir.iterdir() if path.is_dir() and _REACTOR.fullmatch(path.name)
         )
     except OSError as error:
-        fail(
-            f"The {what} {data_dir} cannot be read: {reason_of(error)}.", ExitCode.DIRECTORY
-        )
+        fail(f"The {what} {data_dir} cannot be read: {reason_of(error)}.", ExitCode.DIRECTORY)
     if not found:
         fail(f"{data_dir} holds no reactor yet.", ExitCode.DIRECTORY)
     for directory in found:

@@ -31,7 +31,7 @@ def sql(
     data_dir: AnyDirectory,
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="DIR", help="Where the export is; DIR/lake of the data directory when not given."),
+        typer.Option("--to", metavar="DIR", help="Where the export is; else DIR/lake."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON lines.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
