@@ -130,6 +130,18 @@ def test_a_wrong_time_a_time_before_all_and_a_taken_target_are_refused(
     assert not list(tmp_path.glob(".*.partial")), "nothing half is left"
 
 
+def test_a_damaged_log_never_takes_the_place_of_its_backup(backed_up: Path, tmp_path: Path) -> None:
+    files = {path: path.read_bytes() for path in backed_up.rglob("*") if path.is_file()}
+    segment = segments(tmp_path / "data")[0]
+    flip(segment, segment.stat().st_size // 2)
+    done = run_p13n("backup", backed_up, "--data-dir", tmp_path / "data")
+    assert done.returncode == ExitCode.LOG_DAMAGED
+    assert_one_sentence(done.stderr)
+    assert "Nothing was copied" in done.stderr
+    assert segment.name in done.stderr
+    assert {path: path.read_bytes() for path in backed_up.rglob("*") if path.is_file()} == files
+
+
 def test_a_damaged_backup_is_not_restored(backed_up: Path, tmp_path: Path) -> None:
     flip(segments(backed_up)[0], 300)
     refused = run_p13n("restore", backed_up, "--data-dir", tmp_path / "new")

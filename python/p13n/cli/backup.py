@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from p13n.cli.failures import fail, in_one_sentence, must_be_new
+from p13n.cli.log_verify import place
 from p13n.cli.parameters import AnyDirectory, NewDirectory
 from p13n.cli.reactors import reactor_directories
 from p13n.exit_codes import ExitCode
@@ -26,21 +27,36 @@ def backup(
 ) -> None:
     """Copy a data directory as of one LSN of each reactor, beside a running server.
 
-    Into an earlier backup only what is new is written. The result is a complete data directory:
-    restore it, or serve it. It holds the secret and the digests of API keys: keep it as safe.
+    Everything is checked first; of a damaged log nothing is copied. Into an earlier backup only
+    what is new is written. The result is a complete data directory: restore it, or serve it. It
+    holds the secret and the digests of API keys: keep it as safe.
 
     Examples:
 
     \b
       p13n backup /backups/shop --data-dir data
     """
-    from p13n import durable, keys, log_backup
+    from p13n import durable, keys, log_backup, log_verify
     from p13n.system_error import make_directory
 
     directories = reactor_directories(data_dir)
     if to.resolve() == data_dir.resolve():
         fail("The backup and the data directory are the same directory.", ExitCode.USAGE)
+    if to.resolve().is_relative_to(data_dir.resolve()):
+        fail(
+            f"{to} lies in the data directory, and would be lost with it: back up to another disk.",
+            ExitCode.USAGE,
+        )
     with in_one_sentence("The backup cannot be written"):
+        # Before anything is written: a damaged file must not take the place of its good copy.
+        for directory in directories:
+            if damages := log_verify(directory)["damages"]:
+                fail(
+                    f"Nothing was copied, for reactor {directory.name} is damaged: "
+                    f"{place(damages[0])}. `p13n log verify` tells all damage; the ways on are an "
+                    "earlier backup and `p13n log salvage`.",
+                    ExitCode.LOG_DAMAGED,
+                )
         make_directory(to)
         for directory in directories:
             copied = _or_sentence(partial(log_backup, directory, to / directory.name))
@@ -82,7 +98,7 @@ def restore(
     from p13n import durable, keys, log_restore
 
     until_ms = None if until is None else epoch_ms(until)
-    directories = reactor_directories(source)
+    directories = reactor_directories(source, "backup")
     must_be_new(data_dir)
     lines: list[str] = []
     with in_one_sentence("The data directory cannot be made"), durable.appearing(data_dir) as new:

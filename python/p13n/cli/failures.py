@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import typer
 
-from p13n import ConfigError, Locked, LogError, P13nError
+from p13n import ConfigError, Corrupted, Locked, LogError, P13nError
 from p13n.exit_codes import ExitCode
 from p13n.keys import KeyFileError, UnknownKey
 from p13n.system_error import check_writable, reason_of, sentence_of
@@ -67,6 +67,12 @@ def in_one_sentence(failed: str = "") -> Iterator[None]:
         fail(
             f"Another process is using {error.directory} (a running server?); stop it first.",
             ExitCode.LOCKED,
+        )
+    except Corrupted as error:
+        fail(
+            f"The log cannot be used: {error}. `p13n log verify` tells all damage; the ways on are "
+            "a backup and `p13n log salvage`.",
+            ExitCode.LOG_DAMAGED,
         )
     except LogError as error:
         fail(f"The log cannot be used: {error}", ExitCode.LOG_DAMAGED)

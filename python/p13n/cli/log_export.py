@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from p13n.cli.failures import in_one_sentence
+from p13n.cli.failures import fail, in_one_sentence
 from p13n.cli.parameters import AnyDirectory
 from p13n.cli.progress import progress_bar
 from p13n.cli.reactors import reactor_directories
+from p13n.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from p13n.lake.export import Exported
@@ -23,7 +24,7 @@ def export(
         bool, typer.Option(help="Also what each event was offered, decided again from the log.")
     ] = True,
 ) -> None:
-    """Bring Parquet files up to date with the log; needs `pip install 'p13n[lake]'`.
+    """Bring Parquet files up to date with the log; needs `pip install 'p13n\\[lake]'`.
 
     Every synced event is in them exactly once, by database, table and hour of processing time
     (UTC), its fields as columns. A rerun adds what is new, also after a kill. Works beside a
@@ -38,6 +39,8 @@ def export(
     from p13n import lake
 
     directories = reactor_directories(data_dir)
+    if to.resolve() == data_dir.resolve():
+        fail("The export and the data directory are the same directory.", ExitCode.USAGE)
     with in_one_sentence("The export cannot be written"):
         lake.need_extra()
         for directory in directories:

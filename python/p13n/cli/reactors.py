@@ -10,20 +10,21 @@ from p13n.system_error import reason_of
 _REACTOR = re.compile("[0-9]+-[0-9]+")
 
 
-def reactor_directories(data_dir: Path) -> list[Path]:
-    """The directories `{account}-{instance}` of a data directory; ends the command without one."""
+def reactor_directories(data_dir: Path, what: str = "data directory") -> list[Path]:
+    """The directories `{account}-{instance}` of a data directory; ends the command without one.
+
+    `what` is it, in words.
+    """
     if not data_dir.exists():
-        fail(f"There is no data directory {data_dir}.", ExitCode.DIRECTORY)
+        fail(f"There is no {what} {data_dir}.", ExitCode.DIRECTORY)
     if not data_dir.is_dir():
-        fail(f"The data directory {data_dir} is not a directory.", ExitCode.DIRECTORY)
+        fail(f"The {what} {data_dir} is not a directory.", ExitCode.DIRECTORY)
     try:
         found = sorted(
             path for path in data_dir.iterdir() if path.is_dir() and _REACTOR.fullmatch(path.name)
         )
     except OSError as error:
-        fail(
-            f"The data directory {data_dir} cannot be read: {reason_of(error)}.", ExitCode.DIRECTORY
-        )
+        fail(f"The {what} {data_dir} cannot be read: {reason_of(error)}.", ExitCode.DIRECTORY)
     if not found:
         fail(f"{data_dir} holds no reactor yet.", ExitCode.DIRECTORY)
     for directory in found:

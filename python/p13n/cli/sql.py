@@ -31,12 +31,12 @@ def sql(
     data_dir: AnyDirectory,
     to: Annotated[
         Path | None,
-        typer.Option("--to", metavar="DIR", help="Where the export is; in the data directory."),
+        typer.Option("--to", metavar="DIR", help="Where the export is; else DIR/lake."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print rows as JSON lines.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
 ) -> None:
-    """Export what is new, then ask it; needs `pip install 'p13n[lake]'`.
+    """Export what is new, then ask it; needs `pip install 'p13n\\[lake]'`.
 
     There is a view DATABASE.TABLE for each table, `events` over all of them, and `offers`. Times
     are UTC. Works beside a running server.

@@ -74,7 +74,10 @@ def query(root: Path, states: list[State], sql: str) -> Answer:
     try:
         connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
         _make_views(connection, root, states)
-        cursor = connection.execute(sql)
+        # Without a statement in the text the binding answers None, whatever its types say.
+        cursor: duckdb.DuckDBPyConnection | None = connection.execute(sql)
+        if cursor is None:
+            raise LakeError("The question is empty.")
         described = cursor.description or []
         first = cursor.fetchmany(ROWS) if described else []
     except duckdb.Error as error:
@@ -100,7 +103,8 @@ def _rows(
 
 def _sentence(error: "duckdb.Error") -> str:
     """DuckDB's first line: what follows points into the query, or suggests."""
-    return str(error).strip().splitlines()[0].rstrip(".") + "."
+    line = str(error).strip().splitlines()[0]
+    return line if line.endswith((".", "!", "?")) else line + "."
 
 
 def states_of(root: Path) -> list[State]:

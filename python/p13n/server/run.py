@@ -34,7 +34,7 @@ from p13n.server.data_plane import DataPlane
 from p13n.server.errors import NOT_FOUND
 from p13n.server.probes import failure_response, probe_routes
 from p13n.server.protocol import Outbox, protocol_of
-from p13n.server.service import Service, StartFailure, retention_sentence, say
+from p13n.server.service import Service, StartFailure, recovery_sentences, retention_sentence, say
 from p13n.settings import Settings
 from p13n.system_error import check_writable, reason_of, sentence_of
 
@@ -89,6 +89,8 @@ async def _run(
             print(_start_up_line(service, data_socket, admin_socket), flush=True)
         _say_which_keys_are_missing(service, keys)
         for served in service.gate.served:
+            for sentence in recovery_sentences(served.reactor):
+                say(sentence)
             say(retention_sentence(served.reactor))
         if on_ready is not None:
             on_ready(int(data_socket.getsockname()[1]))

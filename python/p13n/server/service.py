@@ -11,6 +11,7 @@ exactly once.
 import asyncio
 import contextlib
 import functools
+import shlex
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from p13n import Locked, LogError, P13nError, Reactor, RecoveryProgress
+from p13n import Corrupted, Locked, LogError, P13nError, Reactor, RecoveryProgress
 from p13n.exit_codes import ExitCode
 from p13n.keys import KeyFileError, KeyRing
 from p13n.server import limits
@@ -177,6 +178,13 @@ class Service:
                     sentence = f"{path} has the account and instance of an earlier configuration."
                     return StartFailure(ExitCode.CONFIGURATION, sentence)
                 return StartFailure(ExitCode.LOCKED, f"Another process is using {error.directory}.")
+            case Corrupted():
+                directory = shlex.quote(str(self.settings.data_dir))
+                sentence = (
+                    f"The log cannot be opened: {error}. Restore a backup, or read what is left "
+                    f"with `p13n log salvage --data-dir {directory} --to NEW`."
+                )
+                return StartFailure(ExitCode.LOG_DAMAGED, sentence)
             case LogError():
                 return StartFailure(ExitCode.LOG_DAMAGED, f"The log cannot be opened: {error}")
             case P13nError():
@@ -224,19 +232,46 @@ def retention_sentence(reactor: Reactor) -> str:
     limits_of = []
     reach_days = []
     if (days_max := outlook["days_max"]) is not None:
-        limits_of.append(f"{days_max:g} days")
+        limits_of.append(f"for {days_max:g} {'day' if days_max == 1 else 'days'}")
         reach_days.append(days_max)
     if (bytes_max := outlook["bytes_max"]) is not None:
-        limits_of.append(f"{bytes_max / 1e9:.1f} GB")
+        limits_of.append(f"up to {_size(bytes_max)}")
         if outlook["bytes_per_day"]:
             reach_days.append(bytes_max / outlook["bytes_per_day"])
     name = f"{reactor.account}/{reactor.instance}"
     if not limits_of:
         return f"The log of reactor {name} keeps everything."
-    sentence = f"The log of reactor {name} keeps events for {' or up to '.join(limits_of)}"
+    sentence = f"The log of reactor {name} keeps events {' or '.join(limits_of)}"
     if outlook["bytes_per_day"]:
         return f"{sentence}: {min(reach_days):.1f} days at its rate of late."
     return f"{sentence}; how many days that is will show once it spans an hour."
+
+
+def recovery_sentences(reactor: Reactor) -> list[str]:
+    """What the start of a reactor found that a person should know: none, as a rule."""
+    recovery = reactor.stats()["recovery"]
+    name = f"{reactor.account}/{reactor.instance}"
+    sentences = []
+    if torn := recovery["torn_bytes"]:
+        sentences.append(
+            f"The log of reactor {name} ended in {torn} bytes that a crash left unfinished: they "
+            "were cut off and kept beside as `.torn`."
+        )
+    if damaged := recovery["snapshots_damaged"]:
+        what = "snapshot was" if damaged == 1 else "snapshots were"
+        sentences.append(
+            f"{damaged} damaged {what} set aside by reactor {name}; an older one, or the log, "
+            "served instead."
+        )
+    return sentences
+
+
+def _size(size_bytes: int) -> str:
+    """Bytes with the unit in which they are at least 1."""
+    for unit, unit_bytes in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= unit_bytes:
+            return f"{size_bytes / unit_bytes:.1f} {unit}"
+    return f"{size_bytes} bytes"
 
 
 def _snapshot(reactor: Reactor) -> None:
