@@ -54,7 +54,6 @@ impl Keeper {
         let made = self.begin_spare().and_then(|()| self.fill_spare());
         match made {
             Ok(()) => {
-                self.room.note_spare(true);
                 self.room.note_untidy();
                 Ok(())
             }
@@ -88,7 +87,8 @@ impl Keeper {
         }
     }
 
-    /// Each step under the spare's lock, so that the writer may take the file between two of them.
+    /// Each step under the spare's lock, so that the writer may take the file between two of them. Under it
+    /// the spare is called ready, too: one that was taken meanwhile is not, and the next is to be made.
     fn fill_spare(&self) -> Result<(), Error> {
         let zeros = vec![0; ZERO_BYTES];
         while !self.is_over() {
@@ -96,6 +96,7 @@ impl Keeper {
             let Some(spare) = &mut slot.spare else { return Ok(()) };
             let left = self.segment_bytes_max.saturating_sub(spare.zeroed_bytes);
             if left == 0 {
+                self.room.note_spare(true);
                 return Ok(());
             }
             let step = left.min(ZERO_BYTES as u64) as usize;
@@ -181,5 +182,47 @@ impl Keeper {
             file.truncate(entry.bytes).map_err(|error| Error::io("cut", &path, error))?;
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::log::manifest::Manifest;
+    use crate::storage::SimulatedDisk;
+
+    const SEGMENT: u64 = 8192;
+
+    fn keeper() -> Keeper {
+        let manifest = Manifest::new(1, 7);
+        let disk = Arc::new(SimulatedDisk::default());
+        Keeper {
+            queue: Arc::new(Queue::new(1, 1 << 20, false).expect("a descriptor is left")),
+            ledger: Arc::new(Ledger::new(disk, Path::new("/log").to_path_buf(), manifest)),
+            room: Arc::new(Room::new(SEGMENT, SEGMENT)),
+            segment_bytes_max: SEGMENT,
+            seals: false,
+            term: 1,
+            tidied: 0,
+        }
+    }
+
+    #[test]
+    fn a_spare_that_is_taken_while_it_is_filled_is_not_called_ready() {
+        let keeper = keeper();
+        keeper.room.note_used(SEGMENT / 4);
+        assert!(keeper.room.is_spare_due());
+        keeper.make_spare().expect("there is room");
+        assert!(!keeper.room.is_spare_due(), "it is ready");
+
+        // The writer takes it, and the next one half made.
+        keeper.room.slot().spare = None;
+        keeper.room.note_rotation(SEGMENT / 4, SEGMENT);
+        keeper.begin_spare().expect("there is room");
+        keeper.room.slot().spare = None;
+        keeper.fill_spare().expect("there is nothing to do");
+        assert!(keeper.room.is_spare_due(), "the next number's is to be made");
     }
 }
