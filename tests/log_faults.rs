@@ -221,6 +221,31 @@ fn a_failure_at_any_call_of_the_start_leaves_a_directory_that_starts_again() {
 }
 
 #[test]
+fn a_first_start_that_failed_once_is_made_good_by_the_next_also_when_that_one_is_cut_off() {
+    for call in 0..40 {
+        let first = SimulatedDisk::default();
+        first.plan(call, Fault::Fail(std::io::ErrorKind::Other));
+        drop(open(&first, SyncPolicy::Always));
+        for cut in 0..40 {
+            for random in [0, 1, 2] {
+                // The process ends, the next one starts and loses its disk, and that forgets.
+                let second = first.kill();
+                second.plan(cut, Fault::Dead);
+                drop(open(&second, SyncPolicy::Always));
+                let mut turn = random;
+                let third = second.crash(|| {
+                    turn += 1;
+                    if random == 2 { turn } else { random }
+                });
+                let log = open(&third, SyncPolicy::Always)
+                    .unwrap_or_else(|error| panic!("call {call}, cut at {cut}: {error}"));
+                log.close().expect("it closes");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_waiter_is_told_of_a_failure_at_once() {
     let disk = SimulatedDisk::default();
     let log = open(&disk, SyncPolicy::Always).expect("a new log starts");

@@ -77,6 +77,34 @@ fn everything_may_go_but_the_open_segment_and_numbers_go_on() {
 }
 
 #[test]
+fn a_log_of_which_only_an_empty_segment_is_left_remembers_its_next_lsn() {
+    let (disk, log) = filled(40);
+    log.close().expect("it closes");
+    drop(log);
+    let log = open(&disk).start().expect("it starts");
+    log.retain_from(u64::MAX).expect("all closed ones go");
+    assert_eq!(log.segments().len(), 1);
+    let killed = disk.kill();
+    log.close().expect("it closes");
+    drop(log);
+    for disk in [disk.crash(|| 0), disk, killed] {
+        for _ in 0..3 {
+            assert!(lsns_after(&disk, 0).is_empty());
+            let log = open(&disk).start().expect("it starts");
+            assert_eq!((log.appended(), log.synced()), (40, 40));
+            log.close().expect("it closes");
+        }
+        assert_eq!(open(&disk).first_lsn(), 41);
+        let log = open(&disk).start().expect("it starts");
+        let reservation = log.reserve(100).expect("there is room");
+        assert_eq!(log.append(reservation, 1, &[&[41; 100]]).expect("the log works"), 41);
+        log.close().expect("it closes");
+        drop(log);
+        assert_eq!(lsns_after(&disk, 0), [41]);
+    }
+}
+
+#[test]
 fn replay_after_an_lsn_reads_only_the_segments_that_may_hold_more() {
     let (disk, log) = filled(40);
     let segments = log.segments();

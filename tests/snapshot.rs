@@ -6,6 +6,7 @@ use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use p13n::clock::ClockMode;
 use p13n::error::ErrorKind;
@@ -17,6 +18,8 @@ use p13n::reactor::{
 use p13n::snapshot::{Manifest, Role, Shelf, Snapshot};
 use p13n::storage::RealDisk;
 use shop::{answer, on_disk, open, send_at, source};
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn folder(data_dir: &Path) -> PathBuf {
     directory_of(data_dir, 1, 8).join(SNAPSHOT_FOLDER)
@@ -374,6 +377,39 @@ fn segments_go_only_behind_a_base_and_history_begins_there() {
     history.visit(|_| Ok(std::ops::ControlFlow::Continue(()))).unwrap();
     assert_eq!(history.state_hash(), hash);
     assert_eq!(Reactor::rehearse(&own, &Options::default()).unwrap(), hash);
+}
+
+#[test]
+fn the_log_behind_the_older_of_two_snapshots_stays_so_that_the_newest_may_be_damaged() {
+    let directory = tempfile::tempdir().unwrap();
+    let policy = SnapshotPolicy { at_close: false, ..SnapshotPolicy::default() };
+    let options = Options { snapshots: policy, ..short_log(directory.path()) };
+    let mut hash = 0;
+    for snapshots in 1..=3 {
+        let reactor = open(&options);
+        assert_eq!(reactor.recovery().snapshots_damaged, u64::from(snapshots > 1));
+        assert!(hash == 0 || reactor.state_hash() == hash);
+        for round in 0..snapshots {
+            send_some(&reactor, round * 20, round * 20 + 20);
+            reactor.snapshot().unwrap();
+        }
+        // Far more than the log may keep, and all of it after the newest snapshot.
+        for round in 0..60 {
+            send_some(&reactor, 100 + round * 10, 110 + round * 10);
+            reactor.log().wait(reactor.log().appended(), PATIENCE).unwrap();
+        }
+        reactor.retain();
+        assert_eq!(reactor.snapshots().segments_retired > 0, snapshots > 1);
+        assert_eq!(reactor.snapshots().failure, None);
+        hash = reactor.state_hash();
+        reactor.close().unwrap();
+        drop(reactor);
+        let (_, _, newest) = kept(directory.path()).pop().unwrap();
+        let mut bytes = std::fs::read(&newest).unwrap();
+        bytes[100] ^= 1;
+        std::fs::write(&newest, bytes).unwrap();
+    }
+    assert_eq!(open(&options).state_hash(), hash);
 }
 
 #[test]

@@ -182,13 +182,9 @@ fn fail_at(steps: &[Step], states: &States, call: u64, fault: Fault, seed: u64) 
     let killed_disk = run.disk.kill();
     let crashed_disk = run.disk.crash(random(seed | 1));
     drop(run);
-    // What a sync that failed has left in the cache alone is the log's own campaign's affair.
-    let is_cut_later = !matches!(fault, Fault::Fail(_));
-    for (disk, how, is_cut_later) in
-        [(killed_disk, "kill", is_cut_later), (crashed_disk, "crash", true)]
-    {
+    for (disk, how) in [(killed_disk, "kill"), (crashed_disk, "crash")] {
         let place = format!("{how} after {place}");
-        let stop = Stop { is_power_cut: is_cut_later, seed };
+        let stop = Stop { is_power_cut: true, seed };
         recover(directory.path(), disk, states, answered, &stop, &place);
     }
     has_struck

@@ -54,7 +54,6 @@ impl Keeper {
         let made = self.begin_spare().and_then(|()| self.fill_spare());
         match made {
             Ok(()) => {
-                self.room.note_spare(true);
                 self.room.note_untidy();
                 Ok(())
             }
@@ -88,7 +87,8 @@ impl Keeper {
         }
     }
 
-    /// Each step under the spare's lock, so that the writer may take the file between two of them.
+    /// Each step under the spare's lock, so that the writer may take the file between two of them. Under it
+    /// the spare is called ready, too: one that was taken meanwhile is not, and the next is to be made.
     fn fill_spare(&self) -> Result<(), Error> {
         let zeros = vec![0; ZERO_BYTES];
         while !self.is_over() {
@@ -96,6 +96,7 @@ impl Keeper {
             let Some(spare) = &mut slot.spare else { return Ok(()) };
             let left = self.segment_bytes_max.saturating_sub(spare.zeroed_bytes);
             if left == 0 {
+                self.room.note_spare(true);
                 return Ok(());
             }
             let step = left.min(ZERO_BYTES as u64) as usize;
@@ -111,8 +112,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// Under the spare's lock to the end: once it is free, the writer may make a file of the same name, and
+    /// that one would go instead.
     fn drop_spare(&self) -> Result<(), Error> {
-        let Some(spare) = self.room.slot().spare.take() else { return Ok(()) };
+        let mut slot = self.room.slot();
+        let Some(spare) = slot.spare.take() else { return Ok(()) };
         let removed = self.ledger.disk().remove(&spare.path);
         removed.map_err(|error| Error::io("remove", &spare.path, error))
     }
@@ -181,5 +185,106 @@ impl Keeper {
             file.truncate(entry.bytes).map_err(|error| Error::io("cut", &path, error))?;
         }
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::log::manifest::Manifest;
+    use crate::storage::{Disk, DiskFile, LockGuard, SimulatedDisk};
+    use crate::sync::atomic::{AtomicU64, Ordering};
+
+    const SEGMENT: u64 = 8192;
+
+    /// A disk that sees whether the spare's lock is held while a file is removed.
+    struct Watched {
+        disk: SimulatedDisk,
+        room: Arc<Room>,
+        removed: AtomicU64,
+    }
+
+    impl Disk for Watched {
+        fn create_directory(&self, directory: &Path) -> io::Result<()> {
+            self.disk.create_directory(directory)
+        }
+
+        fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+            self.disk.create(file)
+        }
+
+        fn open(&self, file: &Path, writable: bool) -> io::Result<Arc<dyn DiskFile>> {
+            self.disk.open(file, writable)
+        }
+
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            self.disk.rename(from, to)
+        }
+
+        fn remove(&self, file: &Path) -> io::Result<()> {
+            assert!(self.room.is_slot_held(), "the writer may have made {} anew", file.display());
+            self.removed.fetch_add(1, Ordering::Relaxed);
+            self.disk.remove(file)
+        }
+
+        fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+            self.disk.sync_directory(directory)
+        }
+
+        fn names(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
+            self.disk.names(directory)
+        }
+
+        fn lock(&self, file: &Path) -> io::Result<Option<LockGuard>> {
+            self.disk.lock(file)
+        }
+    }
+
+    fn keeper() -> (Keeper, Arc<Watched>) {
+        let room = Arc::new(Room::new(SEGMENT, SEGMENT));
+        let disk = SimulatedDisk::default();
+        let watched =
+            Arc::new(Watched { disk, room: Arc::clone(&room), removed: AtomicU64::new(0) });
+        let disk = Arc::clone(&watched) as Arc<dyn Disk>;
+        let manifest = Manifest::new(1, 7);
+        let keeper = Keeper {
+            queue: Arc::new(Queue::new(1, 1 << 20, false).expect("a descriptor is left")),
+            ledger: Arc::new(Ledger::new(disk, PathBuf::from("/log"), manifest)),
+            room,
+            segment_bytes_max: SEGMENT,
+            seals: false,
+            term: 1,
+            tidied: 0,
+        };
+        (keeper, watched)
+    }
+
+    #[test]
+    fn a_spare_without_room_goes_before_the_writer_may_make_the_file_of_its_name() {
+        let (keeper, watched) = keeper();
+        watched.disk.set_capacity(SEGMENT as usize - 1);
+        keeper.make_spare().expect("no room is no failure");
+        assert_eq!(watched.removed.load(Ordering::Relaxed), 1);
+        assert!(watched.disk.files().is_empty());
+    }
+
+    #[test]
+    fn a_spare_that_is_taken_while_it_is_filled_is_not_called_ready() {
+        let (keeper, _) = keeper();
+        keeper.room.note_used(SEGMENT / 4);
+        assert!(keeper.room.is_spare_due());
+        keeper.make_spare().expect("there is room");
+        assert!(!keeper.room.is_spare_due(), "it is ready");
+
+        // The writer takes it, and the next one half made.
+        keeper.room.slot().spare = None;
+        keeper.room.note_rotation(SEGMENT / 4, SEGMENT);
+        keeper.begin_spare().expect("there is room");
+        keeper.room.slot().spare = None;
+        keeper.fill_spare().expect("there is nothing to do");
+        assert!(keeper.room.is_spare_due(), "the next number's is to be made");
     }
 }

@@ -181,10 +181,12 @@ impl Manifest {
         self.next_number += 1;
     }
 
-    /// Closes the last segment at `bytes`. One without a record is left out instead: `true`.
+    /// Closes the last segment at `bytes`. One without a record is left out instead: `true`. Not so when it is
+    /// all that retention has left, for then it alone says which LSN comes next.
     pub fn close_last(&mut self, next_lsn: u64, bytes: u64) -> bool {
+        let is_alone = self.entries.len() == 1 && next_lsn > 1;
         let Some(entry) = self.entries.last_mut() else { return false };
-        if next_lsn == entry.first_lsn {
+        if next_lsn == entry.first_lsn && !is_alone {
             self.entries.pop();
             return true;
         }

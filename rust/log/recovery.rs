@@ -111,7 +111,14 @@ impl Recovery {
             .map_err(|error| Error::io("create the directory", directory, error))?;
         let lock = lock_directory(directory, &*disk)?;
         let manifest = match Manifest::read(&*disk, directory)? {
-            Some(manifest) => manifest,
+            Some(manifest) => {
+                if manifest.term == 0 {
+                    // Its name may be one whose sync failed, which the system calls clean. Until a start has
+                    // written another, no segment may be made that would outlive it.
+                    manifest.replace(&*disk, directory)?;
+                }
+                manifest
+            }
             None => first_manifest(&*disk, directory, options.apply_epoch)?,
         };
         check_epoch(&manifest, directory, options.apply_epoch)?;

@@ -120,6 +120,11 @@ impl Room {
         self.slot.lock()
     }
 
+    #[cfg(test)]
+    pub fn is_slot_held(&self) -> bool {
+        self.slot.try_lock().is_none()
+    }
+
     /// The writer is so far in the open segment.
     pub fn note_used(&self, used_bytes: u64) {
         self.change(|state| state.used_bytes = used_bytes);

@@ -61,7 +61,7 @@ impl Board {
     }
 }
 
-/// A chunk in a thread's hands; done when dropped, also by a panic.
+/// A chunk that was given out; done when dropped, also by a panic, also unread.
 struct UnderWay<'b>(&'b Board);
 
 impl Drop for UnderWay<'_> {
@@ -81,7 +81,7 @@ impl Drop for UnderWay<'_> {
 struct Crew<'r> {
     reactor: &'r Reactor,
     board: &'r Board,
-    hands: Vec<(SyncSender<Chunk>, Chunk)>,
+    hands: Vec<(SyncSender<(Chunk, UnderWay<'r>)>, Chunk)>,
 }
 
 /// Replays what `feed` hands on, by as many threads as the machine has cores.
@@ -118,7 +118,7 @@ impl<'r> Crew<'r> {
     ) -> Self {
         let hands = (0..hands).map(|_| {
             let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
-            scope.spawn(move || work(reactor, board, &receiver));
+            scope.spawn(move || work(reactor, board, receiver));
             (sender, Chunk::default())
         });
         Self { reactor, board, hands: hands.collect() }
@@ -172,10 +172,8 @@ impl<'r> Crew<'r> {
         let (sender, chunk) = &mut self.hands[hand];
         let chunk = std::mem::take(chunk);
         *self.board.under_way.lock() += 1;
-        if sender.send(chunk).is_err() {
-            // The thread has panicked; its scope tells so.
-            drop(UnderWay(self.board));
-        }
+        // Refused when the thread has panicked; its scope tells so.
+        let _refused = sender.send((chunk, UnderWay(self.board)));
     }
 
     /// Waits until all that was handed out is done.
@@ -192,10 +190,9 @@ impl<'r> Crew<'r> {
     }
 }
 
-fn work(reactor: &Reactor, board: &Board, chunks: &Receiver<Chunk>) {
+fn work(reactor: &Reactor, board: &Board, chunks: Receiver<(Chunk, UnderWay<'_>)>) {
     let mut hand = Hand::default();
-    for chunk in chunks {
-        let _under_way = UnderWay(board);
+    for (chunk, _under_way) in chunks {
         let published = reactor.published.load();
         let mut from = 0;
         for (lsn, to) in chunk.records {
@@ -211,5 +208,36 @@ fn work(reactor: &Reactor, board: &Board, chunks: &Receiver<Chunk>) {
             }
             from = to;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Options, Secret};
+    use super::*;
+    use crate::log::Log;
+
+    #[test]
+    fn what_a_thread_that_panics_leaves_unread_is_not_waited_for() {
+        let log = Log::memory().expect("a descriptor is left");
+        let reactor =
+            Reactor::empty(log, Secret::fresh().expect("there is chance"), &Options::default());
+        let board = Board::default();
+        let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
+        let mut crew =
+            Crew { reactor: &reactor, board: &board, hands: vec![(sender, Chunk::default())] };
+        let lsn = Lsn { partition: 0, term: 1, counter: 1 };
+        for _ in 0..3 {
+            // It says that it is longer than it is.
+            crew.hands[0].1.records.push((lsn, 1));
+            crew.give(0);
+        }
+        let panicked = thread::scope(|scope| {
+            let (reactor, board) = (&reactor, &board);
+            scope.spawn(move || work(reactor, board, receiver)).join().is_err()
+        });
+        assert!(panicked);
+        crew.settle();
+        assert!(board.failed.load(Ordering::Acquire));
     }
 }

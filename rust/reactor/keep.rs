@@ -248,7 +248,9 @@ impl Keep {
         let exported_lsn = self.exported_lsn.load(Ordering::Relaxed);
         let (now_ms, bytes_max) = (clock::wall_ms(), self.bytes_max()?);
         let first = self.retention.first_lsn(&segments, now_ms, bytes_max, exported_lsn);
-        let Some(base) = shelf.kept().iter().rev().find(|kept| kept.lsn < first).copied() else {
+        // Never the newest: what is behind the one before it stays, so that the newest may turn out damaged.
+        let older = shelf.kept().iter().rev().skip(1);
+        let Some(base) = older.into_iter().find(|kept| kept.lsn < first).copied() else {
             return Ok(0);
         };
         if !segments.iter().any(|segment| segment.is_closed() && segment.last_lsn <= base.lsn) {
