@@ -236,6 +236,25 @@ fn flip_every_byte(disk: &SimulatedDisk) {
 }
 
 #[test]
+fn a_lost_open_segment_is_told_with_all_that_is_known_to_have_been_in_it() {
+    let (disk, log) = filled(60);
+    let last = log.segments().pop().expect("a segment is open");
+    let killed = disk.kill();
+    drop(log);
+    let file = Path::new("/log").join(format!("{:012}.log", last.number));
+    for cut in [None, Some(Vec::new())] {
+        let damaged = killed.kill();
+        match &cut {
+            None => damaged.remove(&file).expect("it is there"),
+            Some(bytes) => damaged.put(&file, bytes),
+        }
+        let found = verify(Path::new("/log"), &damaged, &mut |_| {}).expect("it is looked at");
+        let lost = found.damages.last().expect("it is damaged");
+        assert_eq!((lost.first_lsn, lost.last_lsn), (last.first_lsn, 60), "{cut:?}");
+    }
+}
+
+#[test]
 fn several_damages_are_all_told_and_the_records_between_are_read() {
     let (disk, log) = filled(60);
     log.close().expect("it closes");

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from p13n import BadEvent, ConfigError, Locked, LogError, Reactor, UnknownTable
+from p13n import (
+    BadEvent,
+    ConfigError,
+    Locked,
+    LogError,
+    Reactor,
+    RecoveryProgress,
+    UnknownTable,
+)
 
 CONTRACT = Path(__file__).parent / "golden" / "http" / "contract.yaml"
 DATABASE, TABLE = "your_database", "pageviews"
@@ -72,3 +80,31 @@ def test_other_mistakes_have_their_own_exceptions(tmp_path: Path) -> None:
             Reactor.open(CONTRACT, data_dir=tmp_path)
     with pytest.raises(LogError):
         reactor.personalize(DATABASE, TABLE, {"td_client_id": "7"})
+
+
+@pytest.mark.parametrize(
+    ("option", "good", "bad"),
+    [("retention_days", 36_500, 36_501), ("retention_days", 0, -1), ("retention_bytes", 0, -1)],
+)
+def test_a_retention_is_taken_at_its_limit_and_refused_one_over(
+    option: str, good: int, bad: int
+) -> None:
+    yaml = CONTRACT.read_text()
+    with Reactor.from_text(yaml, **{option: good}):  # type: ignore[arg-type]
+        pass
+    with pytest.raises(ValueError, match=option):
+        Reactor.from_text(yaml, **{option: bad})  # type: ignore[arg-type]
+
+
+def test_a_snapshot_is_for_reactors_on_a_disk(tmp_path: Path) -> None:
+    with Reactor.open(CONTRACT, data_dir=tmp_path) as reactor:
+        reactor.personalize("your_database", "pageviews", {"td_client_id": "202"})
+        taken = reactor.snapshot()
+        assert (taken["profiles"], taken["lsn"]) == (1, 2)
+    progress = RecoveryProgress()
+    assert progress.read()[0] == "waiting"
+    with Reactor.open(CONTRACT, data_dir=tmp_path, progress=progress) as reactor:
+        assert progress.read()[0] == "done"
+        assert reactor.stats()["recovery"]["snapshot_profiles"] == 1
+    with Reactor.open(CONTRACT) as reactor, pytest.raises(ValueError, match="memory"):
+        reactor.snapshot()

@@ -147,7 +147,7 @@ impl Look<'_> {
         let named = (entry.number, entry.term, entry.first_lsn);
         if (header.number, header.term, header.first_lsn) != named {
             let what = "this is another segment than the manifest names";
-            self.damaged(&path, 0, 0, entry.first_lsn..entry.last_lsn + 1, what);
+            self.damaged(&path, 0, 0, entry.first_lsn..self.last_known() + 1, what);
             return Ok(());
         }
         if entry.is_closed() {
@@ -156,10 +156,19 @@ impl Look<'_> {
         self.batches(&mut cursor, &path, sealed.as_deref())
     }
 
+    /// The last counter that the segment is known to have held.
+    fn last_known(&self) -> u64 {
+        if self.entry.is_closed() {
+            self.entry.last_lsn
+        } else {
+            self.entry.last_lsn.max(self.noted)
+        }
+    }
+
     /// The segment in its form; `None` when nothing of it can be read, which is noted.
     fn open(&mut self, path: &Path) -> Result<Option<Readable>, Error> {
         let entry = self.entry;
-        let lsns = entry.first_lsn..entry.last_lsn + 1;
+        let lsns = entry.first_lsn..self.last_known() + 1;
         let mut sealed = None;
         let opened = match entry.state {
             SegmentState::Sealed => SealedFile::open(self.disk, path, entry).map(|opened| {
@@ -199,7 +208,7 @@ impl Look<'_> {
         };
         let mut cursor = SegmentCursor::over_damaged(file, path, entry)?;
         let goes_on = cursor.resync()?;
-        let next_lsn = if goes_on { cursor.next_lsn } else { entry.last_lsn + 1 };
+        let next_lsn = if goes_on { cursor.next_lsn } else { self.last_known() + 1 };
         let bytes = if goes_on { cursor.offset } else { cursor.file_bytes() };
         self.damaged(path, 0, bytes, entry.first_lsn..next_lsn, what);
         Ok(goes_on.then_some((cursor, None)))

@@ -33,7 +33,7 @@ use crate::value::Value;
 
 const DAY_MS: i64 = 86_400_000;
 /// A hundred years; more would be a mistake in the unit.
-const RETENTION_DAYS_MAX: u32 = 36_500;
+const RETENTION_DAYS_MAX: i64 = 36_500;
 /// Events that bulk calls take over from Python at a time.
 const CHUNK_EVENTS: usize = 4_096;
 
@@ -110,8 +110,8 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
-        retention_days: u32,
-        retention_bytes: u64,
+        retention_days: i64,
+        retention_bytes: i64,
         progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
         let source = SourceFile::read(&path)
@@ -146,8 +146,8 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
-        retention_days: u32,
-        retention_bytes: u64,
+        retention_days: i64,
+        retention_bytes: i64,
         progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
         let keywords = Keywords {
@@ -481,14 +481,16 @@ impl Keywords<'_> {
 }
 
 /// 0 days: not by age; 0 bytes: the default share of the disk.
-fn retention(days: u32, bytes: u64) -> PyResult<Retention> {
-    if days > RETENTION_DAYS_MAX {
-        let message = format!("retention_days is at most {RETENTION_DAYS_MAX}");
+fn retention(days: i64, bytes: i64) -> PyResult<Retention> {
+    if !(0..=RETENTION_DAYS_MAX).contains(&days) {
+        let message = format!("retention_days is 0 to {RETENTION_DAYS_MAX}");
         return Err(PyValueError::new_err(message));
     }
+    let bytes =
+        u64::try_from(bytes).map_err(|_| PyValueError::new_err("retention_bytes is 0 or more"))?;
     let share = Retention::default().disk_percent;
     Ok(Retention {
-        age_ms: (days > 0).then(|| i64::from(days) * DAY_MS),
+        age_ms: (days > 0).then(|| days * DAY_MS),
         bytes: (bytes > 0).then_some(bytes),
         disk_percent: share.filter(|_| bytes == 0),
         ..Retention::default()
