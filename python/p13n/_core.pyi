@@ -27,6 +27,7 @@ __all__ = [
     "OfferCursor",
     "P13nError",
     "Reactor",
+    "RecoveryProgress",
     "UnknownTable",
     "__version__",
     "check",

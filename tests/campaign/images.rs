@@ -179,8 +179,9 @@ impl Run {
                 camera.starts(Box::new(move || asked.upgrade().map(|log| log.synced())));
                 let loaded = self.load(&log, &disk, faulty);
                 camera.shoot(Phase::Idle);
-                let killed = disk.kill();
+                // First the answers, then the image: the log goes on meanwhile.
                 let answered = log.synced();
+                let killed = disk.kill();
                 let closed = log.close();
                 let after_close = log.synced();
                 drop(log);

@@ -142,8 +142,9 @@ impl Run<'_> {
         let loaded = self.load(&reactor, &promised, &camera);
         camera.shoot(Phase::Idle);
         let kill = Image {
-            disk: disk.kill(),
+            // First the answers, then the image: the log goes on meanwhile.
             answered: reactor.log().synced().max(promised.load(Ordering::SeqCst)),
+            disk: disk.kill(),
             phase: Phase::Idle,
         };
         let _what_comes_now_is_too_late = reactor.close();
