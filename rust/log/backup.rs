@@ -189,7 +189,7 @@ struct Copy<'a> {
 impl Copy<'_> {
     /// Copies all segments; what was copied, and the copy's manifest.
     fn segments(&self, manifest: &Manifest) -> Result<(Copied, Manifest), CopyError> {
-        let first_lsn = manifest.entries.first().map_or(1, |entry| entry.first_lsn);
+        let first_lsn = manifest.first_lsn();
         let mut copied = Copied { first_lsn, ..Copied::default() };
         let mut copy_of = Manifest { entries: Vec::new(), ..manifest.clone() };
         for entry in manifest.entries.iter().filter(|entry| entry.first_lsn <= self.last_lsn) {

@@ -153,6 +153,12 @@ impl Manifest {
         Ok(Ok(manifest))
     }
 
+    /// Counter of the first record that the log holds, or would hold.
+    #[must_use]
+    pub fn first_lsn(&self) -> u64 {
+        self.entries.first().map_or(1, |entry| entry.first_lsn)
+    }
+
     fn is_ordered(&self) -> bool {
         let pairs = self.entries.windows(2);
         let follows = pairs.into_iter().all(|pair| {

@@ -159,7 +159,7 @@ impl Reader {
     /// Counter of the first record that the log still holds, or would hold.
     #[must_use]
     pub fn first_lsn(&self) -> u64 {
-        self.manifest.entries.first().map_or(1, |entry| entry.first_lsn)
+        self.manifest.first_lsn()
     }
 
     /// Highest counter that is certain to be synced, as the files say now; it may lie in a segment that was

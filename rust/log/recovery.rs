@@ -111,14 +111,7 @@ impl Recovery {
             .map_err(|error| Error::io("create the directory", directory, error))?;
         let lock = lock_directory(directory, &*disk)?;
         let manifest = match Manifest::read(&*disk, directory)? {
-            Some(manifest) => {
-                if manifest.term == 0 {
-                    // Its name may be one whose sync failed, which the system calls clean. Until a start has
-                    // written another, no segment may be made that would outlive it.
-                    manifest.replace(&*disk, directory)?;
-                }
-                manifest
-            }
+            Some(manifest) => manifest,
             None => first_manifest(&*disk, directory, options.apply_epoch)?,
         };
         check_epoch(&manifest, directory, options.apply_epoch)?;
@@ -145,7 +138,7 @@ impl Recovery {
     /// Counter of the first record that the log still holds, or would hold.
     #[must_use]
     pub fn first_lsn(&self) -> u64 {
-        self.manifest.entries.first().map_or(1, |entry| entry.first_lsn)
+        self.manifest.first_lsn()
     }
 
     /// How far a replay is, for other threads to read.

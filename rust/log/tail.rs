@@ -60,7 +60,7 @@ impl Tail {
     /// Counter of the first record that the log holds, or would hold.
     #[must_use]
     pub fn first_lsn(&self) -> u64 {
-        self.manifest.entries.first().map_or(1, |entry| entry.first_lsn)
+        self.manifest.first_lsn()
     }
 
     /// Highest counter that the files prove to be synced.
