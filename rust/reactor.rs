@@ -52,7 +52,7 @@ use crate::event::{EVENT_BYTES_MAX, Event, EventShape, TIME_MS_MAX, Taken};
 use crate::log::{FailureKind, Log, SyncPolicy};
 use crate::profile::identity::Refusal;
 use crate::profile::{AttributeSpec, Rejected, Store};
-use crate::record::SourceLine;
+use crate::record::{EventReplay, SourceLine};
 use crate::value::Text;
 
 /// A published plan with what is derived from it.
@@ -144,6 +144,18 @@ impl<'a> Request<'a> {
             uuid: None,
             decide: true,
             answer_bytes_max: 0,
+        }
+    }
+
+    /// The event of a record, to be decided anew at its recorded time, as if it had just come in.
+    pub fn anew(event: &EventReplay<'a>) -> Self {
+        Self {
+            now_ms: Some(event.now_ms),
+            moves_clock: event.moves_clock,
+            source: event.source,
+            uuid: Some(event.uuid),
+            decide: false,
+            ..Self::new(event.database, event.table, event.body)
         }
     }
 }

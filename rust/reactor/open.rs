@@ -206,15 +206,7 @@ impl Reactor {
                 return replay.record(&reactor, &record);
             }
             let event = EventReplay::decode(record.payload)?;
-            let request = Request {
-                now_ms: Some(event.now_ms),
-                moves_clock: event.moves_clock,
-                source: event.source,
-                uuid: Some(event.uuid),
-                decide: false,
-                ..Request::new(event.database, event.table, event.body)
-            };
-            reactor.personalize_json(&request, &mut answer)?;
+            reactor.personalize_json(&Request::anew(&event), &mut answer)?;
             Ok(())
         });
         fed.map_err(replay_error)?;

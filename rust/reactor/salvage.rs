@@ -237,15 +237,7 @@ impl Feed {
         if event.configuration != self.reactor.published().plan.number {
             self.report.reconfigured += 1;
         }
-        let request = Request {
-            now_ms: Some(event.now_ms),
-            moves_clock: event.moves_clock,
-            source: event.source,
-            uuid: Some(event.uuid),
-            decide: false,
-            ..Request::new(event.database, event.table, event.body)
-        };
-        match self.reactor.store_patiently(&request, &mut self.answer) {
+        match self.reactor.store_patiently(&Request::anew(event), &mut self.answer) {
             Ok(receipt) if receipt.duplicate => self.report.repeated += 1,
             Ok(_) => self.report.events += 1,
             Err(error) if matches!(error.kind(), ErrorKind::BadEvent(_)) => {
