@@ -8,10 +8,13 @@ mod array;
 mod array_callbacks;
 mod call;
 mod global;
+mod iterator;
 mod json;
 mod math;
 mod number;
 mod object;
+mod set;
+mod sort;
 mod string;
 mod string_search;
 
@@ -117,10 +120,12 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
     let mut methods: Vec<Method> = Vec::new();
     let tables: &[(Kind, &[&[Entry]])] = &[
         (Kind::String, &[string::METHODS, string_search::METHODS]),
-        (Kind::Array, &[array::METHODS, array_callbacks::METHODS]),
+        (Kind::Array, &[array::METHODS, array_callbacks::METHODS, sort::METHODS]),
         (Kind::Number, &[number::METHODS]),
         (Kind::Boolean, &[number::BOOLEAN_METHODS]),
         (Kind::Object, &[object::METHODS]),
+        (Kind::Set, &[set::METHODS]),
+        (Kind::Iterator, &[iterator::METHODS]),
     ];
     for (kind, entries) in tables {
         for &(name, callback, run) in entries.iter().copied().flatten() {
@@ -142,6 +147,7 @@ const FUNCTIONS: &[&[Function]] = &[
     math::FUNCTIONS,
     number::FUNCTIONS,
     object::FUNCTIONS,
+    set::FUNCTIONS,
     string::FUNCTIONS,
 ];
 
@@ -151,7 +157,7 @@ static FUNCTION_TABLE: LazyLock<Vec<&'static Function>> =
 const NAMESPACES: &[&str] = &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON"];
 
 /// What `new` may stand before: each class has a function `new class` in [`FUNCTIONS`].
-const CLASSES: &[&str] = &[];
+const CLASSES: &[&str] = &["Set"];
 
 /// Whether `new name(…)` is a construction that there is.
 pub(super) fn is_class(name: &str) -> bool {
@@ -229,15 +235,6 @@ pub(super) fn inherits(object: &Value, name: &str) -> bool {
         && (method(name).is_some_and(|method| method.is_of(Kind::Array))
             || matches!(
                 name,
-                "push"
-                    | "pop"
-                    | "shift"
-                    | "unshift"
-                    | "splice"
-                    | "fill"
-                    | "copyWithin"
-                    | "keys"
-                    | "values"
-                    | "entries"
+                "push" | "pop" | "shift" | "unshift" | "splice" | "fill" | "copyWithin"
             )))
 }

@@ -94,7 +94,9 @@ impl Machine<'_> {
         let found = match object {
             Value::Array(items) => {
                 let name = self.text_of(name)?;
-                array_index(&name).is_some_and(|index| (index as usize) < items.len())
+                array_index(&name)
+                    .and_then(|index| items.get(index as usize))
+                    .is_some_and(|item| !matches!(item, Value::Hole))
                     || name == "length"
                     || builtins::inherits(object, &name)
             }
