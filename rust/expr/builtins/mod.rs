@@ -22,6 +22,7 @@ use std::sync::LazyLock;
 
 pub(super) use call::Call;
 pub(super) use global::duration_ms;
+pub(super) use object::owns;
 
 use super::error::Fault;
 use crate::value::{Instance, Value};
@@ -231,10 +232,13 @@ pub(super) fn inherits(object: &Value, name: &str) -> bool {
             | "__defineSetter__"
             | "__lookupGetter__"
             | "__lookupSetter__"
-    ) || (matches!(object, Value::Array(_))
-        && (method(name).is_some_and(|method| method.is_of(Kind::Array))
-            || matches!(
-                name,
-                "push" | "pop" | "shift" | "unshift" | "splice" | "fill" | "copyWithin"
-            )))
+    ) || Kind::of(object).is_some_and(|kind| {
+        let known: &[&str] = match kind {
+            Kind::Array => &["push", "pop", "shift", "unshift", "splice", "fill", "copyWithin"],
+            Kind::Set => &["add", "delete", "clear", "size"],
+            Kind::Iterator => &["next"],
+            _ => &[],
+        };
+        known.contains(&name) || method(name).is_some_and(|method| method.is_of(kind))
+    })
 }

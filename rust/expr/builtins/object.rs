@@ -50,48 +50,57 @@ pub(super) fn to_text(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 pub(super) fn has_own_property(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     refuse_hidden(call, "hasOwnProperty")?;
     let name = call.text(0)?;
-    Ok(Value::Bool(own(&call.receiver, &name).is_some()))
+    Ok(Value::Bool(owns(&call.receiver, &name)))
 }
 
 pub(super) fn property_is_enumerable(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     refuse_hidden(call, "propertyIsEnumerable")?;
     let name = call.text(0)?;
-    Ok(Value::Bool(own(&call.receiver, &name).is_some_and(|property| property.enumerable)))
+    Ok(Value::Bool(own(&call.receiver, &name) == Some(Own::Enumerable)))
 }
 
 fn has_own(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     refuse_nullish(call)?;
     let name = call.text(1)?;
-    Ok(Value::Bool(own(call.argument(0), &name).is_some()))
+    Ok(Value::Bool(owns(call.argument(0), &name)))
 }
 
-/// What is known of an own property without reading it.
-struct Property {
-    enumerable: bool,
+/// Whether the value has a property of that name itself.
+pub(in super::super) fn owns(value: &Value, name: &str) -> bool {
+    own(value, name).is_some()
 }
 
-/// The value's own property of that name.
-fn own(value: &Value, name: &str) -> Option<Property> {
-    let index = || array_index(name).map(|index| index as usize);
-    let there = |enumerable: bool| Some(Property { enumerable });
+/// What an own property is to `Object.keys` and its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    Enumerable,
+    Hidden,
+}
+
+/// The value's own property of that name, if there is one.
+fn own(value: &Value, name: &str) -> Option<Own> {
+    let there = |found: bool| found.then_some(Own::Enumerable);
     match value {
-        Value::Object(object) => object.get(name).and_then(|_| there(true)),
-        Value::String(_) | Value::Array(_) if name == "length" => there(false),
-        Value::String(text) => index().filter(|at| *at < string::length(text)).and(there(true)),
-        Value::Instance(instance) => match &**instance {
-            Instance::Match(_) if name == "length" => there(false),
-            Instance::Match(found) => match index() {
-                Some(at) => found.items().get(at).and_then(|_| there(true)),
-                None => instance.property(name).and_then(|_| there(true)),
+        Value::Object(object) => there(object.get(name).is_some()),
+        Value::String(_) | Value::Array(_) if name == "length" => Some(Own::Hidden),
+        Value::String(text) => {
+            let length = string::length(text);
+            there(array_index(name).is_some_and(|index| (index as usize) < length))
+        }
+        Value::Array(items) => {
+            let item = array_index(name).and_then(|index| items.get(index as usize));
+            there(item.is_some_and(|item| !matches!(item, Value::Hole)))
+        }
+        Value::Instance(instance) => match (&**instance, name) {
+            (Instance::Match(_), "length")
+            | (Instance::RegExp(_), "lastIndex")
+            | (Instance::Function(_), "name" | "length") => Some(Own::Hidden),
+            (Instance::Match(found), _) => match array_index(name) {
+                Some(index) => there((index as usize) < found.items().len()),
+                None => there(instance.property(name).is_some()),
             },
-            Instance::RegExp(_) if name == "lastIndex" => there(false),
-            Instance::Function(_) if matches!(name, "name" | "length") => there(false),
             _ => None,
         },
-        Value::Array(items) => {
-            let item = index().and_then(|at| items.get(at));
-            item.filter(|item| !matches!(item, Value::Hole)).and(there(true))
-        }
         _ => None,
     }
 }
