@@ -7,6 +7,7 @@
 mod array;
 mod array_callbacks;
 mod call;
+mod date;
 mod global;
 mod json;
 mod math;
@@ -121,6 +122,7 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
         (Kind::Number, &[number::METHODS]),
         (Kind::Boolean, &[number::BOOLEAN_METHODS]),
         (Kind::Object, &[object::METHODS]),
+        (Kind::Date, &[date::METHODS]),
     ];
     for (kind, entries) in tables {
         for &(name, callback, run) in entries.iter().copied().flatten() {
@@ -137,6 +139,7 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
 
 const FUNCTIONS: &[&[Function]] = &[
     array::FUNCTIONS,
+    date::FUNCTIONS,
     global::FUNCTIONS,
     json::FUNCTIONS,
     math::FUNCTIONS,
@@ -148,10 +151,11 @@ const FUNCTIONS: &[&[Function]] = &[
 static FUNCTION_TABLE: LazyLock<Vec<&'static Function>> =
     LazyLock::new(|| FUNCTIONS.iter().flat_map(|table| table.iter()).collect());
 
-const NAMESPACES: &[&str] = &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON"];
+const NAMESPACES: &[&str] =
+    &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON", "Date"];
 
 /// What `new` may stand before: each class has a function `new class` in [`FUNCTIONS`].
-const CLASSES: &[&str] = &[];
+const CLASSES: &[&str] = &["Date"];
 
 /// Whether `new name(…)` is a construction that there is.
 pub(super) fn is_class(name: &str) -> bool {
