@@ -26,7 +26,7 @@ const BATCH_WORLDS: usize = 12;
 /// Mismatches that are made small and shown; the others are only counted.
 const SHOWN_MAX: usize = 40;
 /// Mismatches that are kept to be made small.
-const KEPT_MAX: usize = 150;
+const KEPT_MAX: usize = 400;
 /// The share of programs that a limit may end, in a thousand.
 const LIMITED_SHARE_MAX: u64 = 20;
 

@@ -39,7 +39,7 @@ impl Mismatch {
         let ours = match ours {
             Outcome::Value(_) => "value".to_string(),
             Outcome::Error(class) => class.clone(),
-            Outcome::Refused(code, _) => (*code).to_string(),
+            Outcome::Refused(_, message) => message.clone(),
         };
         let node = match node {
             Answer::Value(_) => "value".to_string(),
@@ -128,6 +128,9 @@ impl Mismatch {
 
     /// The program's text without what is arbitrary in it, to tell apart what went wrong.
     pub fn signature(&self) -> String {
+        if let Outcome::Refused(_, message) = &self.ours {
+            return message.clone();
+        }
         let source = self.body.source(Style::default());
         let (ours, node) = Self::shape(&self.ours, &self.node);
         let mut words = String::new();

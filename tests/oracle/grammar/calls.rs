@@ -110,10 +110,11 @@ impl Grammar<'_> {
         if kind == Kind::Number && self.random.percent(25) {
             return self.transcendental(depth);
         }
+        let or_any = self.random.percent(15);
         let fits: Vec<_> = FUNCTIONS
             .iter()
             .filter(|(group, _, _, gives)| {
-                self.has(*group) && (*gives == kind || *gives == Kind::Any)
+                self.has(*group) && (*gives == kind || (or_any && *gives == Kind::Any))
             })
             .collect();
         let (_, path, letters, _) = match fits.is_empty() {
@@ -142,7 +143,11 @@ impl Grammar<'_> {
     fn arguments(&mut self, letters: &str, of: Kind, depth: u32) -> Vec<Tree> {
         let mut arguments = Vec::new();
         for letter in letters.chars() {
-            let may_end = if letter.is_ascii_uppercase() { 50 } else { 3 };
+            let may_end = match letter {
+                'z' => 0,
+                letter if letter.is_ascii_uppercase() => 50,
+                _ => 3,
+            };
             if self.random.percent(may_end) {
                 break;
             }
@@ -161,8 +166,8 @@ impl Grammar<'_> {
     }
 
     fn argument(&mut self, letter: char, of: Kind, depth: u32) -> Tree {
-        let is_function = matches!(letter, 'p' | 'm' | 'f' | 'c');
-        if !is_function && self.random.percent(5) {
+        let is_fixed = matches!(letter, 'p' | 'm' | 'f' | 'c' | 'z');
+        if !is_fixed && self.random.percent(5) {
             return self.expr(Kind::Any, depth);
         }
         match letter {

@@ -80,7 +80,7 @@ impl Grammar<'_> {
         self.nodes += 1;
         let kind = match kind {
             Kind::Any => self.any_kind(),
-            _ if self.random.percent(8) => self.any_kind(),
+            _ if self.random.percent(5) => self.any_kind(),
             kind => kind,
         };
         if depth == 0 || self.nodes > NODES_MAX {
@@ -96,10 +96,9 @@ impl Grammar<'_> {
 
     /// Something of this kind that is more than a name or a literal.
     fn made(&mut self, kind: Kind, depth: u32) -> Tree {
-        let called = |percent| percent;
         match kind {
-            Kind::Number if !self.random.percent(called(55)) => self.arithmetic(depth),
-            Kind::Bool if !self.random.percent(called(40)) => self.comparison(depth),
+            Kind::Number if !self.random.percent(55) => self.arithmetic(depth),
+            Kind::Bool if !self.random.percent(40) => self.comparison(depth),
             Kind::Text if self.random.percent(35) => self.joined(depth),
             Kind::Object | Kind::Visit if self.random.percent(60) => self.object(depth),
             Kind::Nullish => self.void(depth),
