@@ -48,6 +48,11 @@ pub(super) enum ExprKind {
         arms: Vec<(Expr, Expr)>,
         otherwise: Box<Expr>,
     },
+    /// `new class(arguments)`, of a class that may be constructed.
+    New {
+        class: Text,
+        arguments: Vec<Element>,
+    },
     Arrow(Box<Arrow>),
     /// What stood in parentheses: ends optional chains, and settles precedence.
     Paren(Box<Expr>),

@@ -114,6 +114,7 @@ impl Compiler<'_, '_> {
             ExprKind::Binary { first, rest } => self.binary(expr, first, rest)?,
             ExprKind::Logical { operator, operands } => self.logical(*operator, operands)?,
             ExprKind::Conditional { arms, otherwise } => self.conditional(arms, otherwise)?,
+            ExprKind::New { class, arguments } => self.construction(expr, class, arguments)?,
             ExprKind::Arrow(_) => {
                 let message =
                     "an arrow function stands only as an argument of a method that takes one";
@@ -328,7 +329,6 @@ impl Compiler<'_, '_> {
             "SEGMENT" | "CATALOG" | "BEFORE" | "UPDATED" | "REQUEST" => {
                 return Err(refused::not_built(name, span.clone()));
             }
-            "Date" | "Set" => return Err(refused::later(&format!("`{name}`"), span.clone())),
             "RegExp" => return Err(refused::later("regular expressions", span.clone())),
             "Intl" => {
                 let message = "`Intl` is not allowed: it depends on the place";

@@ -7,6 +7,7 @@ use super::ast::{
     Arrow, BinaryOperator, ChainPart, ChainPartKind, Element, Expr, ExprKind, LogicalOperator,
     Parameter, Property, UnaryOperator,
 };
+use super::builtins;
 use super::error::{CompileError, Span};
 use super::lexer::{Token, TokenKind, tokenize};
 use super::limits::{EXPRESSION_CHARS_MAX, NESTING_MAX};
@@ -328,7 +329,11 @@ impl Parser<'_> {
             TokenKind::Number(number) => ExprKind::Literal(Value::Number(number)),
             TokenKind::String(text) => ExprKind::Literal(Value::String(text)),
             TokenKind::TemplateStart => return self.template(span.start),
-            TokenKind::Name(name) => self.name(name, span.clone())?,
+            TokenKind::Name(name) => {
+                let kind = self.name(name, span.clone())?;
+                let end = self.tokens[self.at - 1].span.end;
+                return Ok(Expr { kind, span: span.start..end });
+            }
             TokenKind::Punct("(") => {
                 let inner = self.expression()?;
                 if self.is(",") {
@@ -361,7 +366,7 @@ impl Parser<'_> {
             "true" => ExprKind::Literal(Value::Bool(true)),
             "false" => ExprKind::Literal(Value::Bool(false)),
             "null" => ExprKind::Literal(Value::Null),
-            "new" => return Err(refused::construction(self.peek(), span)),
+            "new" => return self.construction(span),
             _ => match refused::word(&name, span) {
                 Some(error) => return Err(error),
                 None => ExprKind::Name(name),
@@ -369,15 +374,28 @@ impl Parser<'_> {
         })
     }
 
+    /// `new Date(…)`, `new Set(…)`; the arguments may be left out.
+    fn construction(&mut self, span: Span) -> Parsed<ExprKind> {
+        let TokenKind::Name(class) = self.peek().clone() else {
+            return Err(refused::construction(self.peek(), span));
+        };
+        if !builtins::is_class(&class) {
+            return Err(refused::construction(self.peek(), span));
+        }
+        self.advance();
+        let arguments = if self.take("(") { self.elements(")")? } else { Vec::new() };
+        Ok(ExprKind::New { class, arguments })
+    }
+
     /// Elements up to `close`, which is taken too.
     fn elements(&mut self, close: &str) -> Parsed<Vec<Element>> {
         let mut elements = Vec::new();
         while !self.take(close) {
-            if self.is(",") {
-                let message = "a list may not have holes";
-                return Err(
-                    CompileError::new("E0303", self.peek_span(), message).help("write `undefined`")
-                );
+            if close == "]" && self.is(",") {
+                let span = self.advance().span;
+                let value = Expr { kind: ExprKind::Literal(Value::Hole), span };
+                elements.push(Element { spread: false, value });
+                continue;
             }
             let spread = self.take("...");
             elements.push(Element { spread, value: self.expression()? });

@@ -9,7 +9,7 @@ use super::Scope;
 use super::error::{EvalError, Fault, Span};
 use super::limits::{BYTES_PER_FUEL, EXPRESSION_FUEL_MAX, Fuel, LIST_ITEMS_MAX, VALUE_DEPTH_MAX};
 use super::program::{NO_CALLBACK, Op, Program};
-use crate::value::{Object, Text, Value, number, ops};
+use crate::value::{Instance, Object, Text, Value, number, ops};
 
 mod build;
 mod calls;
@@ -312,13 +312,21 @@ impl<'m> Machine<'m> {
 /// A value's kind in a sentence; never the value.
 pub(super) fn kind_of(value: &Value) -> &'static str {
     match value {
-        Value::Undefined => "undefined",
+        Value::Undefined | Value::Hole => "undefined",
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
         Value::String(_) => "a string",
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
+        Value::Instance(instance) => match &**instance {
+            Instance::Date(_) => "a date",
+            Instance::Set(_) => "a set",
+            Instance::RegExp(_) => "a regular expression",
+            Instance::Match(_) => "an array",
+            Instance::Iterator(_) => "an iterator",
+            Instance::Function(_) => "a function",
+        },
     }
 }
 

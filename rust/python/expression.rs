@@ -48,7 +48,7 @@ impl PyExpression {
             Some(dict) => from_python(dict.as_any()),
             None => Ok(Value::Object(Default::default())),
         };
-        to_python(py, &self.run(py, object(profile)?, object(event)?, now_ms)?)
+        to_python(py, &self.run(py, object(profile)?, object(event)?, now_ms)?.into_plain())
     }
 
     #[pyo3(signature = (profile=None, event=None, *, now_ms=None))]
@@ -65,7 +65,7 @@ impl PyExpression {
             }
             None => Ok(Value::Object(Default::default())),
         };
-        let value = self.run(py, object(profile)?, object(event)?, now_ms)?;
+        let value = self.run(py, object(profile)?, object(event)?, now_ms)?.into_plain();
         if matches!(value, Value::Undefined) {
             return Ok(None);
         }

@@ -385,7 +385,7 @@ impl<'a> Cursor<'a> {
 /// `null` elsewhere, NaN and infinities are `null`, `-0` is `0`.
 pub fn write_json(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Undefined | Value::Null => out.extend_from_slice(b"null"),
+        Value::Undefined | Value::Hole | Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
         Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Number(number) => write_number(*number, out),
@@ -404,7 +404,7 @@ pub fn write_json(value: &Value, out: &mut Vec<u8>) {
             out.push(b'{');
             let mut first = true;
             for (name, value) in object.entries() {
-                if matches!(value, Value::Undefined) {
+                if value.has_no_json() {
                     continue;
                 }
                 if !first {
@@ -417,6 +417,7 @@ pub fn write_json(value: &Value, out: &mut Vec<u8>) {
             }
             out.push(b'}');
         }
+        Value::Instance(instance) => write_json(&instance.to_plain(), out),
     }
 }
 

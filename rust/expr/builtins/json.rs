@@ -74,7 +74,7 @@ impl Writer<'_, '_, '_> {
             return Err(too_long());
         }
         match value {
-            Value::Undefined | Value::Null => self.out.extend_from_slice(b"null"),
+            Value::Undefined | Value::Hole | Value::Null => self.out.extend_from_slice(b"null"),
             Value::Bool(true) => self.out.extend_from_slice(b"true"),
             Value::Bool(false) => self.out.extend_from_slice(b"false"),
             Value::Number(number) => write_number(*number, &mut self.out),
@@ -109,6 +109,7 @@ impl Writer<'_, '_, '_> {
                 }
                 self.close(b'}', first);
             }
+            Value::Instance(instance) => self.value(&instance.to_plain())?,
         }
         Ok(())
     }

@@ -44,6 +44,19 @@ impl Compiler<'_, '_> {
         Ok(())
     }
 
+    /// `new class(arguments)`: the class's constructor is the function `new class`.
+    pub(super) fn construction(
+        &mut self,
+        expr: &Expr,
+        class: &str,
+        arguments: &[Element],
+    ) -> Compiled<()> {
+        let Some(function) = builtins::function("new", Some(class)) else {
+            unreachable!("the parser lets only classes through, and each has a constructor");
+        };
+        self.function_call(function, arguments, expr.span.clone())
+    }
+
     fn has_spread(&self, arguments: &[Element], takes_function: bool) -> Compiled<bool> {
         let Some(spread) = arguments.iter().find(|argument| argument.spread) else {
             return Ok(false);

@@ -7,7 +7,7 @@ use super::super::limits::{BYTES_PER_FUEL, LIST_ITEMS_MAX, STRING_BYTES_MAX, VAL
 use super::super::operators::too_long;
 use super::super::program::Op;
 use super::{Machine, char_value, index_name, kind_of, too_many, unit_value};
-use crate::value::{Text, Value, string};
+use crate::value::{Instance, Text, Value, string};
 
 impl Machine<'_> {
     /// Instructions that build text, lists and maps.
@@ -130,6 +130,12 @@ impl Machine<'_> {
     ) -> Result<Cow<'v, [Value]>, Fault> {
         match value {
             Value::Array(items) => Ok(Cow::Borrowed(items)),
+            Value::Instance(instance) => match &**instance {
+                Instance::Match(found) => Ok(Cow::Borrowed(found.items())),
+                Instance::Set(set) => Ok(Cow::Borrowed(set.items())),
+                Instance::Iterator(iter) => Ok(Cow::Borrowed(iter.items())),
+                _ => Err(Fault::type_error(format!("{} is not iterable", kind_of(value)))),
+            },
             Value::String(text) => {
                 self.charge_bytes(text.len())?;
                 if text.len() > LIST_ITEMS_MAX && text.chars().count() > LIST_ITEMS_MAX {

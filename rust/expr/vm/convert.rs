@@ -7,14 +7,15 @@ use super::super::error::Fault;
 use super::super::limits::STRING_BYTES_MAX;
 use super::super::operators;
 use super::Machine;
-use crate::value::{Text, Value, ops};
+use crate::value::ops::{self, Hint};
+use crate::value::{Instance, Text, Value};
 
 impl Machine<'_> {
     /// `ToString`, paid for.
     pub(in super::super) fn text_of(&mut self, value: &Value) -> Result<Text, Fault> {
         match value {
             Value::String(text) => Ok(text.clone()),
-            Value::Array(items) => self.join(items, ","),
+            value if let Some(items) = value.items() => self.join(items, ","),
             _ => Ok(ops::to_text(value, STRING_BYTES_MAX)?),
         }
     }
@@ -41,11 +42,15 @@ impl Machine<'_> {
     pub(in super::super) fn primitive<'v>(
         &mut self,
         value: &'v Value,
+        hint: Hint,
     ) -> Result<Cow<'v, Value>, Fault> {
         match value {
-            Value::Array(_) | Value::Object(_) => {
-                Ok(Cow::Owned(Value::String(self.text_of(value)?)))
+            Value::Instance(instance)
+                if let (Hint::Number, Instance::Date(date)) = (hint, &**instance) =>
+            {
+                Ok(Cow::Owned(Value::Number(date.time_ms())))
             }
+            value if ops::is_compound(value) => Ok(Cow::Owned(Value::String(self.text_of(value)?))),
             _ => Ok(Cow::Borrowed(value)),
         }
     }
@@ -55,7 +60,7 @@ impl Machine<'_> {
         if let Value::Number(number) = value {
             return Ok(*number);
         }
-        let primitive = self.primitive(value)?;
+        let primitive = self.primitive(value, Hint::Number)?;
         if let Value::String(text) = &*primitive {
             self.charge_bytes(text.len())?;
         }
@@ -103,17 +108,23 @@ impl Machine<'_> {
         match operator {
             B::StrictEqual | B::StrictNotEqual => return operators::binary(operator, left, right),
             B::Equal | B::NotEqual => {
-                let compound = |v: &Value| matches!(v, Value::Array(_) | Value::Object(_));
                 // Two lists or maps are compared as they are, and nothing is like null.
-                if compound(left) == compound(right) || left.is_nullish() || right.is_nullish() {
+                if ops::is_compound(left) == ops::is_compound(right)
+                    || left.is_nullish()
+                    || right.is_nullish()
+                {
                     return operators::binary(operator, left, right);
                 }
             }
             B::In => return self.has_property(left, right),
             _ => {}
         }
-        let left = self.primitive(left)?;
-        let right = self.primitive(right)?;
+        let hint = match operator {
+            B::Add | B::Equal | B::NotEqual => Hint::Default,
+            _ => Hint::Number,
+        };
+        let left = self.primitive(left, hint)?;
+        let right = self.primitive(right, hint)?;
         for side in [&left, &right] {
             if let Value::String(text) = &**side {
                 self.charge_bytes(text.len())?;

@@ -9,7 +9,7 @@ use super::super::limits::BYTES_PER_FUEL;
 use super::super::operators;
 use super::super::program::{Base, NO_CHAIN, Step, StepKind};
 use super::{Machine, UNDEFINED, excerpt, kind_of, unit_value};
-use crate::value::{Text, Value, array_index, string};
+use crate::value::{Instance, Text, Value, array_index, string};
 
 /// A place that a read starts from, lent for one instruction.
 macro_rules! base_value {
@@ -115,7 +115,8 @@ impl Machine<'_> {
         if let (Value::Array(items), Value::Number(number)) = (object, index) {
             let position = *number as usize;
             let exact = position as f64 == *number;
-            return Ok(items.get(position).filter(|_| exact).cloned().unwrap_or_default());
+            let item = items.get(position).filter(|_| exact);
+            return Ok(item.map_or(Value::Undefined, |item| item.element().clone()));
         }
         if object.is_nullish() {
             let message = format!("cannot read a property of {}", kind_of(object));
@@ -181,7 +182,7 @@ fn member<'v>(value: &'v Value, step: &Step, left: &mut u64) -> Result<Cow<'v, V
         Value::Array(items) => match step.kind {
             StepKind::Length => Cow::Owned(Value::Number(items.len() as f64)),
             StepKind::Index(index) => {
-                Cow::Borrowed(items.get(index as usize).unwrap_or(&UNDEFINED))
+                Cow::Borrowed(items.get(index as usize).unwrap_or(&UNDEFINED).element())
             }
             StepKind::Name => Cow::Borrowed(&UNDEFINED),
         },
@@ -199,7 +200,7 @@ fn member<'v>(value: &'v Value, step: &Step, left: &mut u64) -> Result<Cow<'v, V
                 _ => Cow::Owned(Value::Number(string::length(text) as f64)),
             }
         }
-        Value::Undefined | Value::Null => {
+        Value::Undefined | Value::Hole | Value::Null => {
             return Err(Stop::Nullish {
                 name: step.name.clone(),
                 kind: kind_of(value),
@@ -207,5 +208,17 @@ fn member<'v>(value: &'v Value, step: &Step, left: &mut u64) -> Result<Cow<'v, V
             });
         }
         Value::Bool(_) | Value::Number(_) => Cow::Borrowed(&UNDEFINED),
+        Value::Instance(instance) => return Ok(instance_member(value, instance, step)),
     })
+}
+
+/// One member of an instance: an element of a match, or a property.
+fn instance_member<'v>(value: &'v Value, instance: &Instance, step: &Step) -> Cow<'v, Value> {
+    match (step.kind, value.items()) {
+        (StepKind::Length, Some(items)) => Cow::Owned(Value::Number(items.len() as f64)),
+        (StepKind::Index(index), Some(items)) => {
+            Cow::Borrowed(items.get(index as usize).unwrap_or(&UNDEFINED).element())
+        }
+        _ => Cow::Owned(instance.property(&step.name).unwrap_or_default()),
+    }
 }
