@@ -87,12 +87,7 @@ fn plain(trial: &Trial<'_>, ours: &Outcome, node: &Answer) -> Option<Verdict> {
         (_, Answer::Huge | Answer::Endless) => Cause::NodeCannot,
         (Outcome::Error(class), _) if class == "LimitError" || class == "FuelError" => Cause::Limit,
         (Outcome::Refused("E0303", _), _) if trial.body.is_damaged() => Cause::RefusedForGood,
-        (Outcome::Refused("E0304", _), Answer::Error(class)) if class == "ReferenceError" => {
-            Cause::UnknownName
-        }
-        (Outcome::Refused("E0304", _), Answer::Value(_)) if trial.body.is_damaged() => {
-            Cause::UnknownName
-        }
+        (Outcome::Refused("E0304", _), _) if trial.body.is_damaged() => Cause::UnknownName,
         (Outcome::Value(left), Answer::Value(right)) if *left == well_formed(right) => {
             Cause::CutPair
         }
