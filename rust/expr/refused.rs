@@ -176,9 +176,6 @@ pub(super) fn punctuation(punct: &str, span: Span) -> Option<CompileError> {
 /// The error for `new …`.
 pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
     match what {
-        TokenKind::Name(name) if name == "Date" => {
-            later("`new Date`", span).help("compare epoch milliseconds: item.time > ago(\"7d\")")
-        }
         TokenKind::Name(name) if name == "Set" => later("`new Set`", span)
             .help("ask a list with includes, or declare the attribute `distinct: true`"),
         TokenKind::Name(name) if name == "RegExp" => later("regular expressions", span),
@@ -196,6 +193,24 @@ pub(super) fn later(what: &str, span: Span) -> CompileError {
 /// The error for names that the configuration page has and this release has not.
 pub(super) fn not_built(what: &str, span: Span) -> CompileError {
     CompileError::new("E0302", span, format!("`{what}` is not built yet"))
+}
+
+/// `setFullYear`, `setUTCHours` and their like.
+fn is_date_setter(name: &str) -> bool {
+    name.strip_prefix("set").is_some_and(|rest| {
+        matches!(
+            rest.strip_prefix("UTC").unwrap_or(rest),
+            "Year"
+                | "FullYear"
+                | "Month"
+                | "Date"
+                | "Hours"
+                | "Minutes"
+                | "Seconds"
+                | "Milliseconds"
+                | "Time"
+        )
+    })
 }
 
 const MUTATORS: &[(&str, &str)] = &[
@@ -228,32 +243,11 @@ pub(super) fn method(name: &str, span: Span) -> Option<CompileError> {
         let message = format!("`{name}` is not allowed: values never change");
         return Some(CompileError::new("E0303", span, message).help(*help));
     }
-    let is_date = |prefix: &str| {
-        name.strip_prefix(prefix).is_some_and(|rest| {
-            let rest = rest.strip_prefix("UTC").unwrap_or(rest);
-            matches!(
-                rest,
-                "FullYear"
-                    | "Month"
-                    | "Date"
-                    | "Day"
-                    | "Hours"
-                    | "Minutes"
-                    | "Seconds"
-                    | "Milliseconds"
-                    | "Time"
-                    | "TimezoneOffset"
-            )
-        })
-    };
-    if is_date("set") {
+    if is_date_setter(name) {
         let message = format!("`{name}` is not allowed: values never change");
-        return Some(CompileError::new("E0303", span, message).help("add milliseconds instead"));
-    }
-    if is_date("get") || name == "toISOString" {
-        return Some(
-            later("dates", span).help("times are epoch milliseconds: compare with ago(\"7d\")"),
-        );
+        return Some(CompileError::new("E0303", span, message).help(
+            "make a new date: new Date(date.getTime() + milliseconds), or new Date(year, month, ...)",
+        ));
     }
     match name {
         "match" | "matchAll" | "search" | "test" | "exec" => Some(

@@ -7,6 +7,7 @@
 mod array;
 mod array_callbacks;
 mod call;
+mod date;
 mod global;
 mod iterator;
 mod json;
@@ -125,6 +126,7 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
         (Kind::Number, &[number::METHODS]),
         (Kind::Boolean, &[number::BOOLEAN_METHODS]),
         (Kind::Object, &[object::METHODS]),
+        (Kind::Date, &[date::METHODS]),
         (Kind::Set, &[set::METHODS]),
         (Kind::Iterator, &[iterator::METHODS]),
     ];
@@ -143,6 +145,7 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
 
 const FUNCTIONS: &[&[Function]] = &[
     array::FUNCTIONS,
+    date::FUNCTIONS,
     global::FUNCTIONS,
     json::FUNCTIONS,
     math::FUNCTIONS,
@@ -155,10 +158,11 @@ const FUNCTIONS: &[&[Function]] = &[
 static FUNCTION_TABLE: LazyLock<Vec<&'static Function>> =
     LazyLock::new(|| FUNCTIONS.iter().flat_map(|table| table.iter()).collect());
 
-const NAMESPACES: &[&str] = &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON"];
+const NAMESPACES: &[&str] =
+    &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON", "Date"];
 
 /// What `new` may stand before: each class has a function `new class` in [`FUNCTIONS`].
-const CLASSES: &[&str] = &["Set"];
+const CLASSES: &[&str] = &["Date", "Set"];
 
 /// Whether `new name(…)` is a construction that there is.
 pub(super) fn is_class(name: &str) -> bool {
