@@ -90,7 +90,7 @@ pub use error::{CompileError, EvalError, EvalErrorKind, Span};
 pub use limits::Fuel;
 pub use program::Program;
 pub use template::Template;
-pub use vm::Vm;
+pub use vm::{Trace, TraceEntry, Vm};
 
 use std::borrow::Cow;
 
