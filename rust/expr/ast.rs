@@ -111,9 +111,15 @@ pub(super) struct Target {
 pub(super) enum TargetKind {
     Name(Text),
     /// `{name, other: target, ...rest}`.
-    Object { properties: Vec<(PatternName, Target)>, rest: Option<Text> },
+    Object {
+        properties: Vec<(PatternName, Target)>,
+        rest: Option<Text>,
+    },
     /// `[first, , third, ...rest]`.
-    Array { elements: Vec<Option<Target>>, rest: Option<Box<Target>> },
+    Array {
+        elements: Vec<Option<Target>>,
+        rest: Option<Box<Target>>,
+    },
 }
 
 /// The name of a property that a pattern takes.

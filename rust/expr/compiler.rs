@@ -9,8 +9,8 @@ mod chains;
 mod fold;
 mod functions;
 
-use super::ast::{BinaryOperator, Element, Expr, ExprKind, LogicalOperator, Property};
 use super::ast::UnaryOperator;
+use super::ast::{BinaryOperator, Element, Expr, ExprKind, LogicalOperator, Property};
 use super::error::{CompileError, Span};
 use super::program::{Base, Comparison, Entry, Item, Node, NodeKind, Program};
 use super::{Names, ProfileNames, builtins, operators, refused};

@@ -51,16 +51,31 @@ pub(super) enum NodeKind {
     /// The profile's id.
     Rid,
     /// A value, and what is read from it or called on it in a row.
-    Chain { base: Box<Node>, parts: Box<[Part]> },
+    Chain {
+        base: Box<Node>,
+        parts: Box<[Part]>,
+    },
     Not(Box<Node>),
-    Unary { operator: UnaryOperator, operand: Box<Node> },
-    Binary { operator: BinaryOperator, operands: Box<[Node; 2]> },
+    Unary {
+        operator: UnaryOperator,
+        operand: Box<Node>,
+    },
+    Binary {
+        operator: BinaryOperator,
+        operands: Box<[Node; 2]>,
+    },
     /// `first op rest op rest…` of one precedence, from the left.
-    Operators { first: Box<Node>, rest: Box<[(BinaryOperator, Node)]> },
+    Operators {
+        first: Box<Node>,
+        rest: Box<[(BinaryOperator, Node)]>,
+    },
     And(Box<[Node]>),
     Or(Box<[Node]>),
     Coalesce(Box<[Node]>),
-    Conditional { arms: Box<[(Node, Node)]>, otherwise: Box<Node> },
+    Conditional {
+        arms: Box<[(Node, Node)]>,
+        otherwise: Box<Node>,
+    },
     /// Joined as text.
     Concatenate(Box<[Node]>),
     /// A list whose elements are written out.
@@ -68,10 +83,16 @@ pub(super) enum NodeKind {
     /// A list with `...` in it.
     Spread(Box<[Item]>),
     /// A map whose names are written out.
-    Object { names: Box<[Text]>, values: Box<[Node]> },
+    Object {
+        names: Box<[Text]>,
+        values: Box<[Node]>,
+    },
     /// A map with `...` or computed names in it.
     Entries(Box<[Entry]>),
-    Call { function: &'static Function, arguments: Box<Arguments> },
+    Call {
+        function: &'static Function,
+        arguments: Box<Arguments>,
+    },
 }
 
 /// Where a read starts.
@@ -221,7 +242,6 @@ pub(super) enum Visit {
     Map,
     Reduce,
     Some,
-    Sort,
 }
 
 /// What is asked about one value in a list, or one text in another.
@@ -272,9 +292,15 @@ pub(super) struct Binding {
 /// A value taken apart.
 #[derive(Debug)]
 pub(super) enum Pattern {
-    Object { properties: Box<[(PropertyName, Binding)]>, rest: Option<usize> },
+    Object {
+        properties: Box<[(PropertyName, Binding)]>,
+        rest: Option<usize>,
+    },
     /// An element that is skipped has no binding.
-    Array { elements: Box<[Option<Binding>]>, rest: Option<Box<Binding>> },
+    Array {
+        elements: Box<[Option<Binding>]>,
+        rest: Option<Box<Binding>>,
+    },
 }
 
 /// The name of a property that a pattern reads.

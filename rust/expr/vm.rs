@@ -13,6 +13,7 @@ use super::Scope;
 use super::error::{EvalError, Fault, Span};
 use super::limits::{BYTES_PER_FUEL, EXPRESSION_FUEL_MAX, Fuel, LIST_ITEMS_MAX, VALUE_DEPTH_MAX};
 use super::program::Program;
+use crate::value::date::Zone;
 use crate::value::{Instance, Object, Text, Value, number};
 
 mod bind;
@@ -24,13 +25,12 @@ mod eval;
 mod kept;
 mod quick;
 mod read;
-mod sort;
 mod trace;
 mod visit;
 
 use kept::Kept;
-pub use trace::{Trace, TraceEntry};
 use trace::Recorder;
+pub use trace::{Trace, TraceEntry};
 
 static UNDEFINED: Value = Value::Undefined;
 
@@ -151,6 +151,16 @@ impl<'m> Machine<'m> {
     /// Processing time, epoch milliseconds.
     pub(super) fn now_ms(&self) -> i64 {
         self.scope.now_ms()
+    }
+
+    /// The zone of local time.
+    pub(super) fn zone(&self) -> Zone {
+        self.scope.zone()
+    }
+
+    /// The next random number, where there are any.
+    pub(super) fn random(&self) -> Option<f64> {
+        self.scope.random()
     }
 
     /// The profile's id.

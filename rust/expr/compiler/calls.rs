@@ -65,7 +65,9 @@ impl Compiler<'_, '_> {
                 ExprKind::Arrow(arrow) if takes => {
                     Some(Callback::Arrow(Box::new(self.arrow(arrow)?)))
                 }
-                ExprKind::Arrow(_) if callback_at.is_some() && spread_at.is_some_and(|at| at < position) => {
+                ExprKind::Arrow(_)
+                    if callback_at.is_some() && spread_at.is_some_and(|at| at < position) =>
+                {
                     let message = "a function cannot stand behind `...` among the arguments";
                     return Err(CompileError::new("E0303", value.span.clone(), message)
                         .help("write the arguments out"));
@@ -179,7 +181,6 @@ impl Compiler<'_, '_> {
         span: Span,
     ) -> CompileError {
         match (name, member) {
-            ("Math", Some("random")) => return refused::later("`Math.random`", span),
             ("String", Some("raw")) => {
                 return CompileError::new("E0303", span, "tagged templates are not allowed");
             }
@@ -226,7 +227,6 @@ fn quick(name: &str, arguments: &Arguments) -> Quick {
             "map" => Visit::Map,
             "reduce" => Visit::Reduce,
             "some" => Visit::Some,
-            "sort" | "toSorted" => Visit::Sort,
             _ => return Quick::None,
         });
     }

@@ -3,8 +3,7 @@
 use super::super::ast::{ChainPart, ChainPartKind, Element, Expr, ExprKind};
 use super::super::error::{CompileError, Span};
 use super::super::program::{
-    Base, ComputedCall, Node, NodeKind, Part, PartKind, Quick, Read, Step, StepKind,
-    Visit,
+    Base, ComputedCall, Node, NodeKind, Part, PartKind, Quick, Read, Step, StepKind, Visit,
 };
 use super::super::{ProfileNames, builtins, refused};
 use super::{Compiled, Compiler, Resolved, suggest};
@@ -52,9 +51,8 @@ impl Compiler<'_, '_> {
 
     /// Resolves the base; gives how many parts it swallowed.
     fn head(&mut self, whole: &Expr, base: &Expr, parts: &[ChainPart]) -> Compiled<(Head, usize)> {
-        let constant = |value| {
-            Head::Made(Node { kind: NodeKind::Constant(value), span: base.span.clone() })
-        };
+        let constant =
+            |value| Head::Made(Node { kind: NodeKind::Constant(value), span: base.span.clone() });
         let ExprKind::Name(name) = &base.kind else {
             return Ok(match self.folded_receiver(base) {
                 Some(value) if !parts.is_empty() => (constant(value), 0),

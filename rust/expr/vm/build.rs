@@ -108,6 +108,9 @@ impl<'m> Machine<'m> {
         value: &'v Value,
     ) -> Result<Cow<'v, [Value]>, Fault> {
         match value {
+            Value::Array(items) if items.iter().any(|item| matches!(item, Value::Hole)) => {
+                Ok(Cow::Owned(items.iter().map(|item| item.element().clone()).collect()))
+            }
             Value::Array(items) => Ok(Cow::Borrowed(items)),
             Value::Instance(instance) => match &**instance {
                 Instance::Match(found) => Ok(Cow::Borrowed(found.items())),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::builtins::{self, Method};
 use super::super::error::{Fault, Span};
-use super::super::program::{ComputedCall, MethodCall, Node, Part, PartKind, Quick, Step};
+use super::super::program::{ComputedCall, MethodCall, Node, Part, PartKind, Quick, Step, Visit};
 use super::{Lent, Machine, UNDEFINED, excerpt, kind_of};
 use crate::value::Value;
 
@@ -135,11 +135,11 @@ impl<'m> Machine<'m> {
         let arguments = &call.arguments;
         let value = match (call.quick, &*receiver) {
             (Quick::Visit(visit), Value::Array(_)) => {
-                return self.visit::<TRACED>(visit, receiver, call, span).map(Link::Value);
+                return self.visit::<TRACED>(visit, receiver, arguments).map(Link::Value);
             }
             // What is asked of the two joined is the `filter` alone when it is watched.
             (Quick::Count, Value::Array(_)) => {
-                return self.filter_alone::<TRACED>(receiver, call, span).map(Link::Value);
+                return self.visit::<TRACED>(Visit::Filter, receiver, arguments).map(Link::Value);
             }
             (Quick::At(position), Value::Array(items)) => {
                 return Ok(Link::Value(self.item_at(&receiver, items, position)));

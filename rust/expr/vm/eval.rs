@@ -16,10 +16,7 @@ use crate::value::{Text, Value, ops};
 
 impl<'m> Machine<'m> {
     /// The value of a node.
-    pub(super) fn eval<const TRACED: bool>(
-        &mut self,
-        node: &'m Node,
-    ) -> Result<Lent<'m>, Fault> {
+    pub(super) fn eval<const TRACED: bool>(&mut self, node: &'m Node) -> Result<Lent<'m>, Fault> {
         let outcome = match &node.kind {
             NodeKind::Constant(value) => return Ok(Cow::Borrowed(value)),
             NodeKind::Read(read) => match self.charge(1) {
@@ -43,9 +40,7 @@ impl<'m> Machine<'m> {
         match &node.kind {
             NodeKind::Constant(value) => Ok(Cow::Borrowed(value)),
             NodeKind::Read(read) => self.read(read, node.span.start),
-            NodeKind::Compare(comparison) => {
-                Ok(truth(self.comparison::<TRACED>(comparison)?))
-            }
+            NodeKind::Compare(comparison) => Ok(truth(self.comparison::<TRACED>(comparison)?)),
             NodeKind::Rid => {
                 Ok(self.rid().map_or(Cow::Borrowed(&UNDEFINED), |rid| Cow::Owned(rid.into())))
             }
@@ -225,10 +220,7 @@ impl<'m> Machine<'m> {
     }
 
     /// Values as one text.
-    fn concatenate<const TRACED: bool>(
-        &mut self,
-        pieces: &'m [Node],
-    ) -> Result<Lent<'m>, Fault> {
+    fn concatenate<const TRACED: bool>(&mut self, pieces: &'m [Node]) -> Result<Lent<'m>, Fault> {
         let mut out = std::mem::take(&mut self.vm.text);
         out.clear();
         for piece in pieces {

@@ -27,12 +27,12 @@ impl<'m> Machine<'m> {
             }
             (Value::Array(items), wanted) => {
                 let found = match search {
-                    Search::Includes => position(items, wanted, |item| {
-                        ops::same_value_zero(item.element(), wanted)
-                    }),
-                    Search::IndexOf => position(items, wanted, |item| {
-                        ops::strict_equals(item, wanted)
-                    }),
+                    Search::Includes => {
+                        position(items, wanted, |item| ops::same_value_zero(item.element(), wanted))
+                    }
+                    Search::IndexOf => {
+                        position(items, wanted, |item| ops::strict_equals(item, wanted))
+                    }
                     Search::EndsWith | Search::StartsWith => return Ok(None),
                 };
                 self.charge(found.unwrap_or(items.len()))?;

@@ -6,7 +6,7 @@ use super::super::builtins;
 use super::super::error::Fault;
 use super::super::program::{Base, Read, Step, StepKind};
 use super::{Lent, Machine, UNDEFINED, excerpt, kind_of, unit_value};
-use crate::value::{Instance, Value, array_index, ops, string};
+use crate::value::{Instance, Value, ops, string};
 
 impl<'m> Machine<'m> {
     /// What a name and its members hold; the whole stands from `start` on.
@@ -114,9 +114,9 @@ impl<'m> Machine<'m> {
             (Value::Array(items), StepKind::Length) => {
                 Ok(Cow::Owned(Value::Number(items.len() as f64)))
             }
-            (Value::Array(items), StepKind::Index(index)) => Ok(Cow::Borrowed(
-                items.get(index as usize).map_or(&UNDEFINED, Value::element),
-            )),
+            (Value::Array(items), StepKind::Index(index)) => {
+                Ok(Cow::Borrowed(items.get(index as usize).map_or(&UNDEFINED, Value::element)))
+            }
             _ => self.other_member(value, step, start),
         }
     }
@@ -139,8 +139,9 @@ impl<'m> Machine<'m> {
                 // Text beyond ASCII is counted through.
                 self.charge_bytes(text.len())?;
                 Ok(Cow::Owned(match step.kind {
-                    StepKind::Index(index) => string::unit_at(text, index as usize)
-                        .map_or(Value::Undefined, unit_value),
+                    StepKind::Index(index) => {
+                        string::unit_at(text, index as usize).map_or(Value::Undefined, unit_value)
+                    }
                     _ => Value::Number(string::length(text) as f64),
                 }))
             }
@@ -150,44 +151,17 @@ impl<'m> Machine<'m> {
     }
 
     pub(super) fn has_property(&mut self, name: &Value, object: &Value) -> Result<bool, Fault> {
-        match object {
-            Value::Array(items) => {
-                let name = self.text_of(name)?;
-                Ok(array_index(&name)
-                    .is_some_and(|at| {
-                        items.get(at as usize).is_some_and(|item| !matches!(item, Value::Hole))
-                    })
-                    || name == "length"
-                    || builtins::inherits(object, &name))
-            }
-            Value::Object(map) => {
-                let name = self.text_of(name)?;
-                Ok(map.get(&name).is_some() || builtins::inherits(object, &name))
-            }
-            Value::Instance(instance) => {
-                let name = self.text_of(name)?;
-                let item = || {
-                    let at = array_index(&name)?;
-                    object.items()?.get(at as usize)
-                };
-                Ok(instance.property(&name).is_some()
-                    || item().is_some()
-                    || builtins::inherits(object, &name))
-            }
-            _ => {
-                let message = format!("the right side of `in` is {}, no object", kind_of(object));
-                Err(Fault::type_error(message))
-            }
+        if !ops::is_compound(object) {
+            let message = format!("the right side of `in` is {}, no object", kind_of(object));
+            return Err(Fault::type_error(message));
         }
+        let name = self.text_of(name)?;
+        Ok(builtins::owns(object, &name) || builtins::inherits(object, &name))
     }
 
     /// `object[index]`.
     #[inline]
-    pub(super) fn index(
-        &mut self,
-        object: Lent<'m>,
-        index: &Value,
-    ) -> Result<Lent<'m>, Fault> {
+    pub(super) fn index(&mut self, object: Lent<'m>, index: &Value) -> Result<Lent<'m>, Fault> {
         if let (Value::Array(items), Value::Number(number)) = (&*object, index) {
             let position = *number as usize;
             if position as f64 == *number {

@@ -53,7 +53,8 @@ impl Vm {
         let kept = Kept::default();
         let whole = 0..program.source.len();
         let mut machine = Machine::new(self, program, scope, &kept, fuel);
-        machine.recorder = Some(Box::new(Recorder { decided: whole.clone(), ..Recorder::default() }));
+        machine.recorder =
+            Some(Box::new(Recorder { decided: whole.clone(), ..Recorder::default() }));
         let outcome = machine.whole::<true>().map_err(|fault| fault.into_error(whole.clone()));
         fuel.left -= machine.spent();
         let recorder = machine.recorder.take().unwrap_or_default();

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 
 use smallvec::smallvec;
 
-use super::super::error::{Fault, Span};
+use super::super::error::Fault;
 use super::super::limits::{LIST_ITEMS_MAX, VALUE_DEPTH_MAX, VISIT_FUEL};
-use super::super::program::{Arguments, Base, Callback, MethodCall, NodeKind, Visit};
+use super::super::program::{Arguments, Base, Callback, NodeKind, Visit};
 use super::quick::lent_item;
 use super::{Lent, Machine, UNDEFINED, too_many};
 use crate::value::{Value, ops};
@@ -38,16 +38,11 @@ impl<'m> Machine<'m> {
         &mut self,
         visit: Visit,
         list: Lent<'m>,
-        call: &'m MethodCall,
-        span: &Span,
+        arguments: &'m Arguments,
     ) -> Result<Lent<'m>, Fault> {
-        let arguments = &call.arguments;
         let Some(callback) = &arguments.callback else {
             unreachable!("the compiler asks for a visit only where a function is given");
         };
-        if visit == Visit::Sort {
-            return self.sort::<TRACED>(list, call, callback, span);
-        }
         let initial = self.other_arguments::<TRACED>(arguments)?;
         if let Callback::Arrow(arrow) = callback {
             self.room(arrow.places_end);
@@ -87,18 +82,7 @@ impl<'m> Machine<'m> {
                 Cow::Borrowed(&UNDEFINED)
             }
             Visit::Reduce => self.reduce::<TRACED>(&visited, initial)?,
-            Visit::Sort => unreachable!("sorted above"),
         })
-    }
-
-    /// `filter` as it is without the `.length` behind it.
-    pub(super) fn filter_alone<const TRACED: bool>(
-        &mut self,
-        list: Lent<'m>,
-        call: &'m MethodCall,
-        span: &Span,
-    ) -> Result<Lent<'m>, Fault> {
-        self.visit::<TRACED>(Visit::Filter, list, call, span)
     }
 
     /// `list.filter(…).length`.
@@ -209,18 +193,13 @@ impl<'m> Machine<'m> {
 
     /// Gives an arrow function its parameters: element, position, list.
     #[inline]
-    fn enter<const TRACED: bool>(
-        &mut self,
-        visited: &Visited<'m>,
-        at: usize,
-    ) -> Result<(), Fault> {
+    fn enter<const TRACED: bool>(&mut self, visited: &Visited<'m>, at: usize) -> Result<(), Fault> {
         let Callback::Arrow(arrow) = visited.callback else { return Ok(()) };
         self.charge(VISIT_FUEL)?;
         let item = lent_item(&visited.list, at);
         let position = || Cow::Owned(Value::Number(at as f64));
         if arrow.rest || arrow.count > 3 {
-            return self
-                .bind::<TRACED>(arrow, smallvec![item, position(), visited.list.clone()]);
+            return self.bind::<TRACED>(arrow, smallvec![item, position(), visited.list.clone()]);
         }
         let first = arrow.first;
         if arrow.count > 0 {
