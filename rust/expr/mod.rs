@@ -81,6 +81,7 @@ mod lexer;
 pub mod limits;
 mod operators;
 mod parser;
+mod power;
 mod program;
 pub mod random;
 mod refused;

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use super::ast::{BinaryOperator, UnaryOperator};
 use super::error::Fault;
 use super::limits::STRING_BYTES_MAX;
+use super::power::power;
 use crate::value::number::{to_int32, to_uint32};
 use crate::value::ops::{self, ConversionError};
 use crate::value::{Text, Value};
@@ -140,12 +141,4 @@ fn arithmetic(operator: BinaryOperator, left: f64, right: f64) -> f64 {
         B::BitOr => f64::from(to_int32(left) | to_int32(right)),
         _ => f64::NAN,
     }
-}
-
-/// `**` and `Math.pow`: as C's, but 1 to an infinite or unknown power is unknown.
-pub(super) fn power(base: f64, exponent: f64) -> f64 {
-    if exponent.is_nan() || (exponent.is_infinite() && base.abs() == 1.0) {
-        return f64::NAN;
-    }
-    libm::pow(base, exponent)
 }
