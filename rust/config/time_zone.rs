@@ -5,7 +5,7 @@ use crate::value::date::Zone;
 
 /// A name that the database has not.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("there is no time zone `{name}`: {help}")]
+#[error("there is no time zone `{name}` ({help})")]
 pub struct UnknownZone {
     name: String,
     /// What to write instead.
