@@ -73,6 +73,7 @@
 //!    in the last two units. With a comparator that contradicts itself `sort` may order otherwise.
 //! 5. Lists have no holes. The limits above.
 
+pub mod advice;
 mod ast;
 mod builtins;
 mod compiler;
