@@ -26,6 +26,7 @@ mod scan;
 mod schema;
 mod secret;
 mod source;
+mod types;
 mod unreadable;
 mod yaml;
 

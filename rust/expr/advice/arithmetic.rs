@@ -99,7 +99,10 @@ impl Advisor<'_> {
         let is = &side.is;
         let named = self.named(&side.span);
         if is.kinds.only(Kinds::UNDEFINED) {
-            let message = format!("{named} is always undefined: this is always NaN");
+            let message = match is.constant.is_some() {
+                true => format!("{named} is no number: this is always NaN"),
+                false => format!("{named} is always undefined: this is always NaN"),
+            };
             return self.warn("W0215", whole, message, None);
         }
         if let Some(Value::String(text)) = &is.constant
@@ -125,13 +128,10 @@ impl Advisor<'_> {
         let is_compound = |side: &Side<'_>| side.is.kinds.only(WITHOUT_NUMBER);
         let is_number = |side: &Side<'_>| side.is.kinds.only(numbers);
         if both.into_iter().all(is_number) {
-            let missing = both.into_iter().find(|side| side.is.kinds.only(Kinds::UNDEFINED));
-            if let Some(missing) = missing {
-                let message = format!(
-                    "{} is always undefined: this sum is always NaN",
-                    self.named(&missing.span)
-                );
-                self.warn("W0215", span, message, None);
+            if let Some(missing) =
+                both.into_iter().find(|side| side.is.kinds.only(Kinds::UNDEFINED))
+            {
+                self.counts(missing, span);
             }
             let sum = folded(BinaryOperator::Add, left, right);
             return sum
@@ -189,16 +189,10 @@ impl Advisor<'_> {
             false => format!("{named} is {}, whose text is [object Object]", kinds.words())
                 .replace("[object Object]", comparisons::text_of(kinds)),
         };
-        let fields: Vec<&str> = match of_objects {
-            true => is.known_items().and_then(Type::field_names).into_iter().flatten().collect(),
-            false => is.field_names().into_iter().flatten().collect(),
-        };
-        let field = fields.first().copied();
+        let field = is.field_names().into_iter().flatten().next();
+        let of_item = is.known_items().map_or("name", Type::main_field);
         let help = self.help(&[&expr.span], |texts| match (of_objects, field) {
-            (true, Some(field)) => {
-                format!("write {}.map(item => item.{field}).join(\", \")", texts[0])
-            }
-            (true, None) => format!("write {}.map(item => item.name).join(\", \")", texts[0]),
+            (true, _) => format!("write {}.map(item => item.{of_item}).join(\", \")", texts[0]),
             (false, Some(field)) if kinds == Kinds::OBJECT => {
                 format!(
                     "read a field of it, {}.{field}, or write JSON.stringify({})",

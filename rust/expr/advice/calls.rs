@@ -65,8 +65,7 @@ impl Advisor<'_> {
                 None => of_kind,
             });
         }
-        let result = result.unwrap_or_else(Type::unknown);
-        if method.optional { result.or_undefined() } else { result }
+        result.unwrap_or_else(Type::unknown)
     }
 
     fn given_by(&self, gives: Gives, receiver: &Type, given: &Given) -> Type {
@@ -143,8 +142,11 @@ impl Advisor<'_> {
         let of_list = super::has_method(Kinds::LIST, name);
         let help = self.help(&[&method.subject], |texts| match is.kinds {
             Kinds::LIST if of_text => {
-                let read = if has_field(is.known_items(), "value") { "item.value" } else { "item" };
-                format!("for its elements write {}.map(item => {read}.{name}(...))", texts[0])
+                let item = match is.known_items().filter(|item| item.kinds.only(Kinds::OBJECT)) {
+                    Some(item) => format!("item.{}", item.main_field()),
+                    None => "item".to_owned(),
+                };
+                format!("for its elements write {}.map(item => {item}.{name}(...))", texts[0])
             }
             Kinds::TEXT if of_list => format!("make a list of it: {}.split(\",\")", texts[0]),
             kinds if of_text && kinds.only(Kinds::NUMBER.or(Kinds::BOOLEAN)) => {
@@ -262,7 +264,7 @@ impl Advisor<'_> {
                 self.named(&method.subject),
                 wanted.kinds.words()
             );
-            let field = if has_field(Some(items), "value") { "value" } else { "name" };
+            let field = items.main_field();
             let help = self.help(&[&method.subject, &value.span], |texts| {
                 match items.kinds.only(Kinds::OBJECT) {
                     true => {
@@ -278,7 +280,7 @@ impl Advisor<'_> {
     fn check_join(&mut self, receiver: &Type, method: &Method<'_>) {
         let objects = |item: &Type| item.kinds.only(Kinds::OBJECT);
         let Some(items) = receiver.known_items().filter(|item| objects(item)) else { return };
-        let field = if has_field(Some(items), "value") { "value" } else { "name" };
+        let field = items.main_field();
         let message = format!(
             "the elements of {} are objects, of which `join` makes the text [object Object]",
             self.named(&method.subject)
@@ -374,10 +376,6 @@ impl Advisor<'_> {
             _ => results::of_function("new", class).unwrap_or(Gives::Anything).plain(),
         }
     }
-}
-
-fn has_field(item: Option<&Type>, name: &str) -> bool {
-    item.and_then(Type::field_names).is_some_and(|mut names| names.any(|known| known == name))
 }
 
 /// The kinds that have a method of that name.

@@ -38,6 +38,7 @@ impl Advisor<'_> {
                 ChainPartKind::Member(name) => match parts.get(at + 1) {
                     Some(ChainPart { kind: ChainPartKind::Call(arguments), optional, .. }) => {
                         at += 1;
+                        may_stop |= *optional;
                         let place = part.span.clone();
                         let method = Method { name, place, subject, optional: *optional };
                         self.method(&is, &method, arguments)

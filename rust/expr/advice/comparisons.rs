@@ -262,19 +262,33 @@ impl Advisor<'_> {
         if !never_equal(&left.is, &right.is, relation.strict) {
             return false;
         }
-        let message = format!(
-            "{} is {}, and {} is {}: this is {}",
-            self.named(&left.span),
-            left.is.kinds.words(),
-            self.named(&right.span),
-            right.is.kinds.words(),
-            relation.when_unequal()
-        );
+        let message = match (&left.is.constant, &right.is.constant) {
+            (None, Some(_)) => self.never(left, right),
+            (Some(_), None) => self.never(right, left),
+            _ => format!(
+                "{} is {}, and {} is {}",
+                self.named(&left.span),
+                left.is.kinds.words(),
+                self.named(&right.span),
+                right.is.kinds.words()
+            ),
+        };
+        let message = format!("{message}: this is {}", relation.when_unequal());
         let help = self
             .kinds_help(left, right, relation)
             .or_else(|| self.kinds_help(right, left, relation));
         self.warn("W0201", span, message, help);
         true
+    }
+
+    /// `PROFILE.visits is a number, never text`.
+    fn never(&self, side: &Side<'_>, written: &Side<'_>) -> String {
+        const KINDS_NAMED_MAX: usize = 3;
+        let (named, never) = (self.named(&side.span), written.is.kinds.words());
+        match side.is.kinds.each().count() <= KINDS_NAMED_MAX {
+            true => format!("{named} is {}, never {never}", side.is.kinds.words()),
+            false => format!("{named} is never {never}"),
+        }
     }
 
     /// What to write where `side` is compared with what it never is.
@@ -308,11 +322,11 @@ impl Advisor<'_> {
                     Some(format!("write {written} without quotes"))
                 }
                 (_, Kinds::LIST) if !other.is.kinds.meets(Kinds::NULLISH) => {
-                    let of_objects =
-                        side.is.known_items().is_some_and(|item| item.kinds.only(Kinds::OBJECT));
-                    Some(match of_objects {
+                    let item = side.is.known_items();
+                    let field = item.map_or("name", Type::main_field);
+                    Some(match item.is_some_and(|item| item.kinds.only(Kinds::OBJECT)) {
                         true => {
-                            format!("write {not}{side_text}.some(item => item.value === {text})")
+                            format!("write {not}{side_text}.some(item => item.{field} === {text})")
                         }
                         false => format!("write {not}{side_text}.includes({text})"),
                     })

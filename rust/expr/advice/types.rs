@@ -245,6 +245,23 @@ impl Type {
         self
     }
 
+    /// This, but never `null`.
+    #[must_use]
+    pub fn never_null(self) -> Self {
+        self.without(Kinds::NULL)
+    }
+
+    /// Whether it can be a list.
+    pub fn may_be_list(&self) -> bool {
+        self.kinds.meets(Kinds::LIST)
+    }
+
+    /// The type of an element, where it is a list.
+    #[must_use]
+    pub fn element(&self) -> Self {
+        self.item()
+    }
+
     /// The type of a value that is written out.
     pub(super) fn of_value(value: &Value) -> Self {
         let mut found = Self::of_kinds(Kinds::of(value));
@@ -349,6 +366,12 @@ impl Type {
     pub(super) fn field_names(&self) -> Option<impl Iterator<Item = &str>> {
         let fields = self.fields.as_ref().filter(|_| self.kinds.meets(Kinds::OBJECT))?;
         Some(fields.iter().map(|(name, _)| name.as_str()))
+    }
+
+    /// The field that an example reads of an object.
+    pub(super) fn main_field(&self) -> &str {
+        let mut names = self.field_names().into_iter().flatten();
+        names.next().unwrap_or("name")
     }
 
     /// Whether it is true or false whatever it holds.
