@@ -180,11 +180,14 @@ fn advice_takes_time_in_proportion_to_the_text() {
     ];
     for piece in pieces {
         let source = format!("{}1", piece.repeat(9_900 / piece.len()));
-        let started = std::time::Instant::now();
-        let _ = of_expression(&source, Purpose::Condition, &types);
-        let elapsed = started.elapsed();
-        eprintln!("{elapsed:?} for {} characters of {piece}", source.len());
-        assert!(elapsed.as_millis() < 250, "{piece}: {elapsed:?}");
+        // The least of several: the machine has other work too.
+        let elapsed = (0..5).map(|_| {
+            let started = std::time::Instant::now();
+            let _ = of_expression(&source, Purpose::Condition, &types);
+            started.elapsed()
+        });
+        let least = elapsed.min().expect("five runs");
+        assert!(least.as_millis() < 50, "{piece}: {least:?}");
     }
 }
 
