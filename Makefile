@@ -106,6 +106,16 @@ fuzz-expr: .make/node  ## Random expressions against Node (PROGRAMS=1000000, SEE
 	cargo test --quiet --profile campaign --test oracle -- \
 	  fuzz --programs $(or $(PROGRAMS),1000000) $(SEEDED)
 
+# Coverage-guided, each target for SECONDS; RUSTC_BOOTSTRAP lets the stable compiler count coverage.
+.PHONY: fuzz-core
+fuzz-core: .make/tools  ## libFuzzer on the parser, the evaluator and templates (SECONDS=600)
+	@command -v cargo-fuzz >/dev/null || $(call SAY_NO,cargo install cargo-fuzz first)
+	cargo test --quiet --test oracle -- seeds fuzz/corpus
+	for target in parse evaluate template; do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target -- \
+	    -max_total_time=$(or $(SECONDS),600) -timeout=10 -rss_limit_mb=4096 -max_len=4096; \
+	done
+
 # The campaign in full (docs/reliability.md). SEED=N repeats what a seed decides; a part that this
 # system does not let run ends with a code other than 0, or with SKIP_OK=1 only says so.
 CAMPAIGN = cargo test --quiet --profile campaign --test campaign --

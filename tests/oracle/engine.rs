@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use p13n::expr::limits::EXPRESSION_FUEL_MAX;
 use p13n::expr::{
     CompileError, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm, compile,
 };
@@ -28,7 +29,8 @@ pub struct World {
     event: String,
 }
 
-struct Read<'w> {
+/// A profile and an event as a program reads them.
+pub struct Read<'w> {
     profile: &'w Value,
     fields: Vec<Value>,
     event: Value,
@@ -66,7 +68,16 @@ impl World {
         Self { profile, event: event.to_string() }
     }
 
-    fn read(&self, fields: &FieldTable, now_ms: i64) -> Read<'_> {
+    /// The same of any text; `None` where it is no profile or no event.
+    pub fn read_if_json(profile: &str, event: &str) -> Option<Self> {
+        let profile = parse_json(profile.as_bytes()).ok()?;
+        let none = FieldIndex::new(&[]);
+        take_fields_and_whole(event.as_bytes(), &none, &mut Vec::new()).ok()?;
+        matches!(profile, Value::Object(_)).then(|| Self { profile, event: event.to_string() })
+    }
+
+    /// What programs that were compiled with this table read.
+    pub fn read(&self, fields: &FieldTable, now_ms: i64) -> Read<'_> {
         let mut taken = Vec::new();
         let index = FieldIndex::new(fields.names());
         let event = take_fields_and_whole(self.event.as_bytes(), &index, &mut taken)
@@ -90,7 +101,10 @@ pub fn evaluate(source: &str, world: &World, now_ms: i64, time_zone: &str, vm: &
     let scope = world.read(&fields, now_ms);
     let mut outcome = || {
         let mut fuel = Fuel::request();
-        match vm.evaluate(&program, &scope, &mut fuel) {
+        let full = fuel.left;
+        let outcome = vm.evaluate(&program, &scope, &mut fuel);
+        assert!(full - fuel.left <= EXPRESSION_FUEL_MAX, "within its fuel: {source}");
+        match outcome {
             Ok(value) => Outcome::Value(canonical(&value)),
             Err(error) => Outcome::Error(error.kind.name().to_string()),
         }
