@@ -82,6 +82,7 @@ pub mod limits;
 mod operators;
 mod parser;
 mod program;
+pub mod random;
 mod refused;
 pub mod template;
 mod vm;
@@ -94,6 +95,7 @@ pub use vm::Vm;
 
 use std::borrow::Cow;
 
+use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
 /// Interns the names of `EVENT.<field>` that the programs of one plan read: name -> field index.
@@ -184,6 +186,14 @@ pub trait Scope {
     fn now_ms(&self) -> i64;
     /// The profile's id as text (`PROFILE.rid`, `bucket`); `None` outside a profile.
     fn rid(&self) -> Option<Text>;
+    /// The time zone of local time.
+    fn zone(&self) -> Zone {
+        Zone::UTC
+    }
+    /// The next number of `Math.random`; `None` where there is no randomness.
+    fn random(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Compiles one bare expression (`if`, `let`, `each`).

@@ -9,6 +9,7 @@ use super::Scope;
 use super::error::{EvalError, Fault, Span};
 use super::limits::{BYTES_PER_FUEL, EXPRESSION_FUEL_MAX, Fuel, LIST_ITEMS_MAX, VALUE_DEPTH_MAX};
 use super::program::{NO_CALLBACK, Op, Program};
+use crate::value::date::Zone;
 use crate::value::{Instance, Object, Text, Value, number, ops};
 
 mod build;
@@ -123,6 +124,16 @@ impl<'m> Machine<'m> {
     /// Processing time, epoch milliseconds.
     pub(super) fn now_ms(&self) -> i64 {
         self.scope.now_ms()
+    }
+
+    /// The zone of local time.
+    pub(super) fn zone(&self) -> Zone {
+        self.scope.zone()
+    }
+
+    /// The next random number, where there are any.
+    pub(super) fn random(&self) -> Option<f64> {
+        self.scope.random()
     }
 
     /// The profile's id.

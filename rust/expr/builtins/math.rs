@@ -70,8 +70,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     within("Math", "max", max),
     within("Math", "min", min),
+    within("Math", "random", random),
     within("Math", "pow", |call| Ok(Value::Number(power(call.number(0)?, call.number(1)?)))),
 ];
+
+fn random(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    match call.machine.random() {
+        Some(number) => Ok(Value::Number(number)),
+        None => Err(Fault::type_error("there is no `Math.random` here")),
+    }
+}
 
 /// Halves go up; the sign of zero stays.
 fn round(number: f64) -> f64 {

@@ -1,19 +1,25 @@
 //! Numbers and booleans: their spellings, their tests, their constants.
 
 use super::super::error::Fault;
-use super::{Call, Entry, Function, global, within};
+use super::{Call, Entry, Function, global, object, within};
 use crate::value::{Value, number, ops};
 
 pub(super) const METHODS: &[Entry] = &[
+    ("hasOwnProperty", None, object::has_own_property),
+    ("propertyIsEnumerable", None, object::property_is_enumerable),
     ("toExponential", None, to_exponential),
     ("toFixed", None, to_fixed),
     ("toPrecision", None, to_precision),
     ("toString", None, to_text),
-    ("valueOf", None, super::object::value_of),
+    ("valueOf", None, object::value_of),
 ];
 
-pub(super) const BOOLEAN_METHODS: &[Entry] =
-    &[("toString", None, super::object::to_text), ("valueOf", None, super::object::value_of)];
+pub(super) const BOOLEAN_METHODS: &[Entry] = &[
+    ("hasOwnProperty", None, object::has_own_property),
+    ("propertyIsEnumerable", None, object::property_is_enumerable),
+    ("toString", None, object::to_text),
+    ("valueOf", None, object::value_of),
+];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     global("Boolean", boolean_of),

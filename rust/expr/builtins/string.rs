@@ -16,6 +16,7 @@ pub(super) const METHODS: &[Entry] = &[
     ("hasOwnProperty", None, super::object::has_own_property),
     ("padEnd", None, pad_end),
     ("padStart", None, pad_start),
+    ("propertyIsEnumerable", None, super::object::property_is_enumerable),
     ("repeat", None, repeat),
     ("slice", None, slice),
     ("substr", None, substr),
@@ -25,6 +26,8 @@ pub(super) const METHODS: &[Entry] = &[
     ("toUpperCase", None, to_upper_case),
     ("trim", None, trim),
     ("trimEnd", None, trim_end),
+    ("trimLeft", None, trim_start),
+    ("trimRight", None, trim_end),
     ("trimStart", None, trim_start),
     ("valueOf", None, super::object::value_of),
 ];

@@ -192,7 +192,6 @@ impl Compiler<'_, '_> {
         span: Span,
     ) -> CompileError {
         match (name, member) {
-            ("Math", Some("random")) => return refused::later("`Math.random`", span),
             ("String", Some("raw")) => {
                 return CompileError::new("E0303", span, "tagged templates are not allowed");
             }

@@ -81,6 +81,7 @@ impl Machine<'_> {
                     let items = self.own_items(&value)?;
                     let entries =
                         items.into_iter().enumerate().map(|(at, item)| (index_name(at), item));
+                    let entries = entries.filter(|(_, item)| !matches!(item, Value::Hole));
                     self.extend_entries(entries)?;
                 }
                 _ => {}
@@ -129,6 +130,9 @@ impl Machine<'_> {
         value: &'v Value,
     ) -> Result<Cow<'v, [Value]>, Fault> {
         match value {
+            Value::Array(items) if items.iter().any(|item| matches!(item, Value::Hole)) => {
+                Ok(Cow::Owned(items.iter().map(|item| item.element().clone()).collect()))
+            }
             Value::Array(items) => Ok(Cow::Borrowed(items)),
             Value::Instance(instance) => match &**instance {
                 Instance::Match(found) => Ok(Cow::Borrowed(found.items())),

@@ -9,7 +9,7 @@ use super::super::limits::BYTES_PER_FUEL;
 use super::super::operators;
 use super::super::program::{Base, NO_CHAIN, Step, StepKind};
 use super::{Machine, UNDEFINED, excerpt, kind_of, unit_value};
-use crate::value::{Instance, Text, Value, array_index, string};
+use crate::value::{Instance, Text, Value, ops, string};
 
 /// A place that a read starts from, lent for one instruction.
 macro_rules! base_value {
@@ -91,22 +91,12 @@ impl Machine<'_> {
     }
 
     pub(super) fn has_property(&mut self, name: &Value, object: &Value) -> Result<Value, Fault> {
-        let found = match object {
-            Value::Array(items) => {
-                let name = self.text_of(name)?;
-                array_index(&name).is_some_and(|index| (index as usize) < items.len())
-                    || name == "length"
-                    || builtins::inherits(object, &name)
-            }
-            Value::Object(map) => {
-                let name = self.text_of(name)?;
-                map.get(&name).is_some() || builtins::inherits(object, &name)
-            }
-            _ => {
-                let message = format!("the right side of `in` is {}, no object", kind_of(object));
-                return Err(Fault::type_error(message));
-            }
-        };
+        if !ops::is_compound(object) {
+            let message = format!("the right side of `in` is {}, no object", kind_of(object));
+            return Err(Fault::type_error(message));
+        }
+        let name = self.text_of(name)?;
+        let found = builtins::owns(object, &name) || builtins::inherits(object, &name);
         Ok(Value::Bool(found))
     }
 
