@@ -15,7 +15,7 @@ mod engine;
 use engine::World;
 
 const NOW_MS: i64 = 1_700_000_000_000;
-const ZONES: [&str; 1] = ["UTC"];
+const ZONES: [&str; 3] = ["UTC", "Europe/Berlin", "America/New_York"];
 
 fuzz_target!(|input: &str| -> Corpus {
     let mut parts = input.splitn(3, '\0');

@@ -25,7 +25,7 @@ fuzz_target!(|source: &str| {
     let world = World::new("{\"name\":\"Ada\"}", "{\"list\":[1,\"a\",null]}");
     let outcome = || {
         let mut told = 0;
-        let read = world.read(&fields, 1_700_000_000_000);
+        let read = world.read(&fields, 1_700_000_000_000, "UTC");
         let value = template.evaluate(&mut Vm::default(), &read, &mut Fuel::request(), &mut |_| {
             told += 1;
         });

@@ -8,6 +8,7 @@ use p13n::expr::limits::EXPRESSION_FUEL_MAX;
 use p13n::expr::{
     CompileError, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm, compile,
 };
+use p13n::value::date::Zone;
 use p13n::value::{FieldIndex, Text, Value, parse_json, take_fields_and_whole};
 
 use super::canonical::canonical;
@@ -35,6 +36,7 @@ pub struct Read<'w> {
     fields: Vec<Value>,
     event: Value,
     now_ms: i64,
+    zone: Zone,
 }
 
 impl Scope for Read<'_> {
@@ -59,6 +61,9 @@ impl Scope for Read<'_> {
     fn rid(&self) -> Option<Text> {
         None
     }
+    fn zone(&self) -> Zone {
+        self.zone
+    }
 }
 
 impl World {
@@ -77,12 +82,13 @@ impl World {
     }
 
     /// What programs that were compiled with this table read.
-    pub fn read(&self, fields: &FieldTable, now_ms: i64) -> Read<'_> {
+    pub fn read(&self, fields: &FieldTable, now_ms: i64, time_zone: &str) -> Read<'_> {
         let mut taken = Vec::new();
         let index = FieldIndex::new(fields.names());
         let event = take_fields_and_whole(self.event.as_bytes(), &index, &mut taken)
             .expect("an event is an object");
-        Read { profile: &self.profile, fields: taken, event, now_ms }
+        let zone = Zone::named(time_zone).expect("a time zone");
+        Read { profile: &self.profile, fields: taken, event, now_ms, zone }
     }
 }
 
@@ -92,13 +98,12 @@ fn compiled(source: &str, fields: &mut FieldTable) -> Result<Program, CompileErr
 
 /// Compiles and evaluates, twice: the machine must be as good as new after the first time.
 pub fn evaluate(source: &str, world: &World, now_ms: i64, time_zone: &str, vm: &mut Vm) -> Outcome {
-    assert_eq!(time_zone, "UTC", "there are no other time zones yet");
     let mut fields = FieldTable::default();
     let program = match compiled(source, &mut fields) {
         Ok(program) => program,
         Err(error) => return Outcome::Refused(error.code, error.message),
     };
-    let scope = world.read(&fields, now_ms);
+    let scope = world.read(&fields, now_ms, time_zone);
     let mut outcome = || {
         let mut fuel = Fuel::request();
         let full = fuel.left;
