@@ -106,6 +106,14 @@ fuzz-expr: .make/node  ## Random expressions against Node (PROGRAMS=1000000, SEE
 	cargo test --quiet --profile campaign --test oracle -- \
 	  fuzz --programs $(or $(PROGRAMS),1000000) $(SEEDED)
 
+# The assertions of a test262 checkout that lie in our grammar; not in CI, as the checkout is not ours.
+.PHONY: test262
+test262: .make/node  ## Assertions of a test262 checkout that our grammar holds (DIR=path)
+	@[ -d "$(DIR)/test/built-ins" ] || $(call SAY_NO,make test262 DIR=path/to/test262)
+	cargo build --quiet --profile campaign --test oracle
+	node tests/oracle/test262.mjs $(DIR) \
+	  "$$(ls -t target/campaign/deps/oracle-* | grep -v '\.d$$' | head -n 1)"
+
 # Coverage-guided, each target for SECONDS; RUSTC_BOOTSTRAP lets the stable compiler count coverage.
 .PHONY: fuzz-core
 fuzz-core: .make/tools  ## libFuzzer on the parser, the evaluator and templates (SECONDS=600)

@@ -115,8 +115,8 @@ export function setNow(nowMs) {
   state.nowMs = nowMs;
 }
 
-/** What happened since the last call: texts that `Date.parse` met and that are not ISO 8601, and names
- * of time zones that were written. */
+/** What happened since the last call: texts that `Date.parse` met and that are not ISO 8601, and
+ * names of time zones that were written. */
 export function takeCounts() {
   const { otherDates, zoneNames } = state;
   Object.assign(state, { otherDates: 0, zoneNames: 0 });
