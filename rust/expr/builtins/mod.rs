@@ -174,6 +174,11 @@ pub(super) fn method(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name)
 }
 
+/// Whether every object has a method of that name.
+pub(super) fn is_object_method(name: &str) -> bool {
+    method(name).is_some_and(|method| method.is_of(Kind::Object))
+}
+
 /// All methods' names.
 pub(super) fn method_names() -> impl Iterator<Item = &'static str> {
     METHODS.iter().map(|method| method.name)
