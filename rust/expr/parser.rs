@@ -3,10 +3,13 @@
 //! What JavaScript has and this language refuses is recognised here and answered with its own
 //! sentence. Invariant: recursion is counted and bounded, whatever the input.
 
+mod functions;
+
 use super::ast::{
-    Arrow, BinaryOperator, ChainPart, ChainPartKind, Element, Expr, ExprKind, LogicalOperator,
-    Parameter, Property, UnaryOperator,
+    BinaryOperator, ChainPart, ChainPartKind, Element, Expr, ExprKind, LogicalOperator, Property,
+    UnaryOperator,
 };
+use super::builtins;
 use super::error::{CompileError, Span};
 use super::lexer::{Token, TokenKind, tokenize};
 use super::limits::{EXPRESSION_CHARS_MAX, NESTING_MAX};
@@ -328,7 +331,11 @@ impl Parser<'_> {
             TokenKind::Number(number) => ExprKind::Literal(Value::Number(number)),
             TokenKind::String(text) => ExprKind::Literal(Value::String(text)),
             TokenKind::TemplateStart => return self.template(span.start),
-            TokenKind::Name(name) => self.name(name, span.clone())?,
+            TokenKind::Name(name) => {
+                let kind = self.name(name, span.clone())?;
+                let end = self.tokens[self.at - 1].span.end;
+                return Ok(Expr { kind, span: span.start..end });
+            }
             TokenKind::Punct("(") => {
                 let inner = self.expression()?;
                 if self.is(",") {
@@ -361,7 +368,7 @@ impl Parser<'_> {
             "true" => ExprKind::Literal(Value::Bool(true)),
             "false" => ExprKind::Literal(Value::Bool(false)),
             "null" => ExprKind::Literal(Value::Null),
-            "new" => return Err(refused::construction(self.peek(), span)),
+            "new" => return self.construction(span),
             _ => match refused::word(&name, span) {
                 Some(error) => return Err(error),
                 None => ExprKind::Name(name),
@@ -369,15 +376,28 @@ impl Parser<'_> {
         })
     }
 
+    /// `new Date(…)`, `new Set(…)`; the arguments may be left out.
+    fn construction(&mut self, span: Span) -> Parsed<ExprKind> {
+        let TokenKind::Name(class) = self.peek().clone() else {
+            return Err(refused::construction(self.peek(), span));
+        };
+        if !builtins::is_class(&class) {
+            return Err(refused::construction(self.peek(), span));
+        }
+        self.advance();
+        let arguments = if self.take("(") { self.elements(")")? } else { Vec::new() };
+        Ok(ExprKind::New { class, arguments })
+    }
+
     /// Elements up to `close`, which is taken too.
     fn elements(&mut self, close: &str) -> Parsed<Vec<Element>> {
         let mut elements = Vec::new();
         while !self.take(close) {
-            if self.is(",") {
-                let message = "a list may not have holes";
-                return Err(
-                    CompileError::new("E0303", self.peek_span(), message).help("write `undefined`")
-                );
+            if close == "]" && self.is(",") {
+                let span = self.advance().span;
+                let value = Expr { kind: ExprKind::Literal(Value::Hole), span };
+                elements.push(Element { spread: false, value });
+                continue;
             }
             let spread = self.take("...");
             elements.push(Element { spread, value: self.expression()? });
@@ -452,91 +472,6 @@ impl Parser<'_> {
         }
         self.expect(":")?;
         Ok(Property::Named { name, value: self.expression()? })
-    }
-
-    /// Whether an arrow function starts here.
-    fn arrow_ahead(&self) -> bool {
-        let kind = |at: usize| self.tokens.get(at).map(|token| &token.kind);
-        match self.peek() {
-            TokenKind::Name(_) => kind(self.at + 1) == Some(&TokenKind::Punct("=>")),
-            TokenKind::Punct("(") => {
-                let mut depth = 0_usize;
-                for (offset, token) in self.tokens[self.at..].iter().enumerate() {
-                    match &token.kind {
-                        TokenKind::Punct("(" | "[" | "{") => depth += 1,
-                        TokenKind::Punct(")" | "]" | "}") => depth -= 1,
-                        _ => {}
-                    }
-                    if depth == 0 {
-                        return kind(self.at + offset + 1) == Some(&TokenKind::Punct("=>"));
-                    }
-                }
-                false
-            }
-            _ => false,
-        }
-    }
-
-    fn arrow(&mut self) -> Parsed<Expr> {
-        let start = self.peek_span().start;
-        let parameters = if self.take("(") { self.parameters()? } else { vec![self.parameter()?] };
-        self.expect("=>")?;
-        if self.is("{") {
-            let message = "a function's body is one expression, not statements in braces";
-            return Err(CompileError::new("E0303", self.peek_span(), message)
-                .help("write x => expression, or x => ({…}) for an object"));
-        }
-        let body = self.expression()?;
-        let span = start..body.span.end;
-        Ok(Expr { kind: ExprKind::Arrow(Box::new(Arrow { parameters, body })), span })
-    }
-
-    fn parameters(&mut self) -> Parsed<Vec<Parameter>> {
-        let mut parameters: Vec<Parameter> = Vec::new();
-        while !self.take(")") {
-            let parameter = self.parameter()?;
-            if parameters.iter().any(|earlier| earlier.name == parameter.name) {
-                let message = format!("parameter `{}` is named twice", parameter.name);
-                return Err(CompileError::new("E0301", parameter.span, message));
-            }
-            let rest = parameter.rest;
-            parameters.push(parameter);
-            if rest && !self.is(")") {
-                return Err(self.unexpected("`)` after the rest parameter"));
-            }
-            if !self.take(",") && !self.is(")") {
-                return Err(self.unexpected("`,` or `)`"));
-            }
-        }
-        Ok(parameters)
-    }
-
-    fn parameter(&mut self) -> Parsed<Parameter> {
-        let start = self.peek_span().start;
-        let rest = self.take("...");
-        let Token { kind, span } = self.advance();
-        let name = match kind {
-            TokenKind::Name(name) => name,
-            TokenKind::Punct("{" | "[") => {
-                return Err(refused::later("destructuring", span)
-                    .help("name the parameter and read its members"));
-            }
-            _ => {
-                self.at -= 1;
-                return Err(self.unexpected("a parameter's name"));
-            }
-        };
-        let literal =
-            matches!(name.as_str(), "true" | "false" | "null" | "new" | "typeof" | "void" | "in");
-        if let Some(error) = refused::word(&name, span.clone()) {
-            return Err(error);
-        }
-        if literal {
-            let message = format!("`{name}` cannot name a parameter");
-            return Err(CompileError::new("E0301", span, message));
-        }
-        let default = if !rest && self.take("=") { Some(self.expression()?) } else { None };
-        Ok(Parameter { name, default, rest, span: start..span.end })
     }
 }
 

@@ -73,7 +73,7 @@ impl Template {
         Ok(Self::Text(parts))
     }
 
-    /// The template's value; `undefined` where nothing came of it. Inside maps and lists errors
+    /// The template's value as data; `undefined` where nothing came of it. Inside maps and lists errors
     /// are handed to `on_error` and go on as 1.4 says; at the top they are returned.
     ///
     /// # Errors
@@ -86,7 +86,7 @@ impl Template {
         on_error: &mut dyn FnMut(EvalError),
     ) -> Result<Value, EvalError> {
         match self {
-            Self::Expression(program) => vm.evaluate(program, scope, fuel),
+            Self::Expression(program) => vm.evaluate(program, scope, fuel).map(Value::into_plain),
             Self::Text(parts) => text(parts, vm, scope, fuel),
             Self::Literal(value) => Ok(value.clone()),
             Self::List(items) => {

@@ -15,7 +15,10 @@ const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
 /// Python's form: `undefined` and `null` are None, numbers without a fraction int.
 pub fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
-        Value::Undefined | Value::Null => py.None().into_bound(py),
+        // Instances and holes never leave an evaluation (`Value::into_plain`).
+        Value::Undefined | Value::Null | Value::Instance(_) | Value::Hole => {
+            py.None().into_bound(py)
+        }
         Value::Bool(truth) => PyBool::new(py, *truth).to_owned().into_any(),
         Value::Number(number) if number.fract() == 0.0 && number.abs() <= EXACT_MAX => {
             (*number as i64).into_pyobject(py)?.into_any()

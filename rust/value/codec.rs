@@ -34,7 +34,8 @@ pub fn put_text(out: &mut Vec<u8>, text: &str) {
 /// Appends a value.
 pub fn put_value(out: &mut Vec<u8>, value: &Value) {
     match value {
-        Value::Undefined => out.push(0),
+        // Instances and holes never leave an evaluation (`Value::into_plain`).
+        Value::Undefined | Value::Hole | Value::Instance(_) => out.push(0),
         Value::Null => out.push(1),
         Value::Bool(false) => out.push(2),
         Value::Bool(true) => out.push(3),

@@ -5,22 +5,28 @@
 //! Invariant: this module knows nothing of ours.
 
 pub mod codec;
+pub mod date;
 mod fields;
+mod instance;
+pub mod iterator;
 pub mod json;
 pub mod number;
 mod object;
 pub mod ops;
+pub mod regexp;
+pub mod set;
 pub mod string;
 
 use std::sync::Arc;
 
 pub use fields::{FieldIndex, take_fields, take_fields_and_whole};
-pub use json::{JSON_DEPTH_MAX, JsonError, parse_json, write_json};
+pub use instance::Instance;
+pub use json::{JSON_DEPTH_MAX, JsonError, parse_json, parse_json_as_javascript, write_json};
 pub use object::{Object, array_index};
 /// Text: UTF-8, cheap to clone, short text inline. Lone surrogates never occur (page 3.6.2).
 pub use smol_str::SmolStr as Text;
 
-/// One JavaScript value. Functions are not values: arrow functions exist only as arguments.
+/// One JavaScript value. Arrow functions are not values: they exist only as arguments.
 #[derive(Clone, Debug, Default)]
 pub enum Value {
     /// `undefined`: an absent name.
@@ -34,10 +40,15 @@ pub enum Value {
     Number(f64),
     /// Text.
     String(Text),
-    /// A list. Holes read as `undefined`.
+    /// A list; elements may be [`Value::Hole`].
     Array(Arc<Vec<Value>>),
     /// A map in JavaScript's property order.
     Object(Arc<Object>),
+    /// A date, set, regular expression and their like; only inside an evaluation.
+    Instance(Arc<Instance>),
+    /// The element that a list has not (`[1, , 2]`); stands nowhere but in lists, and reads as
+    /// `undefined` ([`Value::element`]). Only inside an evaluation.
+    Hole,
 }
 
 impl Value {

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::{Text, Value, number, string};
+use super::{Instance, Text, Value, number, string};
 
 /// Why a value has no primitive form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,11 @@ pub enum ConversionError {
 /// `typeof`.
 pub fn type_of(value: &Value) -> &'static str {
     match value {
-        Value::Undefined => "undefined",
+        Value::Undefined | Value::Hole => "undefined",
+        Value::Instance(instance) => match &**instance {
+            Instance::Function(_) => "function",
+            _ => "object",
+        },
         Value::Null | Value::Array(_) | Value::Object(_) => "object",
         Value::Bool(_) => "boolean",
         Value::Number(_) => "number",
@@ -31,11 +35,11 @@ pub fn type_of(value: &Value) -> &'static str {
 /// `ToBoolean`.
 pub fn truthy(value: &Value) -> bool {
     match value {
-        Value::Undefined | Value::Null => false,
+        Value::Undefined | Value::Hole | Value::Null => false,
         Value::Bool(truth) => *truth,
         Value::Number(number) => *number != 0.0 && !number.is_nan(),
         Value::String(text) => !text.is_empty(),
-        Value::Array(_) | Value::Object(_) => true,
+        Value::Array(_) | Value::Object(_) | Value::Instance(_) => true,
     }
 }
 
@@ -45,12 +49,15 @@ pub fn truthy(value: &Value) -> bool {
 /// As [`to_text`]; `bytes_max` bounds the text on the way.
 pub fn to_number(value: &Value, bytes_max: usize) -> Result<f64, ConversionError> {
     Ok(match value {
-        Value::Undefined => f64::NAN,
+        Value::Undefined | Value::Hole => f64::NAN,
         Value::Null => 0.0,
         Value::Bool(truth) => f64::from(u8::from(*truth)),
         Value::Number(number) => *number,
         Value::String(text) => number::from_text(text),
-        Value::Array(_) | Value::Object(_) => number::from_text(&to_text(value, bytes_max)?),
+        Value::Instance(instance) if let Instance::Date(date) = &**instance => date.time_ms(),
+        Value::Array(_) | Value::Object(_) | Value::Instance(_) => {
+            number::from_text(&to_text(value, bytes_max)?)
+        }
     })
 }
 
@@ -60,7 +67,7 @@ pub fn to_number(value: &Value, bytes_max: usize) -> Result<f64, ConversionError
 /// An object that has no primitive form, or text that is too long.
 pub fn to_text(value: &Value, bytes_max: usize) -> Result<Text, ConversionError> {
     Ok(match value {
-        Value::Undefined => Text::new_static("undefined"),
+        Value::Undefined | Value::Hole => Text::new_static("undefined"),
         Value::Null => Text::new_static("null"),
         Value::Bool(true) => Text::new_static("true"),
         Value::Bool(false) => Text::new_static("false"),
@@ -76,6 +83,10 @@ pub fn to_text(value: &Value, bytes_max: usize) -> Result<Text, ConversionError>
             }
             Text::new_static("[object Object]")
         }
+        Value::Instance(instance) => match value.items() {
+            Some(items) => join(items, ",", bytes_max, &mut bytes_max.clone())?,
+            None => instance.to_text(),
+        },
     })
 }
 
@@ -108,7 +119,7 @@ fn join_into(
         }
         *visits = visits.checked_sub(1).ok_or(ConversionError::TooLong)?;
         match item {
-            Value::Undefined | Value::Null => {}
+            Value::Undefined | Value::Hole | Value::Null => {}
             Value::String(text) => out.push_str(text),
             Value::Array(inner) => join_into(inner, ",", out, visits, bytes_max)?,
             other => out.push_str(&to_text(other, bytes_max)?),
@@ -120,18 +131,41 @@ fn join_into(
     Ok(())
 }
 
-/// `ToPrimitive`: lists and maps become text, all else stays.
+/// Which primitive is wanted of a compound; only dates have two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Arithmetic and order: a date is its number.
+    Number,
+    /// `+`, `==`: a date is its text.
+    Default,
+}
+
+/// Whether this is no primitive: a list, a map or an instance.
+pub fn is_compound(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Object(_) | Value::Instance(_))
+}
+
+/// `ToPrimitive`: lists, maps and instances become text (a date its number where that is wanted),
+/// all else stays.
 ///
 /// # Errors
 /// As [`to_text`].
-pub fn to_primitive(value: &Value, bytes_max: usize) -> Result<Value, ConversionError> {
+pub fn to_primitive(value: &Value, hint: Hint, bytes_max: usize) -> Result<Value, ConversionError> {
     match value {
-        Value::Array(_) | Value::Object(_) => Ok(Value::String(to_text(value, bytes_max)?)),
+        Value::Instance(instance)
+            if let (Hint::Number, Instance::Date(date)) = (hint, &**instance) =>
+        {
+            Ok(Value::Number(date.time_ms()))
+        }
+        Value::Array(_) | Value::Object(_) | Value::Instance(_) => {
+            Ok(Value::String(to_text(value, bytes_max)?))
+        }
         other => Ok(other.clone()),
     }
 }
 
-/// `===`: lists and maps are equal when they are the same one.
+/// `===`: lists, maps and instances are equal when they are the same one, functions by name. A hole
+/// is like nothing.
 pub fn strict_equals(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Undefined, Value::Undefined) | (Value::Null, Value::Null) => true,
@@ -140,6 +174,11 @@ pub fn strict_equals(left: &Value, right: &Value) -> bool {
         (Value::String(l), Value::String(r)) => l == r,
         (Value::Array(l), Value::Array(r)) => Arc::ptr_eq(l, r),
         (Value::Object(l), Value::Object(r)) => Arc::ptr_eq(l, r),
+        (Value::Instance(l), Value::Instance(r)) => match (&**l, &**r) {
+            // One built-in is one function, however often it is read.
+            (Instance::Function(l), Instance::Function(r)) => l == r,
+            _ => Arc::ptr_eq(l, r),
+        },
         _ => false,
     }
 }
@@ -177,18 +216,23 @@ pub fn loose_equals(
         (Value::Bool(_), Value::Bool(_))
         | (Value::Number(_), Value::Number(_))
         | (Value::String(_), Value::String(_))
-        | (Value::Array(_) | Value::Object(_), Value::Array(_) | Value::Object(_)) => {
-            strict_equals(left, right)
-        }
+        | (
+            Value::Array(_) | Value::Object(_) | Value::Instance(_),
+            Value::Array(_) | Value::Object(_) | Value::Instance(_),
+        ) => strict_equals(left, right),
         (Value::Number(number), Value::String(text))
         | (Value::String(text), Value::Number(number)) => *number == number::from_text(text),
         (Value::Bool(truth), other) | (other, Value::Bool(truth)) => {
             let number = Value::Number(f64::from(u8::from(*truth)));
             loose_equals(&number, other, bytes_max)?
         }
-        (compound @ (Value::Array(_) | Value::Object(_)), other)
-        | (other, compound @ (Value::Array(_) | Value::Object(_))) => {
-            loose_equals(&to_primitive(compound, bytes_max)?, other, bytes_max)?
+        (Value::Hole, other) | (other, Value::Hole) => {
+            loose_equals(&Value::Undefined, other, bytes_max)?
+        }
+        (compound @ (Value::Array(_) | Value::Object(_) | Value::Instance(_)), other)
+        | (other, compound @ (Value::Array(_) | Value::Object(_) | Value::Instance(_))) => {
+            let primitive = to_primitive(compound, Hint::Default, bytes_max)?;
+            loose_equals(&primitive, other, bytes_max)?
         }
     })
 }
@@ -205,8 +249,8 @@ pub fn compare(
     if let (Value::Number(l), Value::Number(r)) = (left, right) {
         return Ok(l.partial_cmp(r));
     }
-    let left = to_primitive(left, bytes_max)?;
-    let right = to_primitive(right, bytes_max)?;
+    let left = to_primitive(left, Hint::Number, bytes_max)?;
+    let right = to_primitive(right, Hint::Number, bytes_max)?;
     if let (Value::String(l), Value::String(r)) = (&left, &right) {
         return Ok(Some(string::compare(l, r)));
     }

@@ -6,27 +6,69 @@
 
 mod array;
 mod array_callbacks;
+mod call;
+mod date;
 mod global;
+mod iterator;
 mod json;
 mod math;
 mod number;
 mod object;
+mod set;
+mod sort;
 mod string;
 mod string_search;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
+pub(super) use call::Call;
 pub(super) use global::duration_ms;
+pub(super) use object::owns;
 
 use super::error::Fault;
-use super::program::Callback;
-use super::vm::{Machine, kind_of};
-use crate::value::{Text, Value, number as numbers};
+use crate::value::{Instance, Value};
 
 /// What a built-in is.
 pub(super) type Builtin = fn(&mut Call<'_, '_>) -> Result<Value, Fault>;
 
-static UNDEFINED: Value = Value::Undefined;
+/// What kind of receiver a method is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    String,
+    Array,
+    Number,
+    Boolean,
+    Object,
+    Date,
+    Set,
+    RegExp,
+    Iterator,
+    Function,
+}
+
+impl Kind {
+    const COUNT: usize = Self::Function as usize + 1;
+
+    /// The kind of a value; `undefined` and `null` have none.
+    fn of(value: &Value) -> Option<Self> {
+        Some(match value {
+            Value::Undefined | Value::Hole | Value::Null => return None,
+            Value::String(_) => Self::String,
+            Value::Array(_) => Self::Array,
+            Value::Number(_) => Self::Number,
+            Value::Bool(_) => Self::Boolean,
+            Value::Object(_) => Self::Object,
+            Value::Instance(instance) => match &**instance {
+                Instance::Date(_) => Self::Date,
+                Instance::Set(_) => Self::Set,
+                Instance::RegExp(_) => Self::RegExp,
+                Instance::Match(_) => Self::Array,
+                Instance::Iterator(_) => Self::Iterator,
+                Instance::Function(_) => Self::Function,
+            },
+        })
+    }
+}
 
 /// A method by name, for each kind of receiver that has it.
 #[derive(Debug)]
@@ -34,24 +76,18 @@ pub(super) struct Method {
     pub name: &'static str,
     /// The argument that is a function.
     pub callback: Option<usize>,
-    string: Option<Builtin>,
-    array: Option<Builtin>,
-    number: Option<Builtin>,
-    boolean: Option<Builtin>,
-    object: Option<Builtin>,
+    of_kind: [Option<Builtin>; Kind::COUNT],
 }
 
 impl Method {
     /// The method as this receiver has it.
     pub(super) fn of(&self, receiver: &Value) -> Option<Builtin> {
-        match receiver {
-            Value::Undefined | Value::Null => None,
-            Value::String(_) => self.string,
-            Value::Array(_) => self.array,
-            Value::Number(_) => self.number,
-            Value::Bool(_) => self.boolean,
-            Value::Object(_) => self.object,
-        }
+        self.of_kind[Kind::of(receiver)? as usize]
+    }
+
+    /// Whether receivers of that kind have it.
+    pub(super) fn is_of(&self, kind: Kind) -> bool {
+        self.of_kind[kind as usize].is_some()
     }
 }
 
@@ -74,9 +110,6 @@ impl Function {
 /// One method of one kind of receiver, in the tables of this folder.
 type Entry = (&'static str, Option<usize>, Builtin);
 
-/// Where a method keeps what one kind of receiver does.
-type Place = fn(&mut Method) -> &mut Option<Builtin>;
-
 const fn within(namespace: &'static str, member: &'static str, run: Builtin) -> Function {
     Function { namespace: Some(namespace), member, callback: None, run }
 }
@@ -87,51 +120,63 @@ const fn global(member: &'static str, run: Builtin) -> Function {
 
 static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
     let mut methods: Vec<Method> = Vec::new();
-    let tables: [(&[&[Entry]], Place); 5] = [
-        (&[string::METHODS, string_search::METHODS], |method| &mut method.string),
-        (&[array::METHODS, array_callbacks::METHODS], |method| &mut method.array),
-        (&[number::METHODS], |method| &mut method.number),
-        (&[number::BOOLEAN_METHODS], |method| &mut method.boolean),
-        (&[object::METHODS], |method| &mut method.object),
+    let tables: &[(Kind, &[&[Entry]])] = &[
+        (Kind::String, &[string::METHODS, string_search::METHODS]),
+        (Kind::Array, &[array::METHODS, array_callbacks::METHODS, sort::METHODS]),
+        (Kind::Number, &[number::METHODS]),
+        (Kind::Boolean, &[number::BOOLEAN_METHODS]),
+        (Kind::Object, &[object::METHODS]),
+        (Kind::Date, &[date::METHODS]),
+        (Kind::Set, &[set::METHODS]),
+        (Kind::Iterator, &[iterator::METHODS]),
     ];
-    for (entries, place) in tables {
+    for (kind, entries) in tables {
         for &(name, callback, run) in entries.iter().copied().flatten() {
             let at = methods.iter().position(|method| method.name == name).unwrap_or_else(|| {
-                methods.push(Method {
-                    name,
-                    callback,
-                    string: None,
-                    array: None,
-                    number: None,
-                    boolean: None,
-                    object: None,
-                });
+                methods.push(Method { name, callback, of_kind: [None; Kind::COUNT] });
                 methods.len() - 1
             });
-            *place(&mut methods[at]) = Some(run);
+            debug_assert_eq!(methods[at].callback, callback, "{name}: one place for a function");
+            methods[at].of_kind[*kind as usize] = Some(run);
         }
     }
     methods
 });
 
-const FUNCTIONS: [&[Function]; 7] = [
+const FUNCTIONS: &[&[Function]] = &[
     array::FUNCTIONS,
+    date::FUNCTIONS,
     global::FUNCTIONS,
     json::FUNCTIONS,
     math::FUNCTIONS,
     number::FUNCTIONS,
     object::FUNCTIONS,
+    set::FUNCTIONS,
     string::FUNCTIONS,
 ];
 
 static FUNCTION_TABLE: LazyLock<Vec<&'static Function>> =
     LazyLock::new(|| FUNCTIONS.iter().flat_map(|table| table.iter()).collect());
 
-const NAMESPACES: &[&str] = &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON"];
+const NAMESPACES: &[&str] =
+    &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON", "Date"];
+
+/// What `new` may stand before: each class has a function `new class` in [`FUNCTIONS`].
+const CLASSES: &[&str] = &["Date", "Set"];
+
+/// Whether `new name(…)` is a construction that there is.
+pub(super) fn is_class(name: &str) -> bool {
+    CLASSES.contains(&name)
+}
 
 /// The method of that name, on whatever receiver.
 pub(super) fn method(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name)
+}
+
+/// Whether every object has a method of that name.
+pub(super) fn is_object_method(name: &str) -> bool {
+    method(name).is_some_and(|method| method.is_of(Kind::Object))
 }
 
 /// All methods' names.
@@ -196,114 +241,13 @@ pub(super) fn inherits(object: &Value, name: &str) -> bool {
             | "__defineSetter__"
             | "__lookupGetter__"
             | "__lookupSetter__"
-    ) || (matches!(object, Value::Array(_))
-        && (method(name).is_some_and(|method| method.array.is_some())
-            || matches!(
-                name,
-                "push"
-                    | "pop"
-                    | "shift"
-                    | "unshift"
-                    | "splice"
-                    | "fill"
-                    | "copyWithin"
-                    | "keys"
-                    | "values"
-                    | "entries"
-            )))
-}
-
-/// One call of a built-in.
-pub(super) struct Call<'c, 'm> {
-    pub machine: &'c mut Machine<'m>,
-    pub receiver: Value,
-    pub arguments: Vec<Value>,
-    pub callback: Option<&'m Callback>,
-}
-
-impl<'m> Call<'_, 'm> {
-    /// An argument, `undefined` when it is not given.
-    fn argument(&self, position: usize) -> &Value {
-        self.arguments.get(position).unwrap_or(&UNDEFINED)
-    }
-
-    /// Takes an argument out.
-    fn take(&mut self, position: usize) -> Value {
-        self.arguments.get_mut(position).map(std::mem::take).unwrap_or_default()
-    }
-
-    /// An argument's number.
-    fn number(&mut self, position: usize) -> Result<f64, Fault> {
-        match self.argument(position) {
-            Value::Number(number) => Ok(*number),
-            other => {
-                let other = other.clone();
-                self.machine.number_of(&other)
-            }
-        }
-    }
-
-    /// An argument as an integer or infinity; NaN is 0.
-    fn integer(&mut self, position: usize) -> Result<f64, Fault> {
-        Ok(numbers::to_integer(self.number(position)?))
-    }
-
-    /// An argument's text.
-    fn text(&mut self, position: usize) -> Result<Text, Fault> {
-        let argument = self.argument(position).clone();
-        let text = self.machine.text_of(&argument)?;
-        self.machine.charge_bytes(text.len())?;
-        Ok(text)
-    }
-
-    /// Whether an argument is given and not `undefined`.
-    fn given(&self, position: usize) -> bool {
-        !matches!(self.argument(position), Value::Undefined)
-    }
-
-    /// A position relative to the end when negative, clamped to `0..=length`.
-    fn relative(&mut self, position: usize, length: usize, default: usize) -> Result<usize, Fault> {
-        if !self.given(position) {
-            return Ok(default);
-        }
-        let integer = self.integer(position)?;
-        let length_f64 = length as f64;
-        let clamped = if integer < 0.0 { (length_f64 + integer).max(0.0) } else { integer };
-        Ok(clamped.min(length_f64) as usize)
-    }
-
-    /// A position that may miss: relative to the end when negative, `None` outside.
-    fn position(&mut self, position: usize, length: usize) -> Result<Option<usize>, Fault> {
-        let integer = self.integer(position)?;
-        let at = if integer < 0.0 { length as f64 + integer } else { integer };
-        Ok((at >= 0.0 && at < length as f64).then_some(at as usize))
-    }
-
-    /// The receiver's items.
-    fn items(&self) -> Arc<Vec<Value>> {
-        match &self.receiver {
-            Value::Array(items) => Arc::clone(items),
-            _ => Arc::default(),
-        }
-    }
-
-    /// The receiver's text, paid for.
-    fn receiver_text(&mut self) -> Result<Text, Fault> {
-        match &self.receiver {
-            Value::String(text) => {
-                let text = text.clone();
-                self.machine.charge_bytes(text.len())?;
-                Ok(text)
-            }
-            _ => Ok(Text::default()),
-        }
-    }
-
-    /// The function that was given.
-    fn function(&self, position: usize) -> Result<&'m Callback, Fault> {
-        self.callback.ok_or_else(|| {
-            let kind = kind_of(self.argument(position));
-            Fault::type_error(format!("a function is expected, and {kind} is given"))
-        })
-    }
+    ) || Kind::of(object).is_some_and(|kind| {
+        let known: &[&str] = match kind {
+            Kind::Array => &["push", "pop", "shift", "unshift", "splice", "fill", "copyWithin"],
+            Kind::Set => &["add", "delete", "clear", "size"],
+            Kind::Iterator => &["next"],
+            _ => &[],
+        };
+        known.contains(&name) || method(name).is_some_and(|method| method.is_of(kind))
+    })
 }

@@ -71,7 +71,7 @@ pub(super) fn write_canonical(value: &Value, out: &mut Vec<u8>) {
             items.iter().for_each(|item| write_canonical(item, out));
         }
         Value::Object(object) => write_object(object, out),
-        Value::Undefined | Value::Null => {}
+        Value::Undefined | Value::Null | Value::Instance(_) | Value::Hole => {}
     }
 }
 
@@ -89,7 +89,7 @@ fn hash_value(value: &Value) -> u64 {
         Value::String(text) => xxh3_64(text.as_bytes()),
         Value::Array(items) => items.iter().fold(5, |hash, item| mix(hash, hash_value(item))),
         Value::Object(object) => mix(6, hash_entries(object.entries())),
-        Value::Undefined | Value::Null => 1,
+        Value::Undefined | Value::Null | Value::Instance(_) | Value::Hole => 1,
     }
 }
 
@@ -151,7 +151,7 @@ fn spend(value: &Value, bytes: usize) -> Option<usize> {
             }
             Some(bytes)
         }
-        Value::Undefined | Value::Null => None,
+        Value::Undefined | Value::Null | Value::Instance(_) | Value::Hole => None,
     }
 }
 
