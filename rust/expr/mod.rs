@@ -46,12 +46,19 @@
 //!   Number.isFinite isInteger isNaN isSafeInteger parseFloat parseInt` and its constants;
 //!   `Boolean() parseInt parseFloat isNaN isFinite`;
 //! - `Math`: `abs acos acosh asin asinh atan atan2 atanh cbrt ceil clz32 cos cosh exp expm1 floor
-//!   fround hypot imul log log10 log1p log2 max min pow round sign sin sinh sqrt tan tanh trunc`
-//!   and its constants;
+//!   fround hypot imul log log10 log1p log2 max min pow random round sign sin sinh sqrt tan tanh
+//!   trunc` and its constants; `random` draws from a sequence of the rule and the event, keyed by
+//!   the secret of the data directory; outside a configuration of processing time and the text;
+//! - dates: `new Date(...)` in every form, `Date() Date.UTC Date.now Date.parse`;
+//!   `getDate getDay getFullYear getHours getMilliseconds getMinutes getMonth getSeconds`, their
+//!   likes with `UTC`, `getTime getTimezoneOffset getYear hasOwnProperty toDateString toGMTString
+//!   toISOString toJSON toString toTimeString toUTCString valueOf`. Now is processing time, local
+//!   time the configuration's `time_zone`, by the time zones of our release. The name of a zone
+//!   in `toString` is its abbreviation, `(CET)`, but for `(Coordinated Universal Time)`;
 //! - `JSON.parse JSON.stringify`, `encodeURI encodeURIComponent decodeURI decodeURIComponent`.
 //!
-//! Not in this version, each refused with that sentence: regular expressions, `Date`,
-//! destructuring, `Math.random`. Not built yet: `SEGMENT CATALOG BEFORE UPDATED REQUEST
+//! Not in this version, each refused with that sentence: regular expressions,
+//! destructuring. Not built yet: `SEGMENT CATALOG BEFORE UPDATED REQUEST
 //! PROFILE.segments`. Refused for good (page 3.1), each with what to write instead: whatever
 //! changes a value, statements, and any reach for constructors and prototypes.
 //!
@@ -72,10 +79,13 @@
 //! 3. `JSON.parse` and `JSON.stringify` refuse what nests too deep (64 and 256 levels). An iterator
 //!    is never spent: it can be walked again.
 //! 4. `localeCompare`, `toLocale*` and `Intl` are refused; case mapping follows our release's
-//!    Unicode tables. Transcendental functions and powers come from `libm` and may differ from V8
-//!    in the last two units.
-//! 5. The limits above.
+//!    Unicode tables. Transcendental functions come from `libm` and may differ from V8 in the last
+//!    two units; powers do not.
+//! 5. `Date.parse` reads ISO 8601 and what `toString` and `toUTCString` write; all else, which V8
+//!    guesses at, is NaN.
+//! 6. The limits above.
 
+pub mod advice;
 mod ast;
 mod builtins;
 mod compiler;
@@ -84,6 +94,7 @@ mod lexer;
 pub mod limits;
 mod operators;
 mod parser;
+mod power;
 mod program;
 pub mod random;
 mod refused;
@@ -94,7 +105,7 @@ pub use error::{CompileError, EvalError, EvalErrorKind, Span};
 pub use limits::Fuel;
 pub use program::Program;
 pub use template::Template;
-pub use vm::Vm;
+pub use vm::{Trace, TraceEntry, Vm};
 
 use std::borrow::Cow;
 
