@@ -4,8 +4,8 @@
 //! texts for Node's values (`encode` there lists the forms). Equal texts mean equal values: type,
 //! order of names, NaN and the sign of zero included.
 
-use p13n::value::{Instance, Value};
 use p13n::value::json::{write_number, write_string};
+use p13n::value::{Instance, Value};
 
 /// The value's text.
 pub fn canonical(value: &Value) -> String {
