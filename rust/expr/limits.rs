@@ -23,6 +23,14 @@ pub const BYTES_PER_FUEL: usize = 16;
 /// What writing a date costs beyond its bytes.
 pub const DATE_TEXT_FUEL: usize = 12;
 
+/// Entries of one trace.
+pub const TRACE_ENTRIES_MAX: usize = 10_000;
+/// Entries of one subexpression in a trace.
+pub const TRACE_SPAN_ENTRIES_MAX: usize = 100;
+
+/// A function called on an element, beside what its body costs.
+pub const VISIT_FUEL: usize = 1;
+
 /// A budget: the only clock that expressions have.
 #[derive(Debug)]
 pub struct Fuel {

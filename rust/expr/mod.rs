@@ -82,6 +82,7 @@
 //!    guesses at, is NaN.
 //! 6. Lists have no holes. The limits above.
 
+pub mod advice;
 mod ast;
 mod builtins;
 mod compiler;
@@ -101,7 +102,7 @@ pub use error::{CompileError, EvalError, EvalErrorKind, Span};
 pub use limits::Fuel;
 pub use program::Program;
 pub use template::Template;
-pub use vm::Vm;
+pub use vm::{Trace, TraceEntry, Vm};
 
 use std::borrow::Cow;
 

@@ -50,7 +50,7 @@ impl Kind {
     const COUNT: usize = Self::Function as usize + 1;
 
     /// The kind of a value; `undefined` and `null` have none.
-    fn of(value: &Value) -> Option<Self> {
+    pub(super) fn of(value: &Value) -> Option<Self> {
         Some(match value {
             Value::Undefined | Value::Hole | Value::Null => return None,
             Value::String(_) => Self::String,
@@ -172,6 +172,11 @@ pub(super) fn is_class(name: &str) -> bool {
 /// The method of that name, on whatever receiver.
 pub(super) fn method(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name)
+}
+
+/// Whether every object has a method of that name.
+pub(super) fn is_object_method(name: &str) -> bool {
+    method(name).is_some_and(|method| method.is_of(Kind::Object))
 }
 
 /// All methods' names.
