@@ -20,6 +20,9 @@ pub const VALUE_DEPTH_MAX: usize = 64;
 /// Bytes that a built-in reads or writes for one unit of fuel.
 pub const BYTES_PER_FUEL: usize = 16;
 
+/// What writing a date costs beyond its bytes.
+pub const DATE_TEXT_FUEL: usize = 12;
+
 /// Entries of one trace.
 pub const TRACE_ENTRIES_MAX: usize = 10_000;
 /// Entries of one subexpression in a trace.
