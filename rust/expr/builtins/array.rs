@@ -166,7 +166,7 @@ fn with(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn is_array(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    Ok(Value::Bool(matches!(call.argument(0), Value::Array(_))))
+    Ok(Value::Bool(call.argument(0).items().is_some()))
 }
 
 fn of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {

@@ -12,8 +12,10 @@ mod json;
 mod math;
 mod number;
 mod object;
+mod regexp;
 mod string;
 mod string_search;
+mod substitute;
 
 use std::sync::LazyLock;
 
@@ -121,6 +123,7 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
         (Kind::Number, &[number::METHODS]),
         (Kind::Boolean, &[number::BOOLEAN_METHODS]),
         (Kind::Object, &[object::METHODS]),
+        (Kind::RegExp, &[regexp::METHODS]),
     ];
     for (kind, entries) in tables {
         for &(name, callback, run) in entries.iter().copied().flatten() {

@@ -3,10 +3,11 @@
 use super::super::ast::{ChainPart, ChainPartKind, Element, Expr, ExprKind};
 use super::super::builtins::{self, Function};
 use super::super::error::{CompileError, Span};
+use super::super::limits::EXPRESSION_CHARS_MAX;
 use super::super::program::{Callback, NO_CALLBACK, Op};
-use super::super::refused;
+use super::super::{refused, regexp};
 use super::{Compiled, Compiler, Resolved, suggest};
-use crate::value::Value;
+use crate::value::{Value, ops};
 
 impl Compiler<'_, '_> {
     /// A call of `name` on the receiver that is on the stack. `jumps` is there for `name?.(…)`.
@@ -38,7 +39,14 @@ impl Compiler<'_, '_> {
             self.emit(Op::CallMethodSpread { method }, &span);
             return Ok(());
         }
-        let callback = self.arguments(arguments, method.callback, name)?;
+        let pattern = self.constant_pattern(name, arguments)?;
+        let callback = match (pattern, arguments) {
+            (Some(pattern), [first, rest @ ..]) => {
+                self.emit_constant(pattern, &first.value.span);
+                self.arguments(rest, None, name)?
+            }
+            _ => self.arguments(arguments, method.callback, name)?,
+        };
         let arguments = arguments.len() as u32;
         self.emit(Op::CallMethod { method, arguments, callback }, &span);
         Ok(())
@@ -55,6 +63,22 @@ impl Compiler<'_, '_> {
             unreachable!("the parser lets only classes through, and each has a constructor");
         };
         self.function_call(function, arguments, expr.span.clone())
+    }
+
+    /// What `match`, `matchAll` and `search` make of a constant that is no regular expression.
+    fn constant_pattern(&self, name: &str, arguments: &[Element]) -> Compiled<Option<Value>> {
+        let ("match" | "matchAll" | "search", Some(first)) = (name, arguments.first()) else {
+            return Ok(None);
+        };
+        match self.fold(&first.value) {
+            None | Some(Value::Undefined | Value::Instance(_)) => Ok(None),
+            Some(other) => match ops::to_text(&other, EXPRESSION_CHARS_MAX) {
+                Ok(text) => {
+                    regexp::of_text(&text, name == "matchAll", first.value.span.clone()).map(Some)
+                }
+                Err(_) => Ok(None),
+            },
+        }
     }
 
     fn has_spread(&self, arguments: &[Element], takes_function: bool) -> Compiled<bool> {
