@@ -29,13 +29,17 @@
 //! # Built-ins (the closed list)
 //!
 //! - strings: `length at charAt charCodeAt codePointAt concat endsWith hasOwnProperty includes
-//!   indexOf lastIndexOf padEnd padStart repeat replace replaceAll slice split startsWith substr
-//!   substring toLowerCase toString toUpperCase trim trimEnd trimStart valueOf`;
+//!   indexOf isWellFormed lastIndexOf match matchAll normalize padEnd padStart repeat replace
+//!   replaceAll search slice split startsWith substr substring toLowerCase toString toUpperCase
+//!   toWellFormed trim trimEnd trimStart valueOf`;
 //!   `String() String.fromCharCode String.fromCodePoint`;
 //! - lists: `length at concat every filter find findIndex findLast findLastIndex flat flatMap
 //!   forEach hasOwnProperty includes indexOf join lastIndexOf map reduce reduceRight reverse slice
 //!   some sort toReversed toSorted toSpliced toString valueOf with` (`sort` and `reverse` return
 //!   new lists; `sort` is stable); `Array.from Array.isArray Array.of`;
+//! - regular expressions (`/pattern/flags`, every flag): `exec test toString valueOf`, `source
+//!   flags lastIndex` (always 0) and one property a flag; what `match`, `matchAll` and `search` are
+//!   given is one too, or constant text: patterns compile with the expression;
 //! - objects: `hasOwnProperty toString valueOf`; `Object.assign` (onto a literal)
 //!   `Object.entries Object.fromEntries Object.hasOwn Object.is Object.keys Object.values`;
 //! - numbers and booleans: `toExponential toFixed toPrecision toString valueOf`; `Number()
@@ -57,21 +61,25 @@
 //! 10,000 characters and 100 levels of nesting an expression; text 64 KiB, lists and maps 10,000
 //! elements, values 64 levels, calls 64 deep; 100,000 units of fuel an expression, taken from the
 //! request's budget. An instruction costs 1, an element that a function visits 1, every 16 bytes
-//! that a built-in reads or writes 1.
+//! that a built-in reads or writes 1; a regular expression costs the bytes that it looks at times
+//! the states of its program (16 at least) over 16, 4 times that where it is too large for an
+//! automaton, and 8 for each match. Its program has 64 KiB at most, 50 levels, and bounds of repetitions up to 1,000.
 //!
 //! # Deliberate differences
 //!
 //! 1. Values are immutable. Functions are not values: a method that is not called reads as
 //!    `undefined`. A method that is not in the list is a compile error.
 //! 2. Text never holds half a surrogate pair: a cut pair, and a lone surrogate in a literal, is
-//!    U+FFFD (`charCodeAt` and `codePointAt` give true units); `replaceAll` with empty text stops
-//!    at characters.
-//! 3. `JSON.parse` reads as events are read: lone surrogates, numbers beyond a double and more
+//!    U+FFFD (`charCodeAt` and `codePointAt` give true units).
+//! 3. Regular expressions run in linear time: look-around, back-references, strings in classes and
+//!    patterns from text that only run time knows are refused; a group inside a repetition keeps
+//!    what it matched last; `lastIndex` is 0 always, so that each call starts at the text's start.
+//! 4. `JSON.parse` reads as events are read: lone surrogates, numbers beyond a double and more
 //!    than 64 levels are a SyntaxError, `-0` is `0`.
-//! 4. `localeCompare`, `toLocale*` and `Intl` are refused; case mapping follows our release's
+//! 5. `localeCompare`, `toLocale*` and `Intl` are refused; case mapping follows our release's
 //!    Unicode tables. Transcendental functions and powers come from `libm` and may differ from V8
 //!    in the last two units. With a comparator that contradicts itself `sort` may order otherwise.
-//! 5. Lists have no holes. The limits above.
+//! 6. Lists have no holes. The limits above.
 
 mod ast;
 mod builtins;

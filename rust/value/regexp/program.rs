@@ -22,7 +22,9 @@ use super::translate::{Spelling, one_of};
 /// Bytes of a full automaton, beyond which a pattern is simulated.
 const AUTOMATON_BYTES_MAX: usize = 128 * 1024;
 /// How many times dearer a simulated byte is.
-const SIMULATED_PRICE: usize = 16;
+const SIMULATED_PRICE: usize = 4;
+/// Units of each search, and of each look for groups, whatever its bytes.
+const SET_UP_PRICE: usize = 8;
 /// Program size under which a byte costs the same: calls and set-up are not free.
 const STATES_MIN: usize = 16;
 /// The divisor of page 3.4: bytes times program size over 16.
@@ -60,7 +62,8 @@ impl Program {
             .configure(
                 meta::Config::new()
                     .utf8_empty(!behind_prefix)
-                    .nfa_size_limit(bytes_max)
+                    // The program read backwards is larger where characters have many bytes.
+                    .nfa_size_limit(Some(8 * limits.program_bytes_max))
                     .dfa_size_limit(Some(8 * AUTOMATON_BYTES_MAX))
                     .dfa_state_limit(None)
                     .onepass_size_limit(Some(2 * AUTOMATON_BYTES_MAX))
@@ -80,13 +83,13 @@ impl Program {
     /// What it costs to search that many bytes.
     pub(super) fn search_price(&self, bytes: usize) -> usize {
         let dearer = if self.walker.is_some() { 1 } else { SIMULATED_PRICE };
-        1 + bytes * self.states * dearer / PRICE_DIVISOR
+        SET_UP_PRICE + bytes * self.states * dearer / PRICE_DIVISOR
     }
 
     /// What it costs to find the groups in a match of that many bytes.
     pub(super) fn groups_price(&self, bytes: usize) -> usize {
         let dearer = if self.is_one_pass { 1 } else { SIMULATED_PRICE };
-        1 + bytes * self.states * dearer / PRICE_DIVISOR
+        SET_UP_PRICE + bytes * self.states * dearer / PRICE_DIVISOR
     }
 
     fn input<'h>(&self, bytes: &'h [u8], from: usize, to: usize, sticky: bool) -> Input<'h> {

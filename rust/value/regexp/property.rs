@@ -62,8 +62,8 @@ const SCRIPTS: &str = "\
     Sunuwar Sylo Syloti_Nagri Syrc Syriac Tagalog Tagb Tagbanwa Tai_Le Tai_Tham Tai_Viet Takr \
     Takri Tale Talu Tamil Taml Tang Tangsa Tangut Tavt Telu Telugu Tfng Tglg Thaa Thaana Thai \
     Tibetan Tibt Tifinagh Tirh Tirhuta Tnsa Todhri Todr Toto Tulu_Tigalari Tutg Ugar Ugaritic \
-    Unknown Vai Vaii Vith Vithkuqi Wancho Wara Warang_Citi Wcho Xpeo Xsux Yezi Yezidi Yi Yiii \
-    Zanabazar_Square Zanb Zinh Zyyy Zzzz";
+    Vai Vaii Vith Vithkuqi Wancho Wara Warang_Citi Wcho Xpeo Xsux Yezi Yezidi Yi Yiii \
+    Zanabazar_Square Zanb Zinh Zyyy";
 
 /// Properties of strings, which only the flag v has.
 const OF_STRINGS: &[&str] = &[
@@ -94,6 +94,9 @@ pub(super) fn property(text: &str) -> Result<CodePoints, NoProperty> {
     let listed = |list: &str, name: &str| list.split(' ').any(|known| known == name);
     let (query, known) = match text.split_once('=') {
         Some(("General_Category" | "gc", value)) => return category(value),
+        Some(("Script" | "sc" | "Script_Extensions" | "scx", "Unknown" | "Zzzz")) => {
+            return Ok(of_no_script());
+        }
         Some(("Script" | "sc", value)) => (format!("sc={value}"), listed(SCRIPTS, value)),
         Some(("Script_Extensions" | "scx", value)) => {
             (format!("scx={value}"), listed(SCRIPTS, value))
@@ -130,6 +133,17 @@ fn category(name: &str) -> Result<CodePoints, NoProperty> {
         set.add_all(&CodePoints::of(SURROGATES));
     }
     Ok(set)
+}
+
+/// What no script has.
+fn of_no_script() -> CodePoints {
+    let mut ranges = Vec::new();
+    for script in SCRIPTS.split(' ') {
+        if let Some(set) = lookup(&format!("sc={script}")) {
+            ranges.extend_from_slice(set.ranges());
+        }
+    }
+    CodePoints::of(&ranges).complement(true)
 }
 
 fn lookup(query: &str) -> Option<CodePoints> {
@@ -170,6 +184,8 @@ mod tests {
         {
             assert_eq!(property(name).err(), Some(NoProperty::Unknown), "{name}");
         }
+        let unknown = property("sc=Zzzz").unwrap();
+        assert!(unknown.contains(0xE000) && unknown.contains(0x378) && !unknown.contains(0x41));
         assert_eq!(property("RGI_Emoji").err(), Some(NoProperty::OfStrings));
         assert_eq!(property("CWKCF").err(), Some(NoProperty::Missing));
     }

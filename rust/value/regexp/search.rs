@@ -125,7 +125,8 @@ impl<'r, 't> Searcher<'r, 't> {
         let (start, end) = (found.start.byte, found.end.byte);
         // Units are counted from the match's start, a group at a time.
         let counting = (end - start) * self.regexp.groups() / 16;
-        charge(self.program.groups_price(end - start) + counting)?;
+        let listing = 2 * self.regexp.groups();
+        charge(self.program.groups_price(end - start) + counting + listing)?;
         let slots = self.program.groups(self.haystack.bytes(), start, end, self.regexp.groups);
         let pairs = slots.chunks_exact(2).map(|pair| match pair {
             [Some(from), Some(to)] => Some(self.found(found.start, (from.get(), to.get()))),

@@ -49,10 +49,12 @@ impl CodePoints {
         &self.ranges
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
+    #[cfg(test)]
     pub(super) fn contains(&self, code: u32) -> bool {
         let after = self.ranges.partition_point(|range| range.1 < code);
         self.ranges.get(after).is_some_and(|range| range.0 <= code)
