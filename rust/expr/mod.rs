@@ -62,7 +62,7 @@
 //! elements, values 64 levels, calls 64 deep; 100,000 units of fuel an expression, taken from the
 //! request's budget. An instruction costs 1, an element that a function visits 1, every 16 bytes
 //! that a built-in reads or writes 1; a regular expression costs the bytes that it looks at times
-//! the states of its program (16 at least) over 16, 4 times that where it is too large for an
+//! the states of its program (16 at least) over 16, 16 times that where it is too large for an
 //! automaton, and 8 for each match. Its program has 64 KiB at most, 50 levels, and bounds of repetitions up to 1,000.
 //!
 //! # Deliberate differences

@@ -20,9 +20,9 @@ use super::set::CodePoints;
 use super::translate::{Spelling, one_of};
 
 /// Bytes of a full automaton, beyond which a pattern is simulated.
-const AUTOMATON_BYTES_MAX: usize = 128 * 1024;
-/// How many times dearer a simulated byte is.
-const SIMULATED_PRICE: usize = 4;
+const AUTOMATON_BYTES_MAX: usize = 512 * 1024;
+/// How many times dearer a simulated byte is: 5 ns of each unit at the worst that was measured.
+const SIMULATED_PRICE: usize = 16;
 /// Units of each search, and of each look for groups, whatever its bytes.
 const SET_UP_PRICE: usize = 8;
 /// Program size under which a byte costs the same: calls and set-up are not free.
@@ -67,7 +67,7 @@ impl Program {
                     .dfa_size_limit(Some(8 * AUTOMATON_BYTES_MAX))
                     .dfa_state_limit(None)
                     .onepass_size_limit(Some(2 * AUTOMATON_BYTES_MAX))
-                    .hybrid_cache_capacity(2 * AUTOMATON_BYTES_MAX),
+                    .hybrid_cache_capacity(AUTOMATON_BYTES_MAX),
             )
             .build_from_hir(&hir)
             .ok()?;
