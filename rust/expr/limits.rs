@@ -34,6 +34,13 @@ pub(super) const REGEXP: regexp::Limits = regexp::Limits {
     nesting_max: REGEXP_NESTING_MAX,
     repeat_max: REGEXP_REPEAT_MAX,
 };
+/// Entries of one trace.
+pub const TRACE_ENTRIES_MAX: usize = 10_000;
+/// Entries of one subexpression in a trace.
+pub const TRACE_SPAN_ENTRIES_MAX: usize = 100;
+
+/// A function called on an element, beside what its body costs.
+pub const VISIT_FUEL: usize = 1;
 
 /// A budget: the only clock that expressions have.
 #[derive(Debug)]
