@@ -178,10 +178,16 @@ pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
     match what {
         TokenKind::Name(name) if name == "Set" => later("`new Set`", span)
             .help("ask a list with includes, or declare the attribute `distinct: true`"),
-        TokenKind::Name(name) if name == "RegExp" => later("regular expressions", span),
+        TokenKind::Name(name) if name == "RegExp" => dynamic_pattern(span),
         _ => CompileError::new("E0303", span, "`new` is not allowed")
             .help("write values as literals: [1, 2], {name: value}, \"text\""),
     }
+}
+
+/// The error for a regular expression from text.
+pub(super) fn dynamic_pattern(span: Span) -> CompileError {
+    let message = "`RegExp` is not allowed: regular expressions are compiled with the expression";
+    CompileError::new("E0303", span, message).help("write a literal: /pattern/flags")
 }
 
 /// The error for what a later version will have; `what` starts the sentence.
@@ -250,11 +256,10 @@ pub(super) fn method(name: &str, span: Span) -> Option<CompileError> {
         ));
     }
     match name {
-        "match" | "matchAll" | "search" | "test" | "exec" => Some(
-            later("regular expressions", span)
-                .help("use includes, startsWith, endsWith, indexOf or split"),
+        "compile" => Some(
+            CompileError::new("E0303", span, "`compile` is not allowed: values never change")
+                .help("write another literal: /pattern/flags"),
         ),
-        "normalize" | "isWellFormed" | "toWellFormed" => Some(later(&format!("`{name}`"), span)),
         "localeCompare" | "toLocaleString" | "toLocaleUpperCase" | "toLocaleLowerCase"
         | "toLocaleDateString" | "toLocaleTimeString" => Some(
             CompileError::new(
