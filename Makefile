@@ -162,6 +162,11 @@ bench: .make/release  ## All benches, beside their controls; writes benches/resu
 	cargo bench --quiet --bench '*'
 	for bench in $(BENCHES); do $(BIN)/python $$bench; done
 
+# Not a part of `bench`: it compiles five other engines, which takes minutes.
+.PHONY: bench-peers
+bench-peers: .make/tools  ## Expressions beside QuickJS, CEL, Rhai, Zen and Boa (CASES='some find')
+	cargo run --release --manifest-path benches/peers/Cargo.toml -- $(CASES)
+
 .PHONY: docs
 docs: develop  ## Run every example of README and docs/, check their links
 	$(BIN)/python -m pytest -q tests/test_docs.py
@@ -187,6 +192,7 @@ lock:  ## Resolve the newest allowed versions into requirements-dev.lock
 .PHONY: clean
 clean:  ## Remove everything that was built
 	rm -rf target dist build .make $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf benches/peers/target
 	find python -name '*.so' -delete
 	find python tests benches -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

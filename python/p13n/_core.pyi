@@ -19,6 +19,7 @@ __all__ = [
     "EvaluationError",
     "Events",
     "Expression",
+    "ExpressionWarning",
     "IngestReport",
     "Locked",
     "LogCursor",
@@ -119,6 +120,16 @@ class Diagnostic:
     help: str | None
 
 @final
+class ExpressionWarning:
+    """Something in an expression that compiles and is hardly meant; `str` gives its sentence."""
+
+    code: str
+    message: str
+    span: tuple[int, int]
+    """Byte offsets in the source, start and end."""
+    help: str | None
+
+@final
 class IngestReport:
     """What became of many events. Indices count from 0 in the order given."""
 
@@ -134,6 +145,9 @@ class Expression:
         """Compiles. Raises CompileError."""
     @property
     def source(self) -> str: ...
+    @property
+    def warnings(self) -> list[ExpressionWarning]:
+        """What compiles and is hardly meant, in the order of the source."""
     def evaluate(
         self,
         profile: dict[str, Any] | None = None,

@@ -27,6 +27,7 @@ mod schema;
 mod secret;
 mod source;
 pub mod time_zone;
+mod types;
 mod unreadable;
 mod yaml;
 

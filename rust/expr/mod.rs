@@ -82,6 +82,7 @@
 //!    guesses at, is NaN.
 //! 6. Lists have no holes. The limits above.
 
+pub mod advice;
 mod ast;
 mod builtins;
 mod compiler;

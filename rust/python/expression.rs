@@ -8,9 +8,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::convert::{from_python, to_python};
+use super::diagnostic::PyExpressionWarning;
 use super::error::{compile_error, evaluation_error};
 use crate::config::time_zone;
 use crate::error::Error;
+use crate::expr::advice::{self, ProfileTypes, Purpose, Types};
 use crate::expr::random::Sequence;
 use crate::expr::{self, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm};
 use crate::value::date::Zone;
@@ -38,6 +40,13 @@ impl PyExpression {
     #[getter]
     fn source(&self) -> &str {
         &self.source
+    }
+
+    #[getter]
+    fn warnings(&self) -> Vec<PyExpressionWarning> {
+        let types = Types { profile: ProfileTypes::Object, locals: &[] };
+        let advice = advice::of_expression(&self.source, Purpose::Value, &types);
+        advice.warnings.into_iter().map(PyExpressionWarning::from).collect()
     }
 
     #[pyo3(signature = (profile=None, event=None, *, now_ms=None, time_zone=None, seed=None))]

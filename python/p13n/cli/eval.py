@@ -1,5 +1,6 @@
 """`p13n eval`: one expression over a profile and an event."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,7 @@ def evaluate(
     """Evaluate an expression as a configuration would and print its value as JSON.
 
     `undefined` is printed as `undefined`. An expression that does not compile or throws exits 1
-    and shows where.
+    and shows where. What compiles and is hardly meant is shown on stderr.
 
     Examples:
 
@@ -45,6 +46,9 @@ def evaluate(
 
     try:
         compiled = Expression(expression)
+        for warning in compiled.warnings:
+            shown = _shown(expression, warning.span, warning.help)
+            print(f"warning {warning.code}: {warning.message}\n{shown}", file=sys.stderr)
         value = compiled.evaluate_json(
             _json(profile, "--profile"),
             _json(event, "--event"),
@@ -55,10 +59,9 @@ def evaluate(
     except ValueError as error:
         fail(f"--time-zone: {error}.", ExitCode.USAGE)
     except CompileError as error:
-        help_line = f"\nhelp: {error.help}" if error.help else ""
-        fail(f"{error.code}: {error.message}\n{_caret(expression, error.span)}{help_line}")
+        fail(f"{error.code}: {error.message}\n{_shown(expression, error.span, error.help)}")
     except EvaluationError as error:
-        fail(f"{error.kind}: {error.message}\n{_caret(expression, error.span)}")
+        fail(f"{error.kind}: {error.message}\n{_shown(expression, error.span, None)}")
     print("undefined" if value is None else value.decode())
 
 
@@ -85,8 +88,8 @@ def _json(argument: str | None, flag: str) -> bytes | None:
     return text
 
 
-def _caret(source: str, span: tuple[int, int]) -> str:
-    """The line of the source that holds the span's start, with the span underlined."""
+def _shown(source: str, span: tuple[int, int], help_text: str | None) -> str:
+    """The line of the source that holds the span's start, with the span underlined, and help."""
     encoded = source.encode()
     start, end = span
     line_start = encoded.rfind(b"\n", 0, start) + 1
@@ -95,4 +98,5 @@ def _caret(source: str, span: tuple[int, int]) -> str:
     before = encoded[line_start:start].decode(errors="replace")
     under = encoded[start : min(end, line_end)].decode(errors="replace")
     line = encoded[line_start:line_end].decode(errors="replace")
-    return f"  {line}\n  {' ' * len(before)}{'^' * max(1, len(under))}"
+    caret = f"  {line}\n  {' ' * len(before)}{'^' * max(1, len(under))}"
+    return f"{caret}\nhelp: {help_text}" if help_text else caret
