@@ -69,18 +69,65 @@ pub fn judge(trial: &Trial<'_>, ours: &Outcome, node: &Answer, sides: &mut (Node
     if let Some(verdict) = plain(trial, ours, node) {
         return verdict;
     }
-    let without = Plain::new(trial);
-    if without.changed && without.agrees(trial, sides) {
-        return Verdict::Exempt(Cause::FromCutPair);
+    let removable = removable(trial, sides);
+    // One cause alone first, so that it gets the blame; then all that there may be at once.
+    let mut tries: Vec<Vec<Cause>> = removable.iter().map(|cause| vec![*cause]).collect();
+    if tries.len() > 1 {
+        tries.push(removable);
     }
-    let rounds = trial.body.has_transcendental();
-    if rounds && [12, 9].iter().any(|digits| agrees_rounded(trial, *digits, sides)) {
-        return Verdict::Exempt(Cause::FromLastUnits);
-    }
-    if trial.time_zone != "UTC" && agrees_in_utc(trial, sides) {
-        return Verdict::Exempt(Cause::FromZoneName);
+    for causes in tries {
+        if agrees_without(trial, &causes, sides) {
+            return Verdict::Exempt(causes[0]);
+        }
     }
     Verdict::Mismatch
+}
+
+/// The causes that may be at work in a program, and can be taken out of it.
+fn removable(trial: &Trial<'_>, sides: &mut (Node, Vm)) -> Vec<Cause> {
+    let source = trial.body.source(Style::default());
+    let texts = [&source, &trial.texts.0, &trial.texts.1];
+    let mut causes = Vec::new();
+    if texts.iter().any(|text| without_pairs(text) != **text) {
+        causes.push(Cause::FromCutPair);
+    }
+    if trial.body.has_transcendental() {
+        causes.push(Cause::FromLastUnits);
+    }
+    if trial.time_zone != "UTC" && writes_zone_names(trial, &source, sides) {
+        causes.push(Cause::FromZoneName);
+    }
+    causes
+}
+
+/// Whether both sides agree once these causes are taken out: pairs are other letters, transcendental
+/// results are rounded, local time is UTC, whose name both sides write.
+fn agrees_without(trial: &Trial<'_>, causes: &[Cause], sides: &mut (Node, Vm)) -> bool {
+    let rounds = causes.contains(&Cause::FromLastUnits);
+    let digits: &[Option<u8>] = if rounds { &[Some(12), Some(9)] } else { &[None] };
+    let time_zone = match causes.contains(&Cause::FromZoneName) {
+        true => "UTC",
+        false => trial.time_zone,
+    };
+    let letters = |text: &str| match causes.contains(&Cause::FromCutPair) {
+        true => without_pairs(text),
+        false => text.to_string(),
+    };
+    let texts = (letters(&trial.texts.0), letters(&trial.texts.1));
+    let other = Trial { texts: &texts, time_zone, ..*trial };
+    digits.iter().any(|digits| {
+        let source = letters(&trial.body.source(Style { digits: *digits }));
+        let (ours, node) = ask_both(&source, trial.body.is_damaged(), &other, sides);
+        // What else is exempt stays so; what is exempt by chance of the change is not.
+        let verdict = plain(&other, &ours, &node);
+        match verdict {
+            Some(Verdict::Same) => true,
+            Some(Verdict::Exempt(cause)) => {
+                matches!(cause, Cause::CutPair | Cause::LastUnits | Cause::ZoneName)
+            }
+            _ => false,
+        }
+    })
 }
 
 /// What is clear without asking again.
@@ -171,55 +218,15 @@ pub fn ask_both(
     (ours, answers.remove(0))
 }
 
-fn agrees_rounded(trial: &Trial<'_>, digits: u8, sides: &mut (Node, Vm)) -> bool {
-    let source = trial.body.source(Style { digits: Some(digits) });
-    let (ours, node) = ask_both(&source, false, trial, sides);
-    matches!(plain(trial, &ours, &node), Some(Verdict::Same))
-}
-
-/// Whether the program writes the name of a time zone, and agrees where both sides write the same.
-fn agrees_in_utc(trial: &Trial<'_>, sides: &mut (Node, Vm)) -> bool {
-    let source = trial.body.source(Style::default());
+/// Whether the program writes the name of a time zone on its way.
+fn writes_zone_names(trial: &Trial<'_>, source: &str, sides: &mut (Node, Vm)) -> bool {
     let setting = Setting {
         now_ms: trial.now_ms,
         time_zone: trial.time_zone,
         worlds: std::slice::from_ref(trial.texts),
     };
-    let question = Question { world: 0, source: &source, damaged: trial.body.is_damaged() };
-    if sides.0.ask(setting, &[question]).1.zone_names == 0 {
-        return false;
-    }
-    let trial = Trial { time_zone: "UTC", ..*trial };
-    let (ours, node) = ask_both(&source, trial.body.is_damaged(), &trial, sides);
-    matches!(plain(&trial, &ours, &node), Some(Verdict::Same))
-}
-
-/// A trial whose surrogate pairs are pairs of other letters.
-struct Plain {
-    source: String,
-    texts: (String, String),
-    changed: bool,
-}
-
-impl Plain {
-    fn new(trial: &Trial<'_>) -> Self {
-        let source = trial.body.source(Style::default());
-        let mut changed = false;
-        let mut plain = |text: &str| {
-            let plain = without_pairs(text);
-            changed |= plain != text;
-            plain
-        };
-        let plain_source = plain(&source);
-        let texts = (plain(&trial.texts.0), plain(&trial.texts.1));
-        Self { source: plain_source, texts, changed }
-    }
-
-    fn agrees(&self, trial: &Trial<'_>, sides: &mut (Node, Vm)) -> bool {
-        let trial = Trial { texts: &self.texts, ..*trial };
-        let (ours, node) = ask_both(&self.source, trial.body.is_damaged(), &trial, sides);
-        matches!(plain(&trial, &ours, &node), Some(Verdict::Same))
-    }
+    let question = Question { world: 0, source, damaged: trial.body.is_damaged() };
+    sides.0.ask(setting, &[question]).1.zone_names > 0
 }
 
 /// The text with two letters of one unit for each pair, whether it is written out or escaped.

@@ -7,6 +7,7 @@
 
 mod body;
 mod canonical;
+#[allow(dead_code, reason = "other tests use more of it")]
 mod engine;
 mod fuzz;
 mod grammar;
@@ -16,6 +17,7 @@ mod kind;
 mod lines;
 mod node;
 mod pick;
+#[allow(dead_code, reason = "the campaign uses more of it")]
 #[path = "../campaign/random.rs"]
 mod random;
 mod seeds;
