@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use super::convert::{from_python, to_python};
 use super::error::{compile_error, evaluation_error};
+use super::trace::PyTrace;
 use crate::error::Error;
 use crate::expr::{self, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm};
 use crate::value::{Text, Value, json};
@@ -74,6 +75,21 @@ impl PyExpression {
         Ok(Some(PyBytes::new(py, &out)))
     }
 
+    #[pyo3(signature = (profile=None, event=None, *, now_ms=None))]
+    fn trace(
+        &self,
+        profile: Option<&Bound<'_, PyDict>>,
+        event: Option<&Bound<'_, PyDict>>,
+        now_ms: Option<i64>,
+    ) -> PyResult<PyTrace> {
+        let object = |given: Option<&Bound<'_, PyDict>>| match given {
+            Some(dict) => from_python(dict.as_any()),
+            None => Ok(Value::Object(Default::default())),
+        };
+        let scope = self.scope(object(profile)?, object(event)?, now_ms);
+        Ok(PyTrace::new(Vm::default().trace(&self.program, &scope, &mut Fuel::request())))
+    }
+
     fn __repr__(&self) -> String {
         format!("Expression({:?})", self.source)
     }
@@ -87,15 +103,19 @@ impl PyExpression {
         event: Value,
         now_ms: Option<i64>,
     ) -> PyResult<Value> {
+        let scope = self.scope(profile, event, now_ms);
+        Vm::default()
+            .evaluate(&self.program, &scope, &mut Fuel::request())
+            .map_err(|error| evaluation_error(py, &error))
+    }
+
+    fn scope(&self, profile: Value, event: Value, now_ms: Option<i64>) -> Given {
         let fields = self.fields.names().iter().map(|name| match &event {
             Value::Object(object) => object.get(name).cloned().unwrap_or_default(),
             _ => Value::Undefined,
         });
         let fields = fields.collect();
-        let scope = Given { profile, fields, event, now_ms: now_ms.unwrap_or_else(wall_ms) };
-        Vm::default()
-            .evaluate(&self.program, &scope, &mut Fuel::request())
-            .map_err(|error| evaluation_error(py, &error))
+        Given { profile, fields, event, now_ms: now_ms.unwrap_or_else(wall_ms) }
     }
 }
 

@@ -199,7 +199,8 @@ pub(super) fn function_name(name: &str, member: Option<&str>) -> Option<&'static
         return Some(function.member);
     }
     let classes = NAMESPACES.iter().chain(CLASSES).copied();
-    let mut classes = classes.filter(|class| member.is_none() && !matches!(*class, "Math" | "JSON"));
+    let mut classes =
+        classes.filter(|class| member.is_none() && !matches!(*class, "Math" | "JSON"));
     classes.find(|class| *class == name)
 }
 
