@@ -19,6 +19,7 @@ __all__ = [
     "EvaluationError",
     "Events",
     "Expression",
+    "ExpressionWarning",
     "IngestReport",
     "Locked",
     "LogCursor",
@@ -121,6 +122,16 @@ class Diagnostic:
     help: str | None
 
 @final
+class ExpressionWarning:
+    """Something in an expression that compiles and is hardly meant; `str` gives its sentence."""
+
+    code: str
+    message: str
+    span: tuple[int, int]
+    """Byte offsets in the source, start and end."""
+    help: str | None
+
+@final
 class IngestReport:
     """What became of many events. Indices count from 0 in the order given."""
 
@@ -136,16 +147,23 @@ class Expression:
         """Compiles. Raises CompileError."""
     @property
     def source(self) -> str: ...
+    @property
+    def warnings(self) -> list[ExpressionWarning]:
+        """What compiles and is hardly meant, in the order of the source."""
     def evaluate(
         self,
         profile: dict[str, Any] | None = None,
         event: dict[str, Any] | None = None,
         *,
         now_ms: int | None = None,
+        time_zone: str | None = None,
+        seed: int | None = None,
     ) -> Any:
         """The value as Python's: `undefined` and `null` are None, numbers without a fraction int.
 
-        Raises EvaluationError.
+        `now_ms` is what `Date.now()` is (default: the clock), `time_zone` the IANA name of local
+        time (default UTC); `seed` seeds `Math.random()`, which by default `now_ms` and the text
+        do. Raises EvaluationError, ValueError for an unknown time zone.
         """
     def evaluate_json(
         self,
@@ -153,14 +171,18 @@ class Expression:
         event: bytes | None = None,
         *,
         now_ms: int | None = None,
+        time_zone: str | None = None,
+        seed: int | None = None,
     ) -> bytes | None:
-        """The value as `JSON.stringify` writes it; None for `undefined`. Raises EvaluationError."""
+        """As `evaluate`, the value as `JSON.stringify` writes it; None for `undefined`."""
     def trace(
         self,
         profile: dict[str, Any] | None = None,
         event: dict[str, Any] | None = None,
         *,
         now_ms: int | None = None,
+        time_zone: str | None = None,
+        seed: int | None = None,
     ) -> Trace:
         """Evaluates and tells what each subexpression gave. What it throws is the trace's error."""
 

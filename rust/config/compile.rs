@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::check;
 use super::diagnostic::Diagnostic;
-use super::expressions::{Expressions, Slots};
+use super::expressions::{Expressions, Locals, Slots};
 use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
@@ -20,7 +20,9 @@ use super::plan::{
 };
 use super::secret::{self, Environment, Secrets};
 use super::source::{Problems, SourceFile, Spanned, too_large};
+use super::types;
 use super::yaml;
+use crate::expr::advice::Type;
 use crate::expr::{FieldTable, Program, Template};
 use crate::profile::attribute::AttributeSpec;
 use crate::value::Text;
@@ -103,7 +105,9 @@ fn build(
     check::check(&configuration, problems);
     let events = configuration.events.iter().enumerate();
     let events = events.map(|(id, event)| (event.name.value.as_str(), id as EventId)).collect();
-    Some(Builder { configuration: &configuration, numbers, secrets, events }.plan(problems))
+    let built = Builder { configuration: &configuration, numbers, secrets, events }.plan(problems);
+    // Another zone would compute other values: without the one that is meant there is no plan.
+    configuration.time_zone.map(|_| built)
 }
 
 /// Builds the plan part by part.
@@ -123,7 +127,8 @@ impl Builder<'_> {
         let keys = self.keys(problems);
         let attributes = self.attributes(problems);
         let slots = slots(&keys, &attributes);
-        let names = Slots::new(slots.iter().map(|(name, _)| name.clone()));
+        let reads = types::of_names(configuration);
+        let names = Slots::new(slots.iter().map(|(name, _)| name.clone()).zip(reads));
         let recorded_fields = self.numbers.fields.iter().flatten();
         let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
         let key_fields = keys.iter().map(|key| fields.intern(&key.name)).collect();
@@ -143,6 +148,7 @@ impl Builder<'_> {
             instance: configuration.instance,
             clock_skew_ms: configuration.clock_skew_ms,
             value_bytes_max: configuration.value_bytes_max,
+            time_zone: configuration.time_zone.unwrap_or_default(),
             keys,
             fields,
             key_fields,
@@ -232,13 +238,15 @@ impl Builder<'_> {
         let mut rules = Vec::new();
         for (attribute, entry) in self.configuration.attributes.iter().enumerate() {
             for rule in &entry.rules {
-                let locals: &[Text] = match rule.each {
-                    Some(_) => &[Text::new_static("ITEM")],
-                    None => &[],
-                };
-                let each = rule.each.as_ref().map(|each| expressions.exact(each, "`each`", &[]));
-                let conditions = expressions.conditions(&rule.conditions, locals);
-                let action = action(&rule.action, locals, expressions);
+                let mut locals = Locals::default();
+                let each = rule.each.as_ref().map(|each| {
+                    let each = expressions.each(each);
+                    let item = each.as_ref().map_or_else(Type::unknown, |(_, item)| item.clone());
+                    locals.push(Text::new_static("ITEM"), item);
+                    each.map(|(program, _)| program)
+                });
+                let conditions = expressions.conditions(&rule.conditions, &locals);
+                let action = action(&rule.action, &locals, expressions);
                 // A part that did not compile is noted: there will be no plan with this rule.
                 let (Some(action), Some(each)) = (action, each.map_or(Some(None), |e| e.map(Some)))
                 else {
@@ -268,12 +276,15 @@ impl Builder<'_> {
         rule: &model::OfferRule,
         expressions: &mut Expressions<'_, '_>,
     ) -> Option<OfferRule> {
-        let mut locals: Vec<Text> = Vec::new();
+        let mut locals = Locals::default();
         let mut lets: Vec<Option<Program>> = Vec::new();
         for (name, node) in &rule.lets {
             let what = format!("`{}` under `let`", name.value);
-            lets.push(expressions.exact(node, &what, &locals));
-            locals.push(name.value.clone());
+            let exact = expressions.exact(node, &what, &locals);
+            let (program, reads) =
+                exact.map_or((None, Type::unknown()), |(program, yields)| (Some(program), yields));
+            lets.push(program);
+            locals.push(name.value.clone(), reads);
         }
         let conditions = expressions.conditions(&rule.conditions, &locals);
         let data = match &rule.data {
@@ -287,7 +298,7 @@ impl Builder<'_> {
 
 fn action(
     action: &model::Action,
-    locals: &[Text],
+    locals: &Locals,
     expressions: &mut Expressions<'_, '_>,
 ) -> Option<Action> {
     match action {

@@ -17,6 +17,7 @@ use super::quantity::is_json_number;
 use super::scan;
 use super::source::{Problems, Span};
 use super::yaml::{Content, Node, Scalar};
+use crate::expr::advice::{self, Advice, ProfileTypes, Purpose, Type, Types};
 use crate::expr::{
     self, CompileError, FieldTable, Names, ProfileNames, ProfileSlots, Program, Template,
 };
@@ -30,23 +31,44 @@ const SYNTAX: &str = "E0301";
 const FILTER_SEES_EVENT: &str =
     "The `if` of an event sees EVENT only: the profile is not known before the event is.";
 
-/// The names that a configuration gives to `PROFILE.<name>`.
+/// The names that a configuration gives to `PROFILE.<name>`, with what they read.
 #[derive(Debug, Default)]
 pub struct Slots {
     names: Vec<Text>,
+    types: Vec<Type>,
     by_name: HashMap<Text, u32>,
 }
 
 impl Slots {
     /// Slots in the order given; of equal names the first keeps the name.
-    pub fn new(names: impl IntoIterator<Item = Text>) -> Self {
+    pub fn new(names: impl IntoIterator<Item = (Text, Type)>) -> Self {
         let mut slots = Self::default();
-        for name in names {
+        for (name, reads) in names {
             let slot = slots.names.len() as u32;
             slots.by_name.entry(name.clone()).or_insert(slot);
             slots.names.push(name);
+            slots.types.push(reads);
         }
         slots
+    }
+
+    fn type_of(&self, name: &str) -> Option<Type> {
+        self.slot(name).map(|slot| self.types[slot as usize].clone())
+    }
+}
+
+/// `ITEM`, or the names of `let`, with what is known of them.
+#[derive(Debug, Default)]
+pub struct Locals {
+    names: Vec<Text>,
+    types: Vec<(Text, Type)>,
+}
+
+impl Locals {
+    /// One more name, which hides an equal one before it.
+    pub fn push(&mut self, name: Text, reads: Type) {
+        self.types.push((name.clone(), reads));
+        self.names.push(name);
     }
 }
 
@@ -84,7 +106,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
     pub fn filter(&mut self, nodes: &[Node]) -> Option<Program> {
         let mut programs: Vec<Program> = Vec::new();
         for node in nodes {
-            programs.extend(self.condition_in(node, &[], true));
+            programs.extend(self.condition_in(node, &Locals::default(), true));
         }
         if programs.len() < 2 {
             return programs.pop();
@@ -93,16 +115,16 @@ impl<'a, 'p> Expressions<'a, 'p> {
         // comment at the end of one from swallowing the bracket.
         let texts = nodes.iter().filter_map(Node::scalar).map(|scalar| scalar.text.as_str());
         let bracketed: Vec<String> = texts.map(|text| format!("({text}\n)")).collect();
-        expr::compile(&bracketed.join(" && "), &mut self.names(&[], true)).ok()
+        expr::compile(&bracketed.join(" && "), &mut self.names(&Locals::default(), true)).ok()
     }
 
     /// Conditions of a rule: all must hold.
-    pub fn conditions(&mut self, nodes: &[Node], locals: &[Text]) -> Vec<Program> {
+    pub fn conditions(&mut self, nodes: &[Node], locals: &Locals) -> Vec<Program> {
         let compiled = nodes.iter().map(|node| self.condition_in(node, locals, false));
         compiled.collect::<Vec<_>>().into_iter().flatten().collect()
     }
 
-    fn condition_in(&mut self, node: &Node, locals: &[Text], filter: bool) -> Option<Program> {
+    fn condition_in(&mut self, node: &Node, locals: &Locals, filter: bool) -> Option<Program> {
         let scalar = node.scalar()?;
         if scalar.damaged {
             return self.throwing();
@@ -120,7 +142,12 @@ impl<'a, 'p> Expressions<'a, 'p> {
             }
         }
         match expr::compile(&scalar.text, &mut self.names(locals, filter)) {
-            Ok(program) => Some(program),
+            Ok(program) => {
+                self.advise(node, scalar, locals, |types| {
+                    advice::of_expression(&scalar.text, Purpose::Condition, types)
+                });
+                Some(program)
+            }
             Err(error) => {
                 let compiles = |text: &str, expressions: &mut Self| {
                     expr::compile(text, &mut expressions.names(locals, filter)).is_ok()
@@ -131,10 +158,21 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    /// A field that must be exactly one `${...}` (`each`, entries of `let`).
-    pub fn exact(&mut self, node: &Node, what: &str, locals: &[Text]) -> Option<Program> {
+    /// `each`: the program, and what is known of an element.
+    pub fn each(&mut self, node: &Node) -> Option<(Program, Type)> {
+        let (program, yields) = self.exact(node, "`each`", &Locals::default())?;
+        if !yields.may_be_list() {
+            let message = "`each` takes a list, and this is never one: the rule does nothing.";
+            self.problems.warning("W0222", node.span.clone(), message, None);
+        }
+        Some((program, yields.element()))
+    }
+
+    /// A field that must be exactly one `${...}` (`each`, entries of `let`): the program, and what
+    /// is known of its value.
+    pub fn exact(&mut self, node: &Node, what: &str, locals: &Locals) -> Option<(Program, Type)> {
         match self.text(node, node.scalar()?, locals)? {
-            Template::Expression(program) => Some(program),
+            (Template::Expression(program), yields) => Some((program, yields)),
             _ => {
                 let text = node.scalar().map_or("", |scalar| scalar.text.as_str());
                 let help = match text.contains("${") {
@@ -147,13 +185,13 @@ impl<'a, 'p> Expressions<'a, 'p> {
                     format!("{what} must be exactly one `${{...}}`."),
                     help,
                 );
-                self.throwing()
+                self.throwing().map(unknown)
             }
         }
     }
 
     /// `data`, `value`, `delete`: scalars, lists and maps with `${...}` inside.
-    pub fn template(&mut self, node: &Node, locals: &[Text]) -> Option<Template> {
+    pub fn template(&mut self, node: &Node, locals: &Locals) -> Option<Template> {
         match &node.content {
             Content::Scalar(scalar) => self.scalar(node, scalar, locals),
             Content::List(items) => {
@@ -177,13 +215,13 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    fn scalar(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
+    fn scalar(&mut self, node: &Node, scalar: &Scalar, locals: &Locals) -> Option<Template> {
         if scalar.damaged {
             return self.throwing().map(Template::Expression);
         }
         if scalar.style != ScalarStyle::Plain {
             self.warn_of_bare_expression(node, scalar);
-            return self.text(node, scalar, locals);
+            return self.text(node, scalar, locals).map(|(template, _)| template);
         }
         match scalar.text.as_str() {
             "null" => Some(Template::Literal(Value::Null)),
@@ -193,7 +231,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
             text => {
                 self.warn_of_surprises(node, scalar, text);
                 self.warn_of_comment(node, scalar);
-                self.text(node, scalar, locals)
+                self.text(node, scalar, locals).map(|(template, _)| template)
             }
         }
     }
@@ -273,29 +311,61 @@ impl<'a, 'p> Expressions<'a, 'p> {
         }
     }
 
-    /// Text with `${...}`. The line break that ends a block does not make text of `${...}`.
-    fn text(&mut self, node: &Node, scalar: &Scalar, locals: &[Text]) -> Option<Template> {
+    /// Text with `${...}`, and what is known of its value. The line break that ends a block does
+    /// not make text of `${...}`.
+    fn text(&mut self, node: &Node, scalar: &Scalar, locals: &Locals) -> Option<(Template, Type)> {
         if scalar.damaged {
-            return self.throwing().map(Template::Expression);
+            return self.throwing().map(Template::Expression).map(unknown);
         }
         let block = matches!(scalar.style, ScalarStyle::Literal | ScalarStyle::Folded);
         if block {
             let trimmed = scalar.text.trim_end();
             let template = Template::scalar(trimmed, &mut self.names(locals, false));
             if let Ok(template @ Template::Expression(_)) = template {
-                return Some(template);
+                let yields =
+                    self.advise(node, scalar, locals, |types| advice::of_template(trimmed, types));
+                return Some((template, yields));
             }
         }
         match Template::scalar(&scalar.text, &mut self.names(locals, false)) {
-            Ok(template) => Some(template),
+            Ok(template @ Template::Literal(_)) => Some(unknown(template)),
+            Ok(template) => {
+                let yields = self
+                    .advise(node, scalar, locals, |types| advice::of_template(&scalar.text, types));
+                Some((template, yields))
+            }
             Err(error) => {
                 let compiles = |text: &str, expressions: &mut Self| {
                     Template::scalar(text, &mut expressions.names(locals, false)).is_ok()
                 };
                 self.refuse(node, scalar, error, compiles);
-                self.throwing().map(Template::Expression)
+                self.throwing().map(Template::Expression).map(unknown)
             }
         }
+    }
+
+    /// Notes what there is to say of an expression that compiles, and gives what is known of its
+    /// value. On replay nothing is said: nobody is there to read it.
+    fn advise(
+        &mut self,
+        node: &Node,
+        scalar: &Scalar,
+        locals: &Locals,
+        advise: impl Fn(&Types<'_>) -> Advice,
+    ) -> Type {
+        if self.recorded {
+            return Type::unknown();
+        }
+        let slots = self.slots;
+        let declared = |name: &str| slots.type_of(name);
+        let profile = ProfileTypes::Declared(&declared);
+        let Advice { warnings, yields } = advise(&Types { profile, locals: &locals.types });
+        for warning in warnings {
+            let span = self.place_of(node, scalar, &warning.span);
+            let message = sentence(&warning.message);
+            self.problems.note(Severity::Warning, warning.code, span, message, warning.help);
+        }
+        yields
     }
 
     /// Notes an expression's error at its place in the file.
@@ -344,12 +414,12 @@ impl<'a, 'p> Expressions<'a, 'p> {
         start..last + width
     }
 
-    fn names<'n>(&'n mut self, locals: &'n [Text], filter: bool) -> Names<'n> {
+    fn names<'n>(&'n mut self, locals: &'n Locals, filter: bool) -> Names<'n> {
         let profile = match filter {
             true => ProfileNames::Absent(FILTER_SEES_EVENT),
             false => ProfileNames::Slots(self.slots),
         };
-        Names { profile, fields: &mut self.fields, locals }
+        Names { profile, fields: &mut self.fields, locals: &locals.names }
     }
 
     /// On replay, a program that throws; else nothing, since the error is noted.
@@ -357,7 +427,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         if !self.recorded {
             return None;
         }
-        expr::compile(NO_LONGER_ACCEPTED, &mut self.names(&[], true)).ok()
+        expr::compile(NO_LONGER_ACCEPTED, &mut self.names(&Locals::default(), true)).ok()
     }
 }
 
@@ -376,6 +446,11 @@ fn sentence(message: &str) -> String {
 /// The inside of a text that is `${...}` as a whole.
 fn wrapped(text: &str) -> Option<&str> {
     text.trim().strip_prefix("${")?.strip_suffix('}').map(str::trim)
+}
+
+/// With nothing known of its value.
+fn unknown<T>(of: T) -> (T, Type) {
+    (of, Type::unknown())
 }
 
 fn all_literal(items: &[Template]) -> bool {

@@ -262,15 +262,20 @@ fn suggest<'n>(
     name: &str,
     known: impl Iterator<Item = &'n str>,
 ) -> CompileError {
+    match nearest(name, known) {
+        Some(candidate) => error.help(format!("did you mean `{candidate}`?")),
+        None => error,
+    }
+}
+
+/// The known name that a misspelt one is closest to, when one is close.
+pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let near = known
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= 2.max(name.chars().count() / 4))
         .filter(|(distance, candidate)| *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance);
-    match near {
-        Some((_, candidate)) => error.help(format!("did you mean `{candidate}`?")),
-        None => error,
-    }
+    near.map(|(_, candidate)| candidate)
 }
 
 /// Letters to add, drop or change; case counts for nothing.

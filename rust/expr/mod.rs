@@ -42,13 +42,20 @@
 //!   Number.isFinite isInteger isNaN isSafeInteger parseFloat parseInt` and its constants;
 //!   `Boolean() parseInt parseFloat isNaN isFinite`;
 //! - `Math`: `abs acos acosh asin asinh atan atan2 atanh cbrt ceil clz32 cos cosh exp expm1 floor
-//!   fround hypot imul log log10 log1p log2 max min pow round sign sin sinh sqrt tan tanh trunc`
-//!   and its constants;
+//!   fround hypot imul log log10 log1p log2 max min pow random round sign sin sinh sqrt tan tanh
+//!   trunc` and its constants; `random` draws from a sequence of the rule and the event, keyed by
+//!   the secret of the data directory; outside a configuration of processing time and the text;
+//! - dates: `new Date(...)` in every form, `Date() Date.UTC Date.now Date.parse`;
+//!   `getDate getDay getFullYear getHours getMilliseconds getMinutes getMonth getSeconds`, their
+//!   likes with `UTC`, `getTime getTimezoneOffset getYear hasOwnProperty toDateString toGMTString
+//!   toISOString toJSON toString toTimeString toUTCString valueOf`. Now is processing time, local
+//!   time the configuration's `time_zone`, by the time zones of our release. The name of a zone
+//!   in `toString` is its abbreviation, `(CET)`, but for `(Coordinated Universal Time)`;
 //! - `JSON.parse JSON.stringify` (a replacer may be a list of names; no functions),
 //!   `encodeURIComponent decodeURIComponent`.
 //!
-//! Not in this version, each refused with that sentence: regular expressions, `Date`, `Set`,
-//! destructuring, `Math.random`. Not built yet: `SEGMENT CATALOG BEFORE UPDATED REQUEST
+//! Not in this version, each refused with that sentence: regular expressions, `Set`,
+//! destructuring. Not built yet: `SEGMENT CATALOG BEFORE UPDATED REQUEST
 //! PROFILE.segments`. Refused for good (page 3.1), each with what to write instead: whatever
 //! changes a value, statements, and any reach for constructors and prototypes.
 //!
@@ -69,10 +76,13 @@
 //! 3. `JSON.parse` reads as events are read: lone surrogates, numbers beyond a double and more
 //!    than 64 levels are a SyntaxError, `-0` is `0`.
 //! 4. `localeCompare`, `toLocale*` and `Intl` are refused; case mapping follows our release's
-//!    Unicode tables. Transcendental functions and powers come from `libm` and may differ from V8
-//!    in the last two units. With a comparator that contradicts itself `sort` may order otherwise.
-//! 5. Lists have no holes. The limits above.
+//!    Unicode tables. Transcendental functions come from `libm` and may differ from V8 in the last
+//!    two units; powers do not. With a comparator that contradicts itself `sort` may order otherwise.
+//! 5. `Date.parse` reads ISO 8601 and what `toString` and `toUTCString` write; all else, which V8
+//!    guesses at, is NaN.
+//! 6. Lists have no holes. The limits above.
 
+pub mod advice;
 mod ast;
 mod builtins;
 mod compiler;
@@ -81,6 +91,7 @@ mod lexer;
 pub mod limits;
 mod operators;
 mod parser;
+mod power;
 mod program;
 pub mod random;
 mod refused;

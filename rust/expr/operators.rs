@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use super::ast::{BinaryOperator, UnaryOperator};
 use super::error::Fault;
 use super::limits::STRING_BYTES_MAX;
+use super::power::power;
 use crate::value::number::{to_int32, to_uint32};
 use crate::value::ops::{self, ConversionError};
 use crate::value::{Text, Value};
@@ -180,12 +181,4 @@ fn remainder(left: f64, right: f64) -> f64 {
         return (left_whole % right_whole) as f64;
     }
     libm::fmod(left, right)
-}
-
-/// `**` and `Math.pow`: as C's, but 1 to an infinite or unknown power is unknown.
-pub(super) fn power(base: f64, exponent: f64) -> f64 {
-    if exponent.is_nan() || (exponent.is_infinite() && base.abs() == 1.0) {
-        return f64::NAN;
-    }
-    libm::pow(base, exponent)
 }

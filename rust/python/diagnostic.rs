@@ -1,4 +1,4 @@
-//! Diagnostic: one problem of a configuration, for Python.
+//! Diagnostic: one problem of a configuration or expression, for Python.
 
 use std::path::PathBuf;
 
@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use super::error::os_error;
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::{self, SourceFile};
+use crate::expr::advice::Warning;
 
 /// One problem of a configuration. `str(diagnostic)` is the text for a person, with a caret.
 #[pyclass(name = "Diagnostic", module = "p13n._core", frozen)]
@@ -64,6 +65,47 @@ impl PyDiagnostic {
 
     fn __repr__(&self) -> String {
         format!("<Diagnostic {} {}:{}>", self.0.code, self.0.file, self.0.line)
+    }
+}
+
+/// Something in an expression that compiles and is hardly meant.
+#[pyclass(name = "ExpressionWarning", module = "p13n._core", frozen)]
+pub struct PyExpressionWarning(Warning);
+
+impl From<Warning> for PyExpressionWarning {
+    fn from(warning: Warning) -> Self {
+        Self(warning)
+    }
+}
+
+#[pymethods]
+impl PyExpressionWarning {
+    #[getter]
+    fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    #[getter]
+    fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    #[getter]
+    fn span(&self) -> (usize, usize) {
+        (self.0.span.start, self.0.span.end)
+    }
+
+    #[getter]
+    fn help(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
+    fn __str__(&self) -> &str {
+        &self.0.message
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<ExpressionWarning {} {:?}>", self.0.code, self.0.span)
     }
 }
 

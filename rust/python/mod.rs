@@ -24,6 +24,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     error::register(module)?;
     module.add_class::<diagnostic::PyDiagnostic>()?;
+    module.add_class::<diagnostic::PyExpressionWarning>()?;
     module.add_class::<expression::PyExpression>()?;
     module.add_class::<trace::PyTrace>()?;
     module.add_class::<trace::PyTraceEntry>()?;

@@ -5,6 +5,7 @@
 //! surrogates and numbers beyond a double wherever they stand). Nesting is bounded by a count,
 //! so that no input overflows the stack.
 
+use super::number::{WHOLE_BYTES_MAX, whole_text};
 use super::{Text, Value};
 
 /// Levels that a document may have; the value itself is the first.
@@ -476,7 +477,9 @@ pub fn write_json(value: &Value, out: &mut Vec<u8>) {
 
 /// Appends a number as `JSON.stringify` writes it.
 pub fn write_number(number: f64, out: &mut Vec<u8>) {
-    if number.is_finite() {
+    if let Some(text) = whole_text(number, &mut [0; WHOLE_BYTES_MAX]) {
+        out.extend_from_slice(text.as_bytes());
+    } else if number.is_finite() {
         out.extend_from_slice(ryu_js::Buffer::new().format_finite(number).as_bytes());
     } else {
         out.extend_from_slice(b"null");

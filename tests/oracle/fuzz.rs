@@ -129,8 +129,8 @@ fn run_batch(plan: &Plan<'_>, batch: u64, sides: &mut (Node, Vm)) -> Figures {
         .map(|(world, body, source)| Question { world: *world, source, damaged: body.is_damaged() })
         .collect();
     let setting = Setting { now_ms, time_zone, worlds: &texts };
-    let (answers, other_dates) = sides.0.ask(setting, &questions);
-    let mut figures = Figures { other_dates, ..Figures::default() };
+    let (answers, counts) = sides.0.ask(setting, &questions);
+    let mut figures = Figures { other_dates: counts.other_dates, ..Figures::default() };
     for ((world, body, source), node) in programs.iter().zip(answers) {
         let ours = engine::evaluate(source, &worlds[*world], now_ms, time_zone, &mut sides.1);
         let trial = Trial { body, texts: &texts[*world], now_ms, time_zone };

@@ -33,4 +33,4 @@ pub const ALL: &[(&str, Group)] = &[
 ];
 
 /// What the language has today, and so what runs without being asked for.
-pub const TODAY: &[Group] = &[];
+pub const TODAY: &[Group] = &[Group::Date];

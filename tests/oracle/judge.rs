@@ -22,6 +22,10 @@ pub enum Cause {
     LastUnits,
     /// The program agrees when transcendental results are rounded.
     FromLastUnits,
+    /// The texts are equal without the names of time zones.
+    ZoneName,
+    /// The program writes names of time zones, and agrees in UTC.
+    FromZoneName,
     /// A damaged program that page 3.1 refuses for good.
     RefusedForGood,
     /// A damaged program that names what does not exist: refused here, thrown there.
@@ -37,6 +41,8 @@ pub const CAUSES: &[(Cause, &str)] = &[
     (Cause::FromCutPair, "follows from a cut pair"),
     (Cause::LastUnits, "last two units"),
     (Cause::FromLastUnits, "follows from the last two units"),
+    (Cause::ZoneName, "names of time zones"),
+    (Cause::FromZoneName, "follows from names of time zones"),
     (Cause::RefusedForGood, "refused for good (damaged)"),
     (Cause::UnknownName, "unknown name (damaged)"),
     (Cause::NodeCannot, "too large for Node"),
@@ -71,6 +77,9 @@ pub fn judge(trial: &Trial<'_>, ours: &Outcome, node: &Answer, sides: &mut (Node
     if rounds && [12, 9].iter().any(|digits| agrees_rounded(trial, *digits, sides)) {
         return Verdict::Exempt(Cause::FromLastUnits);
     }
+    if trial.time_zone != "UTC" && agrees_in_utc(trial, sides) {
+        return Verdict::Exempt(Cause::FromZoneName);
+    }
     Verdict::Mismatch
 }
 
@@ -95,6 +104,11 @@ fn plain(trial: &Trial<'_>, ours: &Outcome, node: &Answer) -> Option<Verdict> {
             if trial.body.has_transcendental() && within_two_units(left, right) =>
         {
             Cause::LastUnits
+        }
+        (Outcome::Value(left), Answer::Value(right))
+            if trial.time_zone != "UTC" && nameless(left) == nameless(&well_formed(right)) =>
+        {
+            Cause::ZoneName
         }
         _ => return None,
     };
@@ -125,6 +139,20 @@ fn within_two_units(left: &str, right: &str) -> bool {
     }
 }
 
+/// The text with the names after `GMT+0100` cut off.
+fn nameless(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("GMT") {
+        let open = at + "GMT+0000 ".len();
+        let name = rest.get(open..).filter(|name| name.starts_with('('));
+        let end = name.and_then(|name| name.find(')')).map_or(at + 3, |close| open + close + 1);
+        out.push_str(&rest[..open.min(end)]);
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
 /// Both sides' answers to one text.
 pub fn ask_both(
     source: &str,
@@ -147,6 +175,23 @@ fn agrees_rounded(trial: &Trial<'_>, digits: u8, sides: &mut (Node, Vm)) -> bool
     let source = trial.body.source(Style { digits: Some(digits) });
     let (ours, node) = ask_both(&source, false, trial, sides);
     matches!(plain(trial, &ours, &node), Some(Verdict::Same))
+}
+
+/// Whether the program writes the name of a time zone, and agrees where both sides write the same.
+fn agrees_in_utc(trial: &Trial<'_>, sides: &mut (Node, Vm)) -> bool {
+    let source = trial.body.source(Style::default());
+    let setting = Setting {
+        now_ms: trial.now_ms,
+        time_zone: trial.time_zone,
+        worlds: std::slice::from_ref(trial.texts),
+    };
+    let question = Question { world: 0, source: &source, damaged: trial.body.is_damaged() };
+    if sides.0.ask(setting, &[question]).1.zone_names == 0 {
+        return false;
+    }
+    let trial = Trial { time_zone: "UTC", ..*trial };
+    let (ours, node) = ask_both(&source, trial.body.is_damaged(), &trial, sides);
+    matches!(plain(&trial, &ours, &node), Some(Verdict::Same))
 }
 
 /// A trial whose surrogate pairs are pairs of other letters.

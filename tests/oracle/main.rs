@@ -2,7 +2,8 @@
 //!
 //! Without a command, as `cargo test` runs it: 20,000 random programs, each evaluated here and by Node, or a
 //! sentence that there is no Node. `fuzz --programs N --seed S` is the long form (`make fuzz-expr`), and
-//! `evaluate` answers expressions that come as JSON lines, for `make test262`.
+//! `evaluate` answers expressions that come as JSON lines, for `make test262`; `seeds` writes the golden suite
+//! as a corpus for `make fuzz-core`.
 
 mod body;
 mod canonical;
@@ -17,6 +18,7 @@ mod node;
 mod pick;
 #[path = "../campaign/random.rs"]
 mod random;
+mod seeds;
 mod shrink;
 mod tree;
 mod world;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     match words.first().map(String::as_str) {
         Some("fuzz") => fuzz_as_asked(&words[1..]),
         Some("evaluate") => lines::answer_all(),
+        Some("seeds") => seeds::write_all(words.get(1).map_or("fuzz/corpus", String::as_str)),
         _ if words.iter().any(|word| word == "--list") => ExitCode::SUCCESS,
         _ => fuzz(random::fresh_seed(), SHORT_PROGRAMS, group::TODAY),
     }

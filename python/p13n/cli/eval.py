@@ -1,5 +1,6 @@
 """`p13n eval`: one expression over a profile and an event."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,12 +28,22 @@ def evaluate(
     trace: Annotated[
         bool, typer.Option("--trace", help="Show each subexpression's value, and which decided.")
     ] = False,
+    time_zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="What local time is, by default UTC.")
+    ] = None,
+    now_ms: Annotated[
+        int | None, typer.Option(metavar="MS", help="What `Date.now()` is, by default now.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**64 - 1, metavar="N", help="Seeds `Math.random()`."),
+    ] = None,
 ) -> None:
     """Evaluate an expression as a configuration would and print its value as JSON.
 
     `undefined` is printed as `undefined`. An expression that does not compile or throws exits 1
-    and shows where. With `--trace` every subexpression that was evaluated is shown with its value,
-    and the one that decided is marked.
+    and shows where. What compiles and is hardly meant is shown on stderr. With `--trace` every
+    subexpression that was evaluated is shown with its value, and the one that decided is marked.
 
     Examples:
 
@@ -41,23 +52,41 @@ def evaluate(
       p13n eval 'PROFILE.views > 3' --profile '{"views": 5}'
       p13n eval 'PROFILE.views > 3 && EVENT.price < 10' --event '{"price": 5}' --trace
       p13n eval 'EVENT.product_list.map(p => p.toUpperCase())' --event @event.json
+      p13n eval 'new Date().getHours()' --time-zone Europe/Berlin
     """
     from p13n import CompileError, EvaluationError, Expression
 
     try:
         compiled = Expression(expression)
+        for warning in compiled.warnings:
+            shown = _shown(expression, warning.span, warning.help)
+            print(f"warning {warning.code}: {warning.message}\n{shown}", file=sys.stderr)
         if trace:
-            print("\n".join(_traced(compiled, profile, event)))
-        value = compiled.evaluate_json(_json(profile, "--profile"), _json(event, "--event"))
+            print("\n".join(_traced(compiled, profile, event, now_ms, time_zone, seed)))
+        value = compiled.evaluate_json(
+            _json(profile, "--profile"),
+            _json(event, "--event"),
+            now_ms=now_ms,
+            time_zone=time_zone,
+            seed=seed,
+        )
+    except ValueError as error:
+        fail(f"--time-zone: {error}.", ExitCode.USAGE)
     except CompileError as error:
-        help_line = f"\nhelp: {error.help}" if error.help else ""
-        fail(f"{error.code}: {error.message}\n{_caret(expression, error.span)}{help_line}")
+        fail(f"{error.code}: {error.message}\n{_shown(expression, error.span, error.help)}")
     except EvaluationError as error:
-        fail(f"{error.kind}: {error.message}\n{_caret(expression, error.span)}")
+        fail(f"{error.kind}: {error.message}\n{_shown(expression, error.span, None)}")
     print("undefined" if value is None else value.decode())
 
 
-def _traced(compiled: "Expression", profile: str | None, event: str | None) -> list[str]:
+def _traced(
+    compiled: "Expression",
+    profile: str | None,
+    event: str | None,
+    now_ms: int | None,
+    time_zone: str | None,
+    seed: int | None,
+) -> list[str]:
     """One line a subexpression, those inside others indented, in the order of the source."""
     import orjson
 
@@ -65,7 +94,13 @@ def _traced(compiled: "Expression", profile: str | None, event: str | None) -> l
         text = _json(argument, flag)
         return None if text is None else orjson.loads(text)
 
-    trace = compiled.trace(given(profile, "--profile"), given(event, "--event"))
+    trace = compiled.trace(
+        given(profile, "--profile"),
+        given(event, "--event"),
+        now_ms=now_ms,
+        time_zone=time_zone,
+        seed=seed,
+    )
     outcomes: dict[tuple[int, int], list[str]] = {trace.decided: []}
     for entry in trace.entries:
         shown = f"throws {entry.error.kind}" if entry.error else _short(entry.json or "undefined")
@@ -116,8 +151,8 @@ def _json(argument: str | None, flag: str) -> bytes | None:
     return text
 
 
-def _caret(source: str, span: tuple[int, int]) -> str:
-    """The line of the source that holds the span's start, with the span underlined."""
+def _shown(source: str, span: tuple[int, int], help_text: str | None) -> str:
+    """The line of the source that holds the span's start, with the span underlined, and help."""
     encoded = source.encode()
     start, end = span
     line_start = encoded.rfind(b"\n", 0, start) + 1
@@ -126,4 +161,5 @@ def _caret(source: str, span: tuple[int, int]) -> str:
     before = encoded[line_start:start].decode(errors="replace")
     under = encoded[start : min(end, line_end)].decode(errors="replace")
     line = encoded[line_start:line_end].decode(errors="replace")
-    return f"  {line}\n  {' ' * len(before)}{'^' * max(1, len(under))}"
+    caret = f"  {line}\n  {' ' * len(before)}{'^' * max(1, len(under))}"
+    return f"{caret}\nhelp: {help_text}" if help_text else caret

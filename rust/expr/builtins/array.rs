@@ -237,14 +237,14 @@ fn with(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn keys(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let positions = 0..call.items().len();
-    call.machine.charge(positions.len())?;
+    call.machine.charge(SMALL_LIST_FUEL + positions.len())?;
     let positions = positions.map(|at| Value::Number(at as f64)).collect();
     Ok(Instance::Iterator(Iter::new(ITERATOR, positions)).into())
 }
 
 fn values(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = call.items();
-    call.machine.charge(items.len())?;
+    call.machine.charge(SMALL_LIST_FUEL + items.len())?;
     Ok(Instance::Iterator(Iter::over(ITERATOR, &items)).into())
 }
 

@@ -38,13 +38,16 @@ fn parse(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     }
 }
 
-/// Pays for the maps in a value: their names have been sorted.
+/// Pays for the lists and maps in a value, and for the sorting of their names.
 fn charge_names(call: &mut Call<'_, '_>, value: &Value) -> Result<(), Fault> {
     match value {
-        Value::Array(items) => items.iter().try_for_each(|item| charge_names(call, item)),
+        Value::Array(items) => {
+            call.machine.charge(VALUE_FUEL)?;
+            items.iter().try_for_each(|item| charge_names(call, item))
+        }
         Value::Object(object) => {
             let rounds = object.len().max(1).ilog2() as usize;
-            call.machine.charge(object.len() * rounds)?;
+            call.machine.charge(VALUE_FUEL + object.len() * (2 + rounds))?;
             object.entries().iter().try_for_each(|(_, value)| charge_names(call, value))
         }
         _ => Ok(()),
@@ -102,7 +105,7 @@ fn revive<'m>(
     let mut open: Vec<Revival> = Vec::new();
     let mut part = (Text::default(), whole);
     loop {
-        call.machine.charge(VALUE_FUEL)?;
+        call.machine.charge(2 * VALUE_FUEL)?;
         let (name, value) = part;
         let mut done = match value {
             Value::Array(items) => {
@@ -140,6 +143,7 @@ fn revive<'m>(
 }
 
 fn stringify(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    call.machine.charge(2 * VALUE_FUEL)?;
     let value = call.take(0);
     let names = match call.argument(1).items().cloned() {
         Some(items) => Some(property_list(call, &items)?),

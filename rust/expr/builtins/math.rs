@@ -1,7 +1,7 @@
 //! Math: through `libm`, never the platform's, so that every machine gives the same last bit.
 
 use super::super::error::Fault;
-use super::super::operators::power;
+use super::super::power::power;
 use super::{Call, Function, within};
 use crate::value::{Value, number as numbers};
 
@@ -29,7 +29,8 @@ macro_rules! unary {
 pub(super) const FUNCTIONS: &[Function] = &[
     unary!("abs", f64::abs),
     unary!("acos", libm::acos),
-    unary!("acosh", libm::acosh),
+    // Below 1 there is none, which `libm::acosh` does not see everywhere.
+    unary!("acosh", |number| if number < 1.0 { f64::NAN } else { libm::acosh(number) }),
     unary!("asin", libm::asin),
     unary!("asinh", libm::asinh),
     unary!("atan", libm::atan),

@@ -50,7 +50,7 @@ impl Kind {
     const COUNT: usize = Self::Function as usize + 1;
 
     /// The kind of a value; `undefined` and `null` have none.
-    fn of(value: &Value) -> Option<Self> {
+    pub(super) fn of(value: &Value) -> Option<Self> {
         Some(match value {
             Value::Undefined | Value::Hole | Value::Null => return None,
             Value::String(_) => Self::String,

@@ -204,6 +204,9 @@ fn from_entries(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         };
         entries.push((call.machine.text_of(&name)?, value));
     }
+    // Names are sorted when there are many.
+    let rounds = entries.len().max(1).ilog2() as usize;
+    call.machine.charge(entries.len() * (1 + rounds / 2))?;
     call.machine.object(entries)
 }
 
@@ -214,6 +217,8 @@ fn assign(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         let own = entries_in(call, &value)?;
         entries.extend(own);
     }
+    let rounds = entries.len().max(1).ilog2() as usize;
+    call.machine.charge(entries.len() * (1 + rounds / 2))?;
     call.machine.object(entries)
 }
 

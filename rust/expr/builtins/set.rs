@@ -23,6 +23,9 @@ pub(super) const METHODS: &[Entry] = &[
 
 pub(super) const FUNCTIONS: &[Function] = &[within("new", "Set", new)];
 
+/// What making a set or an iterator costs beyond its elements.
+const INSTANCE_FUEL: usize = 4;
+
 const ITERATOR: &str = "Set Iterator";
 
 /// The receiver's elements; none of them is a hole.
@@ -43,6 +46,7 @@ fn bytes(value: &Value) -> usize {
 
 fn new(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let source = call.take(0);
+    call.machine.charge(INSTANCE_FUEL)?;
     if source.is_nullish() {
         return Ok(Instance::Set(Set::default()).into());
     }
@@ -77,7 +81,7 @@ fn for_each(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn values(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = items(call);
-    call.machine.charge(items.len())?;
+    call.machine.charge(INSTANCE_FUEL + items.len())?;
     Ok(Instance::Iterator(Iter::over(ITERATOR, &items)).into())
 }
 

@@ -12,6 +12,9 @@ use crate::value::{Text, Value, string};
 
 pub(super) const METHODS: &[Entry] = &[("sort", Some(0), sort), ("toSorted", Some(0), to_sorted)];
 
+/// What spelling an element as text costs.
+const KEY_FUEL: usize = 4;
+
 /// Wins in a row after which a merge gallops.
 const GALLOP_WINS: usize = 7;
 
@@ -36,7 +39,7 @@ fn sorted(call: &mut Call<'_, '_>, items: Vec<Value>) -> Result<Vec<Value>, Faul
         call.function(0)?;
     }
     let length = items.len();
-    call.machine.charge(length)?;
+    call.machine.charge(4 + length)?;
     let mut defined = items;
     defined.retain(|item| !matches!(item, Value::Undefined));
     let mut out = match call.callback {
@@ -52,6 +55,7 @@ fn sort_as_text(call: &mut Call<'_, '_>, items: Vec<Value>) -> Result<Vec<Value>
     let mut keyed: Vec<(Text, Value)> = Vec::with_capacity(items.len());
     let mut bytes = 0;
     for item in items {
+        call.machine.charge(KEY_FUEL)?;
         let key = call.machine.text_of(&item)?;
         bytes += key.len();
         keyed.push((key, item));

@@ -20,8 +20,8 @@ const CYCLE_BEGIN_MS: i64 = 4_102_444_800_000;
 const CYCLE_MS: i64 = CYCLE_DAYS * DAY_MS;
 const CYCLE_END_MS: i64 = CYCLE_BEGIN_MS + CYCLE_MS;
 
-/// A time zone; as cheap to copy as a reference.
-#[derive(Clone, Copy)]
+/// A time zone, UTC unless it is named; as cheap to copy as a reference.
+#[derive(Clone, Copy, Default)]
 pub struct Zone(Option<&'static Known>);
 
 impl Zone {
