@@ -99,6 +99,13 @@ stubtest: .make/clean-tests  ## The stubs against the binary
 golden: .make/node  ## Compute the golden expectations again with Node
 	node tests/golden/expr/generate.mjs
 
+# Random expressions, here and in Node; the short form is in `cargo test`. Mismatches are printed as
+# golden cases.
+.PHONY: fuzz-expr
+fuzz-expr: .make/node  ## Random expressions against Node (PROGRAMS=1000000, SEED=N)
+	cargo test --quiet --profile campaign --test oracle -- \
+	  fuzz --programs $(or $(PROGRAMS),1000000) $(SEEDED)
+
 # The campaign in full (docs/reliability.md). SEED=N repeats what a seed decides; a part that this
 # system does not let run ends with a code other than 0, or with SKIP_OK=1 only says so.
 CAMPAIGN = cargo test --quiet --profile campaign --test campaign --

@@ -11,6 +11,7 @@
 pub mod apply;
 pub mod counters;
 mod crew;
+pub mod draws;
 pub mod history;
 pub mod ingest;
 pub mod inspect;

@@ -315,12 +315,30 @@ def test_check_of_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
         (["EVENT.list.map(x => x * 2)", "--event", '{"list": [1, 2.5]}'], "[2,5]"),
         (["EVENT.missing"], "undefined"),
         (["'a' + EVENT.n", "--event", '{"n": null}'], '"anull"'),
+        (["new Date(0).getHours()", "--time-zone", "Europe/Berlin"], "1"),
+        (["[Date.now(), new Date()]", "--now-ms", "5"], '[5,"1970-01-01T00:00:00.005Z"]'),
+        (["Math.random()", "--seed", "7"], "0.2782924503170122"),
     ],
     ids=lambda value: str(value)[:30],
 )
 def test_eval_prints_the_value_as_json(arguments: list[str], value: str) -> None:
     evaluated = run_p13n("eval", *arguments)
     assert (evaluated.returncode, evaluated.stdout, evaluated.stderr) == (0, value + "\n", "")
+
+
+def test_eval_draws_the_same_from_the_same_seed_or_time_and_text() -> None:
+    def drawn(*arguments: str) -> str:
+        return run_p13n("eval", "Math.random()", *arguments).stdout
+
+    assert drawn("--seed", "1") != drawn("--seed", "2")
+    assert drawn("--now-ms", "1") == drawn("--now-ms", "1") != drawn("--now-ms", "2")
+
+
+def test_eval_suggests_a_time_zone() -> None:
+    evaluated = run_p13n("eval", "1", "--time-zone", "Berlin")
+    assert evaluated.returncode == ExitCode.USAGE
+    assert "did you mean `Europe/Berlin`?" in evaluated.stderr
+    assert_one_sentence(evaluated.stderr)
 
 
 def test_eval_reads_files(tmp_path: Path) -> None:

@@ -154,10 +154,14 @@ class Expression:
         event: dict[str, Any] | None = None,
         *,
         now_ms: int | None = None,
+        time_zone: str | None = None,
+        seed: int | None = None,
     ) -> Any:
         """The value as Python's: `undefined` and `null` are None, numbers without a fraction int.
 
-        Raises EvaluationError.
+        `now_ms` is what `Date.now()` is (default: the clock), `time_zone` the IANA name of local
+        time (default UTC); `seed` seeds `Math.random()`, which by default `now_ms` and the text
+        do. Raises EvaluationError, ValueError for an unknown time zone.
         """
     def evaluate_json(
         self,
@@ -165,8 +169,10 @@ class Expression:
         event: bytes | None = None,
         *,
         now_ms: int | None = None,
+        time_zone: str | None = None,
+        seed: int | None = None,
     ) -> bytes | None:
-        """The value as `JSON.stringify` writes it; None for `undefined`. Raises EvaluationError."""
+        """As `evaluate`, the value as `JSON.stringify` writes it; None for `undefined`."""
 
 @final
 class Reactor:

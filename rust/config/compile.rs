@@ -105,7 +105,9 @@ fn build(
     check::check(&configuration, problems);
     let events = configuration.events.iter().enumerate();
     let events = events.map(|(id, event)| (event.name.value.as_str(), id as EventId)).collect();
-    Some(Builder { configuration: &configuration, numbers, secrets, events }.plan(problems))
+    let built = Builder { configuration: &configuration, numbers, secrets, events }.plan(problems);
+    // Another zone would compute other values: without the one that is meant there is no plan.
+    configuration.time_zone.map(|_| built)
 }
 
 /// Builds the plan part by part.
@@ -146,6 +148,7 @@ impl Builder<'_> {
             instance: configuration.instance,
             clock_skew_ms: configuration.clock_skew_ms,
             value_bytes_max: configuration.value_bytes_max,
+            time_zone: configuration.time_zone.unwrap_or_default(),
             keys,
             fields,
             key_fields,

@@ -11,8 +11,10 @@ use super::names;
 use super::plan::Normalize;
 use super::schema;
 use super::source::{Problems, Spanned};
+use super::time_zone;
 use super::yaml::{Content, Entry, Node};
 use crate::value::Text;
+use crate::value::date::Zone;
 
 /// Reads the whole file. Always gives a model; what was wrong is absent in it and noted.
 pub fn configuration(root: &Node, problems: &mut Problems<'_>) -> Configuration {
@@ -26,6 +28,7 @@ pub fn configuration(root: &Node, problems: &mut Problems<'_>) -> Configuration 
         name: name(&mut fields, problems),
         clock_skew_ms: clock_skew(&mut fields, problems),
         value_bytes_max: value_bytes_max(&mut fields, problems),
+        time_zone: time_zone(&mut fields, problems),
         ..Configuration::default()
     };
     fixed_choices(&mut fields, problems);
@@ -98,11 +101,24 @@ fn value_bytes_max(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> usiz
         .map_or(limits::VALUE_BYTES_DEFAULT, |size| size.value as usize)
 }
 
+fn time_zone(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Option<Zone> {
+    if !fields.has("time_zone") {
+        return Some(Zone::UTC);
+    }
+    let name = fields.text("time_zone", problems)?;
+    match time_zone::named(&name.value) {
+        Ok(zone) => Some(zone),
+        Err(unknown) => {
+            let sentence = format!("There is no time zone `{}`.", name.value);
+            problems.error_with_help("E0205", name.span, sentence, unknown.help);
+            None
+        }
+    }
+}
+
 /// Fields of which only the default is built: stating it is allowed, choosing otherwise is not.
 fn fixed_choices(fields: &mut Fields<'_>, problems: &mut Problems<'_>) {
-    for (field, default) in
-        [("time_zone", "UTC"), ("unidentified", "refuse"), ("unrouted", "store")]
-    {
+    for (field, default) in [("unidentified", "refuse"), ("unrouted", "store")] {
         let Some(choice) = fields.text(field, problems) else { continue };
         if choice.value != default {
             let what = format!("`{field}` other than {default}");

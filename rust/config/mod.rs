@@ -26,6 +26,7 @@ mod scan;
 mod schema;
 mod secret;
 mod source;
+pub mod time_zone;
 mod types;
 mod unreadable;
 mod yaml;

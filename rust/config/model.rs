@@ -8,6 +8,7 @@ use super::source::Spanned;
 use super::yaml::Node;
 use crate::profile::attribute::Aggregation;
 use crate::value::Text;
+use crate::value::date::Zone;
 
 /// One configuration file.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ pub struct Configuration {
     pub clock_skew_ms: i64,
     /// `value_bytes_max`.
     pub value_bytes_max: usize,
+    /// `time_zone`; `None` when it is no zone that there is.
+    pub time_zone: Option<Zone>,
     /// `keys`, strongest first.
     pub keys: Vec<Key>,
     /// `destinations`.

@@ -12,6 +12,7 @@ pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
 use crate::profile::attribute::AttributeSpec;
 pub use crate::profile::identity::Normalize;
 use crate::value::Text;
+use crate::value::date::Zone;
 
 /// Index of a table in [`Plan::tables`].
 pub type TableId = u16;
@@ -39,6 +40,8 @@ pub struct Plan {
     pub clock_skew_ms: i64,
     /// `value_bytes_max`.
     pub value_bytes_max: usize,
+    /// `time_zone`: what local time is.
+    pub time_zone: Zone,
     /// Identifiers, strongest first.
     pub keys: Vec<Key>,
     /// `EVENT.<field>` names that the plan reads.

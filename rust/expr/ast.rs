@@ -95,10 +95,55 @@ pub(super) struct Arrow {
 
 #[derive(Debug)]
 pub(super) struct Parameter {
-    pub name: Text,
-    pub default: Option<Expr>,
+    pub target: Target,
     pub rest: bool,
+}
+
+/// What a value is given to: a name or a pattern, and what stands for `undefined`.
+#[derive(Debug)]
+pub(super) struct Target {
+    pub kind: TargetKind,
+    pub default: Option<Expr>,
     pub span: Span,
+}
+
+#[derive(Debug)]
+pub(super) enum TargetKind {
+    Name(Text),
+    /// `{name, other: target, ...rest}`.
+    Object {
+        properties: Vec<(PatternName, Target)>,
+        rest: Option<Text>,
+    },
+    /// `[first, , third, ...rest]`.
+    Array {
+        elements: Vec<Option<Target>>,
+        rest: Option<Box<Target>>,
+    },
+}
+
+/// The name of a property that a pattern takes.
+#[derive(Debug)]
+pub(super) enum PatternName {
+    Written(Text),
+    Computed(Expr),
+}
+
+impl Target {
+    /// Adds the names that it gives values to, in order.
+    pub(super) fn names<'t>(&'t self, names: &mut Vec<&'t Text>) {
+        match &self.kind {
+            TargetKind::Name(name) => names.push(name),
+            TargetKind::Object { properties, rest } => {
+                properties.iter().for_each(|(_, target)| target.names(names));
+                names.extend(rest);
+            }
+            TargetKind::Array { elements, rest } => {
+                elements.iter().flatten().for_each(|target| target.names(names));
+                rest.iter().for_each(|target| target.names(names));
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

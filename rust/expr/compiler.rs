@@ -1,48 +1,44 @@
 //! Compiler: a tree to a program, with every name resolved.
 //!
-//! `PROFILE.x` becomes a slot, `EVENT.x` a field index, chains of members one instruction,
-//! constant subexpressions constants. Whatever cannot be resolved is a `CompileError` here, so
-//! that the machine never looks a name up.
+//! `PROFILE.x` becomes a slot, `EVENT.x` a field index, a name with its members one node, constant
+//! subexpressions constants. Whatever cannot be resolved is a `CompileError` here, so that the
+//! machine looks up no name that was written out.
 
 mod calls;
 mod chains;
 mod fold;
+mod functions;
 
-use super::ast::{Arrow, BinaryOperator, Element, Expr, ExprKind, LogicalOperator, Property};
+use super::ast::UnaryOperator;
+use super::ast::{BinaryOperator, Element, Expr, ExprKind, LogicalOperator, Property};
 use super::error::{CompileError, Span};
-use super::program::{Base, Block, Callback, Op, Program};
-use super::{Names, ProfileNames, builtins, refused};
+use super::program::{Base, Comparison, Entry, Item, Node, NodeKind, Program};
+use super::{Names, ProfileNames, builtins, operators, refused};
 use crate::value::{Text, Value};
 
 type Compiled<T> = Result<T, CompileError>;
 
 /// Compiles a tree; spans are in `source`.
 pub(super) fn compile(source: &str, expr: &Expr, names: &mut Names<'_>) -> Compiled<Program> {
-    let mut compiler = Compiler {
-        names,
-        program: Program {
-            source: source.into(),
-            blocks: vec![Block::default()],
-            constants: Vec::new(),
-            chains: Vec::new(),
-            shapes: Vec::new(),
-            callbacks: Vec::new(),
-            parameters: 0,
-        },
-        block: 0,
-        parameters: Vec::new(),
-    };
-    compiler.expr(expr)?;
-    Ok(compiler.program)
+    let mut compiler = Compiler { names, parameters: Vec::new(), arrows: 0 };
+    let root = compiler.expr(expr)?;
+    Ok(Program { source: source.into(), root })
 }
 
 struct Compiler<'a, 'n> {
     names: &'a mut Names<'n>,
-    program: Program,
-    /// The block that instructions go to.
-    block: usize,
-    /// Names of the parameters in scope, by place.
-    parameters: Vec<Text>,
+    /// Parameters in scope, by place.
+    parameters: Vec<Parameter>,
+    /// Functions around what is compiled.
+    arrows: usize,
+}
+
+/// A parameter in scope, or what a pattern takes apart on the way to one.
+struct Parameter {
+    /// `None` for a value that a pattern takes apart.
+    name: Option<Text>,
+    /// Whether it has its value already, as far as defaults can see.
+    set: bool,
 }
 
 /// What a name stands for.
@@ -56,160 +52,109 @@ enum Resolved {
 }
 
 impl Compiler<'_, '_> {
-    fn emit(&mut self, op: Op, span: &Span) -> usize {
-        let block = &mut self.program.blocks[self.block];
-        block.ops.push(op);
-        block.spans.push(span.clone());
-        block.ops.len() - 1
-    }
-
-    fn here(&self) -> u32 {
-        self.program.blocks[self.block].ops.len() as u32
-    }
-
-    /// Lets the jump at `at` go to the next instruction.
-    fn land(&mut self, at: usize) {
-        let here = self.here();
-        self.program.blocks[self.block].landing = here as usize;
-        match &mut self.program.blocks[self.block].ops[at] {
-            Op::Jump(target)
-            | Op::JumpIfFalse(target)
-            | Op::JumpIfFalsyKeep(target)
-            | Op::JumpIfTruthyKeep(target)
-            | Op::JumpUnlessNullishKeep(target)
-            | Op::JumpIfNullish(target)
-            | Op::JumpUnlessMethod { target, .. }
-            | Op::JumpIfParameterDefined { target, .. } => *target = here,
-            other => unreachable!("{other:?} is no jump"),
-        }
-    }
-
-    fn constant(&mut self, value: Value) -> u32 {
-        self.program.constants.push(value);
-        (self.program.constants.len() - 1) as u32
-    }
-
-    fn emit_constant(&mut self, value: Value, span: &Span) {
-        let index = self.constant(value);
-        self.emit(Op::Constant(index), span);
-    }
-
-    fn expr(&mut self, expr: &Expr) -> Compiled<()> {
+    fn expr(&mut self, expr: &Expr) -> Compiled<Node> {
+        let node = |kind| Ok(Node { kind, span: expr.span.clone() });
         if let Some(value) = self.fold(expr) {
-            self.emit_constant(value, &expr.span);
-            return Ok(());
+            return node(NodeKind::Constant(value));
         }
         match &expr.kind {
-            ExprKind::Literal(value) => self.emit_constant(value.clone(), &expr.span),
-            ExprKind::Paren(inner) => self.expr(inner)?,
-            ExprKind::Name(_) => self.chain(expr, expr, &[])?,
-            ExprKind::Chain { base, parts } => self.chain(expr, base, parts)?,
-            ExprKind::Template { texts, parts } => self.template(expr, texts, parts)?,
-            ExprKind::Array(elements) => self.array(expr, elements)?,
-            ExprKind::Object(properties) => self.object(expr, properties)?,
-            ExprKind::Unary { operator, operand } => {
-                self.expr(operand)?;
-                self.emit(Op::Unary(*operator), &expr.span);
+            ExprKind::Literal(value) => node(NodeKind::Constant(value.clone())),
+            ExprKind::Paren(inner) => self.expr(inner),
+            ExprKind::Name(_) => self.chain(expr, expr, &[]),
+            ExprKind::Chain { base, parts } => self.chain(expr, base, parts),
+            ExprKind::Template { texts, parts } => {
+                node(NodeKind::Concatenate(self.template(expr, texts, parts)?))
             }
-            ExprKind::Binary { first, rest } => self.binary(expr, first, rest)?,
-            ExprKind::Logical { operator, operands } => self.logical(*operator, operands)?,
-            ExprKind::Conditional { arms, otherwise } => self.conditional(arms, otherwise)?,
-            ExprKind::New { class, arguments } => self.construction(expr, class, arguments)?,
+            ExprKind::Array(elements) => node(self.array(elements)?),
+            ExprKind::Object(properties) => node(self.object(properties)?),
+            ExprKind::Unary { operator: UnaryOperator::Not, operand } => {
+                node(NodeKind::Not(Box::new(self.expr(operand)?)))
+            }
+            ExprKind::Unary { operator, operand } => {
+                let operand = Box::new(self.expr(operand)?);
+                node(NodeKind::Unary { operator: *operator, operand })
+            }
+            ExprKind::Binary { first, rest } => self.binary(expr, first, rest),
+            ExprKind::Logical { operator, operands } => {
+                let operands =
+                    operands.iter().map(|operand| self.expr(operand)).collect::<Compiled<_>>()?;
+                node(match operator {
+                    LogicalOperator::And => NodeKind::And(operands),
+                    LogicalOperator::Or => NodeKind::Or(operands),
+                    LogicalOperator::Nullish => NodeKind::Coalesce(operands),
+                })
+            }
+            ExprKind::Conditional { arms, otherwise } => {
+                let mut compiled = Vec::with_capacity(arms.len());
+                for (condition, value) in arms {
+                    compiled.push((self.expr(condition)?, self.expr(value)?));
+                }
+                let otherwise = Box::new(self.expr(otherwise)?);
+                node(NodeKind::Conditional { arms: compiled.into(), otherwise })
+            }
+            ExprKind::New { class, arguments } => self.construction(expr, class, arguments),
             ExprKind::Arrow(_) => {
                 let message =
                     "an arrow function stands only as an argument of a method that takes one";
-                return Err(CompileError::new("E0303", expr.span.clone(), message)
-                    .help("pass it to a method: list.map(x => x.value)"));
+                Err(CompileError::new("E0303", expr.span.clone(), message)
+                    .help("pass it to a method: list.map(x => x.value)"))
             }
         }
-        Ok(())
     }
 
-    fn template(&mut self, expr: &Expr, texts: &[Text], parts: &[Expr]) -> Compiled<()> {
-        let mut count = 0;
+    fn template(&mut self, expr: &Expr, texts: &[Text], parts: &[Expr]) -> Compiled<Box<[Node]>> {
+        let mut pieces = Vec::with_capacity(texts.len() + parts.len());
         for (position, text) in texts.iter().enumerate() {
             if !text.is_empty() {
-                self.emit_constant(Value::String(text.clone()), &expr.span);
-                count += 1;
+                let kind = NodeKind::Constant(Value::String(text.clone()));
+                pieces.push(Node { kind, span: expr.span.clone() });
             }
             if let Some(part) = parts.get(position) {
-                self.expr(part)?;
-                count += 1;
+                pieces.push(self.expr(part)?);
             }
         }
-        self.emit(Op::Concatenate(count), &expr.span);
-        Ok(())
+        Ok(pieces.into())
     }
 
-    fn array(&mut self, expr: &Expr, elements: &[Element]) -> Compiled<()> {
+    fn array(&mut self, elements: &[Element]) -> Compiled<NodeKind> {
         if elements.iter().any(|element| element.spread) {
-            self.list(elements)?;
-            self.emit(Op::ListEnd, &expr.span);
-            return Ok(());
+            return Ok(NodeKind::Spread(self.items(elements)?));
         }
+        let nodes = elements.iter().map(|element| self.expr(&element.value));
+        Ok(NodeKind::List(nodes.collect::<Compiled<_>>()?))
+    }
+
+    fn items(&mut self, elements: &[Element]) -> Compiled<Box<[Item]>> {
+        let mut items = Vec::with_capacity(elements.len());
         for element in elements {
-            self.expr(&element.value)?;
+            items.push(Item { spread: element.spread, node: self.expr(&element.value)? });
         }
-        self.emit(Op::MakeArray(elements.len() as u32), &expr.span);
-        Ok(())
+        Ok(items.into())
     }
 
-    /// Elements with spreads, into a list that the machine builds.
-    fn list(&mut self, elements: &[Element]) -> Compiled<()> {
-        let start = elements.first().map_or(0..0, |element| element.value.span.clone());
-        self.emit(Op::ListStart, &start);
-        for element in elements {
-            self.expr(&element.value)?;
-            let op = if element.spread { Op::ListSpread } else { Op::ListPush };
-            self.emit(op, &element.value.span);
-        }
-        Ok(())
-    }
-
-    fn shape(&mut self, names: Vec<Text>) -> u32 {
-        self.program.shapes.push(names.into());
-        (self.program.shapes.len() - 1) as u32
-    }
-
-    fn object(&mut self, expr: &Expr, properties: &[Property]) -> Compiled<()> {
-        let named: Option<Vec<Text>> = properties
-            .iter()
-            .map(|property| match property {
-                Property::Named { name, .. } => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        if let Some(names) = named {
-            for property in properties {
-                if let Property::Named { value, .. } = property {
-                    self.expr(value)?;
-                }
-            }
-            let shape = self.shape(names);
-            self.emit(Op::MakeObject(shape), &expr.span);
-            return Ok(());
-        }
-        self.emit(Op::EntriesStart, &expr.span);
+    fn object(&mut self, properties: &[Property]) -> Compiled<NodeKind> {
+        let written = properties.iter().all(|p| matches!(p, Property::Named { .. }));
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        let mut entries = Vec::new();
         for property in properties {
             match property {
+                Property::Named { name, value } if written => {
+                    names.push(name.clone());
+                    values.push(self.expr(value)?);
+                }
                 Property::Named { name, value } => {
-                    self.expr(value)?;
-                    let name = self.constant(Value::String(name.clone()));
-                    self.emit(Op::EntriesPush(name), &value.span);
+                    entries.push(Entry::Named(name.clone(), self.expr(value)?));
                 }
                 Property::Computed { name, value } => {
-                    self.expr(name)?;
-                    self.expr(value)?;
-                    self.emit(Op::EntriesPushComputed, &name.span);
+                    entries.push(Entry::Computed(self.expr(name)?, self.expr(value)?));
                 }
-                Property::Spread(value) => {
-                    self.expr(value)?;
-                    self.emit(Op::EntriesSpread, &value.span);
-                }
+                Property::Spread(value) => entries.push(Entry::Spread(self.expr(value)?)),
             }
         }
-        self.emit(Op::EntriesEnd, &expr.span);
-        Ok(())
+        if written {
+            return Ok(NodeKind::Object { names: names.into(), values: values.into() });
+        }
+        Ok(NodeKind::Entries(entries.into()))
     }
 
     fn binary(
@@ -217,104 +162,55 @@ impl Compiler<'_, '_> {
         expr: &Expr,
         first: &Expr,
         rest: &[(BinaryOperator, Expr)],
-    ) -> Compiled<()> {
+    ) -> Compiled<Node> {
         let (folded, rest) = self.fold_prefix(first, rest);
-        match folded {
-            Some(value) => self.emit_constant(value, &first.span),
+        let left = match folded {
+            Some(value) => Node { kind: NodeKind::Constant(value), span: first.span.clone() },
             None => self.expr(first)?,
+        };
+        if let [(operator, operand)] = rest {
+            return self.pair(expr, left, *operator, operand);
         }
+        let mut compiled = Vec::with_capacity(rest.len());
         for (operator, operand) in rest {
-            let span = expr.span.start..operand.span.end;
-            if let Some(value) = self.fold(operand) {
-                let constant = self.constant(value);
-                self.emit_binary_constant(*operator, constant, &span);
-            } else {
-                self.expr(operand)?;
-                self.emit(Op::Binary(*operator), &span);
+            compiled.push((*operator, self.expr(operand)?));
+        }
+        let kind = NodeKind::Operators { first: Box::new(left), rest: compiled.into() };
+        Ok(Node { kind, span: expr.span.clone() })
+    }
+
+    /// Two operands; a read against a constant becomes one node.
+    fn pair(
+        &mut self,
+        expr: &Expr,
+        left: Node,
+        operator: BinaryOperator,
+        operand: &Expr,
+    ) -> Compiled<Node> {
+        let right = self.expr(operand)?;
+        let span = expr.span.clone();
+        let kind = match (left, right) {
+            (
+                Node { kind: NodeKind::Read(read), span: read_span },
+                Node { kind: NodeKind::Constant(constant), .. },
+            ) if operators::is_relation(operator) => {
+                let comparison = Comparison { read, read_span, operator, constant };
+                NodeKind::Compare(Box::new(comparison))
             }
-        }
-        Ok(())
-    }
-
-    /// Joins the operator to the read before it, where no jump lands between the two.
-    fn emit_binary_constant(&mut self, operator: BinaryOperator, constant: u32, span: &Span) {
-        let block = &mut self.program.blocks[self.block];
-        match block.ops.last_mut() {
-            Some(op) if block.landing < block.spans.len() || block.landing == 0 => {
-                if let Op::Read { base, chain } = *op {
-                    *op = Op::ReadBinary { base, chain, operator, constant };
-                    return;
-                }
-            }
-            _ => {}
-        }
-        self.emit(Op::BinaryConstant(operator, constant), span);
-    }
-
-    fn logical(&mut self, operator: LogicalOperator, operands: &[Expr]) -> Compiled<()> {
-        let mut jumps = Vec::new();
-        for (position, operand) in operands.iter().enumerate() {
-            self.expr(operand)?;
-            if position + 1 < operands.len() {
-                let op = match operator {
-                    LogicalOperator::And => Op::JumpIfFalsyKeep(0),
-                    LogicalOperator::Or => Op::JumpIfTruthyKeep(0),
-                    LogicalOperator::Nullish => Op::JumpUnlessNullishKeep(0),
-                };
-                jumps.push(self.emit(op, &operand.span));
-            }
-        }
-        jumps.into_iter().for_each(|jump| self.land(jump));
-        Ok(())
-    }
-
-    fn conditional(&mut self, arms: &[(Expr, Expr)], otherwise: &Expr) -> Compiled<()> {
-        let mut ends = Vec::new();
-        for (condition, value) in arms {
-            self.expr(condition)?;
-            let skip = self.emit(Op::JumpIfFalse(0), &condition.span);
-            self.expr(value)?;
-            ends.push(self.emit(Op::Jump(0), &value.span));
-            self.land(skip);
-        }
-        self.expr(otherwise)?;
-        ends.into_iter().for_each(|end| self.land(end));
-        Ok(())
-    }
-
-    /// Compiles an arrow function to a block of its own.
-    fn arrow(&mut self, arrow: &Arrow) -> Compiled<u32> {
-        let outer = self.block;
-        let first = self.parameters.len();
-        self.program.blocks.push(Block::default());
-        self.block = self.program.blocks.len() - 1;
-        let block = self.block;
-        self.parameters.extend(arrow.parameters.iter().map(|parameter| parameter.name.clone()));
-        self.program.parameters = self.program.parameters.max(self.parameters.len());
-        for (position, parameter) in arrow.parameters.iter().enumerate() {
-            let Some(default) = &parameter.default else { continue };
-            let place = (first + position) as u32;
-            let op = Op::JumpIfParameterDefined { parameter: place, target: 0 };
-            let skip = self.emit(op, &parameter.span);
-            self.expr(default)?;
-            self.emit(Op::SetParameter(place), &parameter.span);
-            self.land(skip);
-        }
-        self.expr(&arrow.body)?;
-        self.parameters.truncate(first);
-        self.block = outer;
-        self.program.callbacks.push(Callback::Arrow {
-            block,
-            first,
-            count: arrow.parameters.len(),
-            rest: arrow.parameters.last().is_some_and(|parameter| parameter.rest),
-        });
-        Ok((self.program.callbacks.len() - 1) as u32)
+            (left, right) => NodeKind::Binary { operator, operands: Box::new([left, right]) },
+        };
+        Ok(Node { kind, span })
     }
 
     /// What a name stands for: parameters hide locals, locals hide everything else.
     fn resolve(&self, name: &str, span: &Span) -> Compiled<Resolved> {
-        if let Some(place) = self.parameters.iter().rposition(|known| known == name) {
+        let named = |parameter: &Parameter| parameter.name.as_deref() == Some(name);
+        if let Some(place) = self.parameters.iter().rposition(named) {
+            if !self.parameters[place].set {
+                let message = format!("`{name}` is read before it has a value");
+                return Err(CompileError::new("E0303", span.clone(), message)
+                    .help("a default may read the parameters before it"));
+            }
             return Ok(Resolved::Read(Base::Parameter(place as u32)));
         }
         if let Some(local) = self.names.locals.iter().rposition(|known| known == name) {
@@ -344,7 +240,8 @@ impl Compiler<'_, '_> {
         for name in builtins::globals() {
             known.push(name);
         }
-        known.extend(self.parameters.iter().chain(self.names.locals).map(Text::as_str));
+        known.extend(self.parameters.iter().filter_map(|parameter| parameter.name.as_deref()));
+        known.extend(self.names.locals.iter().map(Text::as_str));
         let error =
             CompileError::new("E0304", span.clone(), format!("there is no name `{name}` here"));
         if let Some(help) = refused::foreign_value(name) {

@@ -20,6 +20,14 @@ pub const VALUE_DEPTH_MAX: usize = 64;
 /// Bytes that a built-in reads or writes for one unit of fuel.
 pub const BYTES_PER_FUEL: usize = 16;
 
+/// Entries of one trace.
+pub const TRACE_ENTRIES_MAX: usize = 10_000;
+/// Entries of one subexpression in a trace.
+pub const TRACE_SPAN_ENTRIES_MAX: usize = 100;
+
+/// A function called on an element, beside what its body costs.
+pub const VISIT_FUEL: usize = 1;
+
 /// A budget: the only clock that expressions have.
 #[derive(Debug)]
 pub struct Fuel {

@@ -42,13 +42,20 @@
 //!   Number.isFinite isInteger isNaN isSafeInteger parseFloat parseInt` and its constants;
 //!   `Boolean() parseInt parseFloat isNaN isFinite`;
 //! - `Math`: `abs acos acosh asin asinh atan atan2 atanh cbrt ceil clz32 cos cosh exp expm1 floor
-//!   fround hypot imul log log10 log1p log2 max min pow round sign sin sinh sqrt tan tanh trunc`
-//!   and its constants;
+//!   fround hypot imul log log10 log1p log2 max min pow random round sign sin sinh sqrt tan tanh
+//!   trunc` and its constants; `random` draws from a sequence of the rule and the event, keyed by
+//!   the secret of the data directory; outside a configuration of processing time and the text;
+//! - dates: `new Date(...)` in every form, `Date() Date.UTC Date.now Date.parse`;
+//!   `getDate getDay getFullYear getHours getMilliseconds getMinutes getMonth getSeconds`, their
+//!   likes with `UTC`, `getTime getTimezoneOffset getYear hasOwnProperty toDateString toGMTString
+//!   toISOString toJSON toString toTimeString toUTCString valueOf`. Now is processing time, local
+//!   time the configuration's `time_zone`, by the time zones of our release. The name of a zone
+//!   in `toString` is its abbreviation, `(CET)`, but for `(Coordinated Universal Time)`;
 //! - `JSON.parse JSON.stringify` (a replacer may be a list of names; no functions),
 //!   `encodeURIComponent decodeURIComponent`.
 //!
-//! Not in this version, each refused with that sentence: regular expressions, `Date`, `Set`,
-//! destructuring, `Math.random`. Not built yet: `SEGMENT CATALOG BEFORE UPDATED REQUEST
+//! Not in this version, each refused with that sentence: regular expressions, `Set`,
+//! destructuring. Not built yet: `SEGMENT CATALOG BEFORE UPDATED REQUEST
 //! PROFILE.segments`. Refused for good (page 3.1), each with what to write instead: whatever
 //! changes a value, statements, and any reach for constructors and prototypes.
 //!
@@ -69,9 +76,11 @@
 //! 3. `JSON.parse` reads as events are read: lone surrogates, numbers beyond a double and more
 //!    than 64 levels are a SyntaxError, `-0` is `0`.
 //! 4. `localeCompare`, `toLocale*` and `Intl` are refused; case mapping follows our release's
-//!    Unicode tables. Transcendental functions and powers come from `libm` and may differ from V8
-//!    in the last two units. With a comparator that contradicts itself `sort` may order otherwise.
-//! 5. Lists have no holes. The limits above.
+//!    Unicode tables. Transcendental functions come from `libm` and may differ from V8 in the last
+//!    two units; powers do not. With a comparator that contradicts itself `sort` may order otherwise.
+//! 5. `Date.parse` reads ISO 8601 and what `toString` and `toUTCString` write; all else, which V8
+//!    guesses at, is NaN.
+//! 6. Lists have no holes. The limits above.
 
 pub mod advice;
 mod ast;
@@ -82,7 +91,9 @@ mod lexer;
 pub mod limits;
 mod operators;
 mod parser;
+mod power;
 mod program;
+pub mod random;
 mod refused;
 pub mod template;
 mod vm;
@@ -91,10 +102,11 @@ pub use error::{CompileError, EvalError, EvalErrorKind, Span};
 pub use limits::Fuel;
 pub use program::Program;
 pub use template::Template;
-pub use vm::Vm;
+pub use vm::{Trace, TraceEntry, Vm};
 
 use std::borrow::Cow;
 
+use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
 /// Interns the names of `EVENT.<field>` that the programs of one plan read: name -> field index.
@@ -185,6 +197,14 @@ pub trait Scope {
     fn now_ms(&self) -> i64;
     /// The profile's id as text (`PROFILE.rid`, `bucket`); `None` outside a profile.
     fn rid(&self) -> Option<Text>;
+    /// The time zone of local time.
+    fn zone(&self) -> Zone {
+        Zone::UTC
+    }
+    /// The next number of `Math.random`; `None` where there is no randomness.
+    fn random(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Compiles one bare expression (`if`, `let`, `each`).

@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use super::ast::{BinaryOperator, UnaryOperator};
 use super::error::Fault;
 use super::limits::STRING_BYTES_MAX;
+use super::power::power;
 use crate::value::number::{to_int32, to_uint32};
 use crate::value::ops::{self, ConversionError};
 use crate::value::{Text, Value};
@@ -26,6 +27,23 @@ impl From<ConversionError> for Fault {
 #[cold]
 pub(super) fn too_long() -> Fault {
     Fault::limit(format!("text is longer than {STRING_BYTES_MAX} bytes"))
+}
+
+/// Whether the operator yields true or false.
+pub(super) fn is_relation(operator: BinaryOperator) -> bool {
+    use BinaryOperator as B;
+    matches!(
+        operator,
+        B::Less
+            | B::LessOrEqual
+            | B::Greater
+            | B::GreaterOrEqual
+            | B::Equal
+            | B::NotEqual
+            | B::StrictEqual
+            | B::StrictNotEqual
+            | B::In
+    )
 }
 
 fn number(value: &Value) -> Result<f64, Fault> {
@@ -96,32 +114,43 @@ fn concatenate(left: &str, right: &str) -> Text {
     builder.finish()
 }
 
-/// Whether two texts are the same, for the operators that ask just that.
+/// Whether two texts stand so to each other, for the operators that ask for sameness.
 #[inline]
-pub(super) fn same_text(operator: BinaryOperator, left: &Text, right: &Text) -> Option<Value> {
+pub(super) fn same_text(operator: BinaryOperator, left: &Text, right: &Text) -> Option<bool> {
     use BinaryOperator as B;
     match operator {
-        B::Equal | B::StrictEqual => Some(Value::Bool(left == right)),
-        B::NotEqual | B::StrictNotEqual => Some(Value::Bool(left != right)),
+        B::Equal | B::StrictEqual => Some(left == right),
+        B::NotEqual | B::StrictNotEqual => Some(left != right),
         _ => None,
     }
 }
 
-/// Numbers against numbers, where most work is; `None` for operators that are not about numbers.
+/// Whether two numbers stand so to each other; `None` for operators that ask something else.
 #[inline]
-pub(super) fn numeric(operator: BinaryOperator, left: f64, right: f64) -> Option<Value> {
+pub(super) fn related(operator: BinaryOperator, left: f64, right: f64) -> Option<bool> {
     use BinaryOperator as B;
     Some(match operator {
-        B::Less => Value::Bool(left < right),
-        B::LessOrEqual => Value::Bool(left <= right),
-        B::Greater => Value::Bool(left > right),
-        B::GreaterOrEqual => Value::Bool(left >= right),
-        B::Equal | B::StrictEqual => Value::Bool(left == right),
-        B::NotEqual | B::StrictNotEqual => Value::Bool(left != right),
-        B::Add => Value::Number(left + right),
-        B::In => return None,
-        _ => Value::Number(arithmetic(operator, left, right)),
+        B::Less => left < right,
+        B::LessOrEqual => left <= right,
+        B::Greater => left > right,
+        B::GreaterOrEqual => left >= right,
+        B::Equal | B::StrictEqual => left == right,
+        B::NotEqual | B::StrictNotEqual => left != right,
+        _ => return None,
     })
+}
+
+/// Numbers with numbers, where most work is, for the operators that yield a number.
+#[inline]
+pub(super) fn computed(operator: BinaryOperator, left: f64, right: f64) -> f64 {
+    use BinaryOperator as B;
+    match operator {
+        B::Add => left + right,
+        B::Subtract => left - right,
+        B::Multiply => left * right,
+        B::Divide => left / right,
+        _ => arithmetic(operator, left, right),
+    }
 }
 
 fn arithmetic(operator: BinaryOperator, left: f64, right: f64) -> f64 {
@@ -130,7 +159,7 @@ fn arithmetic(operator: BinaryOperator, left: f64, right: f64) -> f64 {
         B::Subtract => left - right,
         B::Multiply => left * right,
         B::Divide => left / right,
-        B::Remainder => libm::fmod(left, right),
+        B::Remainder => remainder(left, right),
         B::Power => power(left, right),
         B::ShiftLeft => f64::from(to_int32(left).wrapping_shl(to_uint32(right) & 31)),
         B::ShiftRight => f64::from(to_int32(left) >> (to_uint32(right) & 31)),
@@ -142,10 +171,14 @@ fn arithmetic(operator: BinaryOperator, left: f64, right: f64) -> f64 {
     }
 }
 
-/// `**` and `Math.pow`: as C's, but 1 to an infinite or unknown power is unknown.
-pub(super) fn power(base: f64, exponent: f64) -> f64 {
-    if exponent.is_nan() || (exponent.is_infinite() && base.abs() == 1.0) {
-        return f64::NAN;
+/// `%`: whole numbers, as most are, by the processor's own division.
+fn remainder(left: f64, right: f64) -> f64 {
+    const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+    let (left_whole, right_whole) = (left as i64, right as i64);
+    let whole = left_whole as f64 == left && right_whole as f64 == right;
+    // A result of 0 takes the sign of the left side, which only a double can show.
+    if whole && left_whole > 0 && left < WHOLE_MAX && right_whole != 0 && right.abs() < WHOLE_MAX {
+        return (left_whole % right_whole) as f64;
     }
-    libm::pow(base, exponent)
+    libm::fmod(left, right)
 }

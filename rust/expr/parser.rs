@@ -3,9 +3,11 @@
 //! What JavaScript has and this language refuses is recognised here and answered with its own
 //! sentence. Invariant: recursion is counted and bounded, whatever the input.
 
+mod functions;
+
 use super::ast::{
-    Arrow, BinaryOperator, ChainPart, ChainPartKind, Element, Expr, ExprKind, LogicalOperator,
-    Parameter, Property, UnaryOperator,
+    BinaryOperator, ChainPart, ChainPartKind, Element, Expr, ExprKind, LogicalOperator, Property,
+    UnaryOperator,
 };
 use super::builtins;
 use super::error::{CompileError, Span};
@@ -470,91 +472,6 @@ impl Parser<'_> {
         }
         self.expect(":")?;
         Ok(Property::Named { name, value: self.expression()? })
-    }
-
-    /// Whether an arrow function starts here.
-    fn arrow_ahead(&self) -> bool {
-        let kind = |at: usize| self.tokens.get(at).map(|token| &token.kind);
-        match self.peek() {
-            TokenKind::Name(_) => kind(self.at + 1) == Some(&TokenKind::Punct("=>")),
-            TokenKind::Punct("(") => {
-                let mut depth = 0_usize;
-                for (offset, token) in self.tokens[self.at..].iter().enumerate() {
-                    match &token.kind {
-                        TokenKind::Punct("(" | "[" | "{") => depth += 1,
-                        TokenKind::Punct(")" | "]" | "}") => depth -= 1,
-                        _ => {}
-                    }
-                    if depth == 0 {
-                        return kind(self.at + offset + 1) == Some(&TokenKind::Punct("=>"));
-                    }
-                }
-                false
-            }
-            _ => false,
-        }
-    }
-
-    fn arrow(&mut self) -> Parsed<Expr> {
-        let start = self.peek_span().start;
-        let parameters = if self.take("(") { self.parameters()? } else { vec![self.parameter()?] };
-        self.expect("=>")?;
-        if self.is("{") {
-            let message = "a function's body is one expression, not statements in braces";
-            return Err(CompileError::new("E0303", self.peek_span(), message)
-                .help("write x => expression, or x => ({…}) for an object"));
-        }
-        let body = self.expression()?;
-        let span = start..body.span.end;
-        Ok(Expr { kind: ExprKind::Arrow(Box::new(Arrow { parameters, body })), span })
-    }
-
-    fn parameters(&mut self) -> Parsed<Vec<Parameter>> {
-        let mut parameters: Vec<Parameter> = Vec::new();
-        while !self.take(")") {
-            let parameter = self.parameter()?;
-            if parameters.iter().any(|earlier| earlier.name == parameter.name) {
-                let message = format!("parameter `{}` is named twice", parameter.name);
-                return Err(CompileError::new("E0301", parameter.span, message));
-            }
-            let rest = parameter.rest;
-            parameters.push(parameter);
-            if rest && !self.is(")") {
-                return Err(self.unexpected("`)` after the rest parameter"));
-            }
-            if !self.take(",") && !self.is(")") {
-                return Err(self.unexpected("`,` or `)`"));
-            }
-        }
-        Ok(parameters)
-    }
-
-    fn parameter(&mut self) -> Parsed<Parameter> {
-        let start = self.peek_span().start;
-        let rest = self.take("...");
-        let Token { kind, span } = self.advance();
-        let name = match kind {
-            TokenKind::Name(name) => name,
-            TokenKind::Punct("{" | "[") => {
-                return Err(refused::later("destructuring", span)
-                    .help("name the parameter and read its members"));
-            }
-            _ => {
-                self.at -= 1;
-                return Err(self.unexpected("a parameter's name"));
-            }
-        };
-        let literal =
-            matches!(name.as_str(), "true" | "false" | "null" | "new" | "typeof" | "void" | "in");
-        if let Some(error) = refused::word(&name, span.clone()) {
-            return Err(error);
-        }
-        if literal {
-            let message = format!("`{name}` cannot name a parameter");
-            return Err(CompileError::new("E0301", span, message));
-        }
-        let default = if !rest && self.take("=") { Some(self.expression()?) } else { None };
-        Ok(Parameter { name, default, rest, span: start..span.end })
     }
 }
 

@@ -81,6 +81,9 @@ pub(super) fn foreign_value(word: &str) -> Option<&'static str> {
         "True" | "TRUE" | "yes" | "on" => "write true",
         "False" | "FALSE" | "no" | "off" => "write false",
         "None" | "NULL" | "nil" => "write null",
+        "Set" => "write new Set(list)",
+        "escape" => "write encodeURIComponent(text)",
+        "unescape" => "write decodeURIComponent(text)",
         "ITEM" => "ITEM is the element of a rule with `each`; this rule has none",
         _ => return None,
     })
@@ -89,7 +92,6 @@ pub(super) fn foreign_value(word: &str) -> Option<&'static str> {
 /// Methods of other languages and libraries, and what to write instead.
 const FOREIGN_METHODS: &[(&str, &str)] = &[
     ("contains", "write includes"),
-    ("has", "write includes"),
     ("toUpper", "write toUpperCase"),
     ("upper", "write toUpperCase"),
     ("toLower", "write toLowerCase"),
@@ -174,9 +176,6 @@ pub(super) fn punctuation(punct: &str, span: Span) -> Option<CompileError> {
 /// The error for `new …`.
 pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
     match what {
-        TokenKind::Name(name) if name == "Date" => {
-            later("`new Date`", span).help("compare epoch milliseconds: item.time > ago(\"7d\")")
-        }
         TokenKind::Name(name) if name == "Set" => later("`new Set`", span)
             .help("ask a list with includes, or declare the attribute `distinct: true`"),
         TokenKind::Name(name) if name == "RegExp" => later("regular expressions", span),
@@ -196,6 +195,24 @@ pub(super) fn not_built(what: &str, span: Span) -> CompileError {
     CompileError::new("E0302", span, format!("`{what}` is not built yet"))
 }
 
+/// `setFullYear`, `setUTCHours` and their like.
+fn is_date_setter(name: &str) -> bool {
+    name.strip_prefix("set").is_some_and(|rest| {
+        matches!(
+            rest.strip_prefix("UTC").unwrap_or(rest),
+            "Year"
+                | "FullYear"
+                | "Month"
+                | "Date"
+                | "Hours"
+                | "Minutes"
+                | "Seconds"
+                | "Milliseconds"
+                | "Time"
+        )
+    })
+}
+
 const MUTATORS: &[(&str, &str)] = &[
     ("push", "write [...list, item]"),
     ("pop", "write list.slice(0, -1), or list.at(-1) for the item"),
@@ -204,11 +221,20 @@ const MUTATORS: &[(&str, &str)] = &[
     ("splice", "write list.toSpliced(start, count)"),
     ("fill", "write list.map(() => value)"),
     ("copyWithin", "write slices: [...list.slice(0, 2), ...list.slice(4)]"),
-    ("add", "write [...list, item]"),
-    ("delete", "write list.filter(item => item !== gone)"),
-    ("clear", "write []"),
+    ("add", "write new Set([...set, item])"),
+    ("delete", "write new Set([...set].filter(item => item !== gone))"),
+    ("clear", "write new Set()"),
+    ("next", "spread the iterator, or take it apart: [...iterator][0]"),
+    ("freeze", "leave it out: every value is frozen"),
+    ("isFrozen", "leave it out: every value is frozen"),
+    ("seal", "leave it out: every value is sealed"),
+    ("isSealed", "leave it out: every value is sealed"),
+    ("preventExtensions", "leave it out: no value can be extended"),
+    ("isExtensible", "leave it out: no value can be extended"),
     ("set", "build a new object: {...object, name: value}"),
     ("defineProperty", "build a new object: {...object, name: value}"),
+    ("defineProperties", "build a new object: {...object, name: value}"),
+    ("setPrototypeOf", "values have no prototypes here"),
 ];
 
 /// The error for a method that exists in JavaScript and is refused or not there yet.
@@ -217,32 +243,11 @@ pub(super) fn method(name: &str, span: Span) -> Option<CompileError> {
         let message = format!("`{name}` is not allowed: values never change");
         return Some(CompileError::new("E0303", span, message).help(*help));
     }
-    let is_date = |prefix: &str| {
-        name.strip_prefix(prefix).is_some_and(|rest| {
-            let rest = rest.strip_prefix("UTC").unwrap_or(rest);
-            matches!(
-                rest,
-                "FullYear"
-                    | "Month"
-                    | "Date"
-                    | "Day"
-                    | "Hours"
-                    | "Minutes"
-                    | "Seconds"
-                    | "Milliseconds"
-                    | "Time"
-                    | "TimezoneOffset"
-            )
-        })
-    };
-    if is_date("set") {
+    if is_date_setter(name) {
         let message = format!("`{name}` is not allowed: values never change");
-        return Some(CompileError::new("E0303", span, message).help("add milliseconds instead"));
-    }
-    if is_date("get") || name == "toISOString" {
-        return Some(
-            later("dates", span).help("times are epoch milliseconds: compare with ago(\"7d\")"),
-        );
+        return Some(CompileError::new("E0303", span, message).help(
+            "make a new date: new Date(date.getTime() + milliseconds), or new Date(year, month, ...)",
+        ));
     }
     match name {
         "match" | "matchAll" | "search" | "test" | "exec" => Some(
@@ -258,6 +263,19 @@ pub(super) fn method(name: &str, span: Span) -> Option<CompileError> {
                 format!("`{name}` is not allowed: it depends on the place"),
             )
             .help("use <, toUpperCase, toLowerCase or toFixed"),
+        ),
+        "isPrototypeOf"
+        | "getPrototypeOf"
+        | "create"
+        | "getOwnPropertyDescriptor"
+        | "getOwnPropertyDescriptors"
+        | "getOwnPropertySymbols" => Some(
+            CompileError::new("E0303", span, format!("`{name}` is not allowed"))
+                .help("values have no prototypes here; read names with Object.keys"),
+        ),
+        "groupBy" => Some(
+            CompileError::new("E0303", span, format!("`{name}` is not in ES2023"))
+                .help("write reduce, or one filter a group"),
         ),
         "call" | "apply" | "bind" => Some(
             CompileError::new(

@@ -1,34 +1,49 @@
-//! Vm: runs programs on a stack, under fuel.
+//! Vm: evaluates programs node by node, under fuel.
 //!
-//! Names and their members are read by reference and only the last value is shared onto the
-//! stack, so that reading allocates nothing; the stack, the argument lists and the places of
-//! parameters are kept between evaluations. Invariants: every instruction costs fuel; recursion
-//! happens through callbacks only, and those are counted.
+//! What is read stays where it is: nodes give `Cow`s that borrow from the program, the scope, or
+//! what the evaluation keeps, so that reading neither allocates nor counts references; parameters
+//! borrow the elements of the lists that functions are called over. Invariants: every node that is
+//! no constant costs fuel; recursion goes no deeper than the source nests.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
 
 use super::Scope;
 use super::error::{EvalError, Fault, Span};
 use super::limits::{BYTES_PER_FUEL, EXPRESSION_FUEL_MAX, Fuel, LIST_ITEMS_MAX, VALUE_DEPTH_MAX};
-use super::program::{NO_CALLBACK, Op, Program};
-use crate::value::{Instance, Object, Text, Value, number, ops};
+use super::program::Program;
+use crate::value::date::Zone;
+use crate::value::{Instance, Object, Text, Value, number};
 
+mod bind;
 mod build;
 mod calls;
+mod chain;
 mod convert;
+mod eval;
+mod kept;
+mod quick;
 mod read;
+mod trace;
+mod visit;
+
+use kept::Kept;
+use trace::Recorder;
+pub use trace::{Trace, TraceEntry};
 
 static UNDEFINED: Value = Value::Undefined;
+
+/// What nodes give: borrowed wherever it can be.
+type Lent<'m> = Cow<'m, Value>;
 
 /// The machine that runs programs: one a thread, reused, so that evaluation allocates nothing.
 #[derive(Debug, Default)]
 pub struct Vm {
-    stack: Vec<Value>,
-    parameters: Vec<Value>,
-    /// Lists with spreads, while they are built.
-    lists: Vec<Vec<Value>>,
-    /// Maps with spreads, while they are built.
-    entries: Vec<Vec<(Text, Value)>>,
     /// Emptied argument lists, for the next call.
     spare: Vec<Vec<Value>>,
+    /// Where text is put together.
+    text: String,
 }
 
 impl Vm {
@@ -42,30 +57,11 @@ impl Vm {
         scope: &S,
         fuel: &mut Fuel,
     ) -> Result<Value, EvalError> {
-        let budget = fuel.left.min(EXPRESSION_FUEL_MAX);
-        if self.parameters.len() < program.parameters {
-            self.parameters.resize(program.parameters, Value::Undefined);
-        }
-        let mut machine =
-            Machine { vm: self, program, scope, left: budget, depth: 0, containers: 0 };
-        let mut outcome = machine.run(0);
-        if machine.containers > 0
-            && let Ok(value) = &outcome
-        {
-            let checked = machine.check_depth(value, VALUE_DEPTH_MAX);
-            if let Err(fault) = checked {
-                outcome = Err(fault);
-            }
-        }
-        fuel.left -= budget - machine.left;
-        let used_parameters = program.parameters;
-        outcome.inspect(|_| self.forget(used_parameters)).map_err(|fault| {
-            self.stack.clear();
-            self.lists.clear();
-            self.entries.clear();
-            self.forget(used_parameters);
-            fault.into_error(0..program.source.len())
-        })
+        let kept = Kept::default();
+        let mut machine = Machine::new(self, program, scope, &kept, fuel);
+        let outcome = machine.whole::<false>();
+        fuel.left -= machine.spent();
+        outcome.map_err(|fault| fault.into_error(0..program.source.len()))
     }
 
     /// The program's truth, as JavaScript's `if` sees it.
@@ -78,12 +74,11 @@ impl Vm {
         scope: &S,
         fuel: &mut Fuel,
     ) -> Result<bool, EvalError> {
-        self.evaluate(program, scope, fuel).map(|value| ops::truthy(&value))
-    }
-
-    /// Lets go of the values that parameters held.
-    fn forget(&mut self, used: usize) {
-        self.parameters[..used].fill(Value::Undefined);
+        let kept = Kept::default();
+        let mut machine = Machine::new(self, program, scope, &kept, fuel);
+        let outcome = machine.test::<false>(&program.root);
+        fuel.left -= machine.spent();
+        outcome.map_err(|fault| fault.into_error(0..program.source.len()))
     }
 }
 
@@ -92,13 +87,43 @@ pub(super) struct Machine<'m> {
     vm: &'m mut Vm,
     program: &'m Program,
     scope: &'m dyn Scope,
+    kept: &'m Kept,
+    budget: u64,
     left: u64,
-    depth: usize,
     /// Lists and maps made so far: no value is deeper than its parts and this count.
     containers: usize,
+    /// By place.
+    parameters: SmallVec<[Lent<'m>; 4]>,
+    recorder: Option<Box<Recorder>>,
 }
 
 impl<'m> Machine<'m> {
+    fn new(
+        vm: &'m mut Vm,
+        program: &'m Program,
+        scope: &'m dyn Scope,
+        kept: &'m Kept,
+        fuel: &Fuel,
+    ) -> Self {
+        let budget = fuel.left.min(EXPRESSION_FUEL_MAX);
+        let parameters = SmallVec::new();
+        let (left, containers, recorder) = (budget, 0, None);
+        Self { vm, program, scope, kept, budget, left, containers, parameters, recorder }
+    }
+
+    /// The whole program's value, no deeper than values may be.
+    fn whole<const TRACED: bool>(&mut self) -> Result<Value, Fault> {
+        let value = self.eval::<TRACED>(&self.program.root)?.into_owned();
+        if self.containers > 0 {
+            self.check_depth(&value, VALUE_DEPTH_MAX)?;
+        }
+        Ok(value)
+    }
+
+    fn spent(&self) -> u64 {
+        self.budget - self.left
+    }
+
     /// Takes fuel.
     #[inline]
     pub(super) fn charge(&mut self, units: usize) -> Result<(), Fault> {
@@ -107,11 +132,14 @@ impl<'m> Machine<'m> {
                 self.left = left;
                 Ok(())
             }
-            None => {
-                self.left = 0;
-                Err(Fault::fuel())
-            }
+            None => Err(self.exhausted()),
         }
+    }
+
+    #[cold]
+    fn exhausted(&mut self) -> Fault {
+        self.left = 0;
+        Fault::fuel()
     }
 
     /// Takes fuel for bytes that a built-in reads or writes.
@@ -125,187 +153,19 @@ impl<'m> Machine<'m> {
         self.scope.now_ms()
     }
 
+    /// The zone of local time.
+    pub(super) fn zone(&self) -> Zone {
+        self.scope.zone()
+    }
+
+    /// The next random number, where there are any.
+    pub(super) fn random(&self) -> Option<f64> {
+        self.scope.random()
+    }
+
     /// The profile's id.
     pub(super) fn rid(&self) -> Option<Text> {
         self.scope.rid()
-    }
-
-    fn push(&mut self, value: Value) {
-        self.vm.stack.push(value);
-    }
-
-    fn pop(&mut self) -> Value {
-        self.vm.stack.pop().unwrap_or_default()
-    }
-
-    fn top(&self) -> &Value {
-        self.vm.stack.last().unwrap_or(&UNDEFINED)
-    }
-
-    /// Runs a block to its end; its value is the one it leaves on the stack.
-    fn run(&mut self, block: usize) -> Result<Value, Fault> {
-        let program = self.program;
-        let block = &program.blocks[block];
-        if let ([op], [span]) = (block.ops.as_slice(), block.spans.as_slice()) {
-            return self.run_one(*op, span);
-        }
-        let mut at = 0;
-        while let Some(&op) = block.ops.get(at) {
-            let Some(left) = self.left.checked_sub(1) else {
-                return Err(Fault::fuel().at(&block.spans[at]));
-            };
-            self.left = left;
-            match self.step(op, &block.spans[at]) {
-                Ok(None) => at += 1,
-                Ok(Some(target)) => at = target as usize,
-                Err(fault) => return Err(fault.at(&block.spans[at])),
-            }
-        }
-        Ok(self.pop())
-    }
-
-    /// Runs a block of one instruction, as most functions over lists are: `item => item.value`,
-    /// `item => item.value === "x"`. What it reads need not pass over the stack.
-    #[inline]
-    fn run_one(&mut self, op: Op, span: &Span) -> Result<Value, Fault> {
-        self.charge(1).map_err(|fault| fault.at(span))?;
-        let value = match op {
-            Op::Read { base, chain } => self.read(base, chain, span),
-            Op::ReadBinary { base, chain, operator, constant } => {
-                self.read_binary(base, chain, operator, constant, span)
-            }
-            _ => self.step(op, span).map(|_| self.pop()),
-        };
-        value.map_err(|fault| fault.at(span))
-    }
-
-    /// One instruction; gives where to jump.
-    #[inline]
-    fn step(&mut self, op: Op, span: &Span) -> Result<Option<u32>, Fault> {
-        let program = self.program;
-        match op {
-            Op::Constant(index) => self.push(program.constants[index as usize].clone()),
-            Op::Read { base, chain } => {
-                let value = self.read(base, chain, span)?;
-                self.push(value);
-            }
-            Op::Members(chain) => {
-                let object = self.pop();
-                let value = self.members(&object, chain, span)?;
-                self.push(value);
-            }
-            Op::Rid => {
-                let value = self.rid().map_or(Value::Undefined, Value::String);
-                self.push(value);
-            }
-            Op::Index => {
-                let index = self.pop();
-                let object = self.pop();
-                let value = self.index(&object, &index)?;
-                self.push(value);
-            }
-            Op::ReadBinary { base, chain, operator, constant } => {
-                let value = self.read_binary(base, chain, operator, constant, span)?;
-                self.push(value);
-            }
-            Op::Unary(operator) => {
-                let operand = self.pop();
-                let value = self.unary(operator, operand)?;
-                self.push(value);
-            }
-            Op::Binary(operator) => {
-                let right = self.pop();
-                let left = self.pop();
-                let value = self.binary(operator, &left, &right)?;
-                self.push(value);
-            }
-            Op::BinaryConstant(operator, constant) => {
-                let left = self.pop();
-                let value = self.binary(operator, &left, &program.constants[constant as usize])?;
-                self.push(value);
-            }
-            Op::Jump(_)
-            | Op::JumpIfFalse(_)
-            | Op::JumpIfFalsyKeep(_)
-            | Op::JumpIfTruthyKeep(_)
-            | Op::JumpUnlessNullishKeep(_)
-            | Op::JumpIfNullish(_)
-            | Op::JumpUnlessMethod { .. }
-            | Op::JumpIfParameterDefined { .. } => return Ok(self.jump(op)),
-            Op::SetParameter(place) => {
-                let value = self.pop();
-                self.vm.parameters[place as usize] = value;
-            }
-            Op::CallMethod { method, arguments, callback } => {
-                let arguments = self.take_arguments(arguments as usize);
-                let receiver = self.pop();
-                let value = self.call_method(method, receiver, arguments, callback, span)?;
-                self.push(value);
-            }
-            Op::CallFunction { function, arguments, callback } => {
-                let arguments = self.take_arguments(arguments as usize);
-                let value = self.call_function(function, arguments, callback)?;
-                self.push(value);
-            }
-            Op::CallMethodSpread { method } => {
-                let arguments = self.spread_arguments();
-                let receiver = self.pop();
-                let value = self.call_method(method, receiver, arguments, NO_CALLBACK, span)?;
-                self.push(value);
-            }
-            Op::CallFunctionSpread { function } => {
-                let arguments = self.spread_arguments();
-                let value = self.call_function(function, arguments, NO_CALLBACK)?;
-                self.push(value);
-            }
-            _ => self.build(op)?,
-        }
-        Ok(None)
-    }
-
-    fn jump(&mut self, op: Op) -> Option<u32> {
-        match op {
-            Op::Jump(target) => Some(target),
-            Op::JumpIfFalse(target) => {
-                let condition = self.pop();
-                (!ops::truthy(&condition)).then_some(target)
-            }
-            Op::JumpIfFalsyKeep(target) => self.keep_if(!ops::truthy(self.top()), target),
-            Op::JumpIfTruthyKeep(target) => self.keep_if(ops::truthy(self.top()), target),
-            Op::JumpUnlessNullishKeep(target) => self.keep_if(!self.top().is_nullish(), target),
-            Op::JumpIfNullish(target) => {
-                let nullish = self.top().is_nullish();
-                self.undefined_if(nullish, target)
-            }
-            Op::JumpUnlessMethod { method, target } => {
-                let receiver = self.top();
-                let missing = !receiver.is_nullish() && method.of(receiver).is_none();
-                self.undefined_if(missing, target)
-            }
-            Op::JumpIfParameterDefined { parameter, target } => {
-                let defined = !matches!(self.vm.parameters[parameter as usize], Value::Undefined);
-                defined.then_some(target)
-            }
-            _ => None,
-        }
-    }
-
-    /// Keeps the top and jumps, or drops it.
-    fn keep_if(&mut self, decided: bool, target: u32) -> Option<u32> {
-        if decided {
-            return Some(target);
-        }
-        self.pop();
-        None
-    }
-
-    fn undefined_if(&mut self, ends: bool, target: u32) -> Option<u32> {
-        if !ends {
-            return None;
-        }
-        self.pop();
-        self.push(Value::Undefined);
-        Some(target)
     }
 }
 

@@ -59,8 +59,8 @@ pub struct OfferRule {
 pub trait RuleScope: Scope {
     /// Adds the next local.
     fn push_local(&mut self, value: Value);
-    /// Forgets all locals.
-    fn clear_locals(&mut self);
+    /// Begins with a rule, both by their positions: no locals yet, and its own random numbers.
+    fn start_rule(&mut self, offer: usize, rule: usize);
 }
 
 /// Decides all offers for one event and writes those that hold into `answer`.
@@ -101,12 +101,15 @@ pub fn decide_each<S: RuleScope>(
     let mut fuel = Fuel::request();
     for (position, offer) in offers.iter().enumerate() {
         let mut count = |error: EvalError| on_error(position, error.kind);
-        let winner = offer.rules.iter().position(|rule| {
-            rule.events.matches(matched)
-                && holds(rule, scope, vm, &mut fuel).unwrap_or_else(|error| {
-                    count(error);
-                    false
-                })
+        let winner = offer.rules.iter().enumerate().position(|(at, rule)| {
+            if !rule.events.matches(matched) {
+                return false;
+            }
+            scope.start_rule(position, at);
+            holds(rule, scope, vm, &mut fuel).unwrap_or_else(|error| {
+                count(error);
+                false
+            })
         });
         let Some(rule) = winner else { continue };
         let data = match offer.rules[rule].data.evaluate(vm, scope, &mut fuel, &mut count) {
@@ -121,14 +124,13 @@ pub fn decide_each<S: RuleScope>(
     }
 }
 
-/// Whether a rule's conditions all hold; leaves its locals in the scope.
+/// Whether a rule's conditions all hold; leaves its locals in the scope, where none are yet.
 fn holds<S: RuleScope>(
     rule: &OfferRule,
     scope: &mut S,
     vm: &mut Vm,
     fuel: &mut Fuel,
 ) -> Result<bool, EvalError> {
-    scope.clear_locals();
     for program in &rule.lets {
         let value = vm.evaluate(program, scope, fuel)?;
         scope.push_local(value);

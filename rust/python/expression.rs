@@ -3,15 +3,19 @@
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::convert::{from_python, to_python};
 use super::diagnostic::PyExpressionWarning;
 use super::error::{compile_error, evaluation_error};
+use crate::config::time_zone;
 use crate::error::Error;
 use crate::expr::advice::{self, ProfileTypes, Purpose, Types};
+use crate::expr::random::Sequence;
 use crate::expr::{self, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm};
+use crate::value::date::Zone;
 use crate::value::{Text, Value, json};
 
 /// One compiled expression; outside a configuration `PROFILE` is an ordinary object.
@@ -45,36 +49,42 @@ impl PyExpression {
         advice.warnings.into_iter().map(PyExpressionWarning::from).collect()
     }
 
-    #[pyo3(signature = (profile=None, event=None, *, now_ms=None))]
+    #[pyo3(signature = (profile=None, event=None, *, now_ms=None, time_zone=None, seed=None))]
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
         profile: Option<&Bound<'py, PyDict>>,
         event: Option<&Bound<'py, PyDict>>,
         now_ms: Option<i64>,
+        time_zone: Option<&str>,
+        seed: Option<u64>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let circumstances = Circumstances::of(now_ms, time_zone, seed)?;
         let object = |given: Option<&Bound<'py, PyDict>>| match given {
             Some(dict) => from_python(dict.as_any()),
             None => Ok(Value::Object(Default::default())),
         };
-        to_python(py, &self.run(py, object(profile)?, object(event)?, now_ms)?.into_plain())
+        to_python(py, &self.run(py, object(profile)?, object(event)?, circumstances)?)
     }
 
-    #[pyo3(signature = (profile=None, event=None, *, now_ms=None))]
+    #[pyo3(signature = (profile=None, event=None, *, now_ms=None, time_zone=None, seed=None))]
     fn evaluate_json<'py>(
         &self,
         py: Python<'py>,
         profile: Option<&[u8]>,
         event: Option<&[u8]>,
         now_ms: Option<i64>,
+        time_zone: Option<&str>,
+        seed: Option<u64>,
     ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let circumstances = Circumstances::of(now_ms, time_zone, seed)?;
         let object = |given: Option<&[u8]>| match given {
             Some(text) => {
                 json::parse_json(text).map_err(|error| Error::bad_event(error.to_string()))
             }
             None => Ok(Value::Object(Default::default())),
         };
-        let value = self.run(py, object(profile)?, object(event)?, now_ms)?.into_plain();
+        let value = self.run(py, object(profile)?, object(event)?, circumstances)?;
         if matches!(value, Value::Undefined) {
             return Ok(None);
         }
@@ -94,17 +104,39 @@ impl PyExpression {
         py: Python<'_>,
         profile: Value,
         event: Value,
-        now_ms: Option<i64>,
+        circumstances: Circumstances,
     ) -> PyResult<Value> {
         let fields = self.fields.names().iter().map(|name| match &event {
             Value::Object(object) => object.get(name).cloned().unwrap_or_default(),
             _ => Value::Undefined,
         });
         let fields = fields.collect();
-        let scope = Given { profile, fields, event, now_ms: now_ms.unwrap_or_else(wall_ms) };
+        let Circumstances { now_ms, zone, seed } = circumstances;
+        let draws = match seed {
+            Some(seed) => Sequence::new(seed),
+            None => Sequence::of_source(&self.source, now_ms),
+        };
+        let scope = Given { profile, fields, event, now_ms, zone, draws };
         Vm::default()
             .evaluate(&self.program, &scope, &mut Fuel::request())
+            .map(Value::into_plain)
             .map_err(|error| evaluation_error(py, &error))
+    }
+}
+
+/// When and where an expression is evaluated.
+struct Circumstances {
+    now_ms: i64,
+    zone: Zone,
+    /// Seeds `Math.random`; by default the time and the text do.
+    seed: Option<u64>,
+}
+
+impl Circumstances {
+    fn of(now_ms: Option<i64>, time_zone: Option<&str>, seed: Option<u64>) -> PyResult<Self> {
+        let zone = time_zone.map_or(Ok(Zone::UTC), time_zone::named);
+        let zone = zone.map_err(|unknown| PyValueError::new_err(unknown.to_string()))?;
+        Ok(Self { now_ms: now_ms.unwrap_or_else(wall_ms), zone, seed })
     }
 }
 
@@ -114,6 +146,8 @@ struct Given {
     fields: Vec<Value>,
     event: Value,
     now_ms: i64,
+    zone: Zone,
+    draws: Sequence,
 }
 
 impl Scope for Given {
@@ -143,6 +177,14 @@ impl Scope for Given {
 
     fn rid(&self) -> Option<Text> {
         None
+    }
+
+    fn zone(&self) -> Zone {
+        self.zone
+    }
+
+    fn random(&self) -> Option<f64> {
+        Some(self.draws.draw())
     }
 }
 

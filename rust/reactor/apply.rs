@@ -6,6 +6,7 @@
 //!
 //! Any change of what this computes raises `record::APPLY_EPOCH`.
 
+use super::draws::{Drawer, Draws, EventKey};
 use super::scope::{EventScope, ProfileView};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
@@ -40,6 +41,8 @@ pub struct Facts<'a> {
     pub whole: &'a Value,
     /// When the event is applied.
     pub moment: Moment,
+    /// What keys its random numbers.
+    pub key: EventKey<'a>,
 }
 
 /// The tools that one event needs.
@@ -66,7 +69,8 @@ pub fn match_events(
             matched.push(*event);
             continue;
         };
-        let scope = scope::<Draft<'_>>(plan, None, facts);
+        let draws = Draws::new(facts.key, Drawer::Filter(*event));
+        let scope = scope::<Draft<'_>>(plan, None, facts, &draws);
         match bench.vm.test(filter, &scope, bench.fuel) {
             Ok(true) => matched.push(*event),
             Ok(false) => {}
@@ -83,8 +87,10 @@ pub fn apply_rules(
     draft: &mut Draft<'_>,
     bench: &mut Bench<'_>,
 ) {
-    for rule in plan.rules.iter().filter(|rule| rule.events.matches(matched)) {
-        if let Err(error) = apply_rule(plan, rule, facts, draft, bench) {
+    let rules = plan.rules.iter().enumerate();
+    for (position, rule) in rules.filter(|(_, rule)| rule.events.matches(matched)) {
+        let draws = Draws::new(facts.key, Drawer::Attribute(position));
+        if let Err(error) = apply_rule(plan, rule, facts, &draws, draft, bench) {
             bench.troubles.push(Trouble::Rule(rule.attribute, error.kind));
         }
     }
@@ -94,13 +100,14 @@ fn apply_rule(
     plan: &Plan,
     rule: &AttributeRule,
     facts: &Facts<'_>,
+    draws: &Draws<'_>,
     draft: &mut Draft<'_>,
     bench: &mut Bench<'_>,
 ) -> Result<(), EvalError> {
     let Some(each) = &rule.each else {
-        return apply_once(plan, rule, facts, draft, bench, None);
+        return apply_once(plan, rule, facts, draws, draft, bench, None);
     };
-    let scope = scope(plan, Some(&*draft), facts);
+    let scope = scope(plan, Some(&*draft), facts, draws);
     let elements = bench.vm.evaluate(each, &scope, bench.fuel)?;
     let Value::Array(elements) = elements else {
         bench.troubles.push(Trouble::NoList(rule.attribute));
@@ -113,7 +120,7 @@ fn apply_rule(
     for element in elements.iter() {
         // One element that throws is counted and does not take the others with it.
         let item = Some(element.clone());
-        if let Err(error) = apply_once(plan, rule, facts, draft, bench, item) {
+        if let Err(error) = apply_once(plan, rule, facts, draws, draft, bench, item) {
             bench.troubles.push(Trouble::Rule(rule.attribute, error.kind));
         }
     }
@@ -124,11 +131,12 @@ fn apply_once(
     plan: &Plan,
     rule: &AttributeRule,
     facts: &Facts<'_>,
+    draws: &Draws<'_>,
     draft: &mut Draft<'_>,
     bench: &mut Bench<'_>,
     item: Option<Value>,
 ) -> Result<(), EvalError> {
-    let mut scope = scope(plan, Some(&*draft), facts);
+    let mut scope = scope(plan, Some(&*draft), facts, draws);
     scope.locals.extend(item);
     for condition in &rule.conditions {
         if !bench.vm.test(condition, &scope, bench.fuel)? {
@@ -177,13 +185,19 @@ fn is_defined(value: &Value) -> bool {
     !matches!(value, Value::Undefined)
 }
 
-fn scope<'a, P>(plan: &'a Plan, profile: Option<&'a P>, facts: &Facts<'a>) -> EventScope<'a, P> {
+fn scope<'a, P>(
+    plan: &'a Plan,
+    profile: Option<&'a P>,
+    facts: &Facts<'a>,
+    draws: &'a Draws<'a>,
+) -> EventScope<'a, P> {
     EventScope {
         plan,
         profile,
         fields: facts.fields,
         whole: facts.whole,
         now_ms: facts.moment.now_ms,
+        draws,
         locals: Vec::new(),
     }
 }

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::draws::{Drawer, Draws, EventKey};
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Installed, Refused, Replay, replay_error};
 use super::scope::EventScope;
@@ -45,6 +46,8 @@ pub struct Scene<'a> {
     /// The profile that the event ended in, the event included; `None` when it was nobody's.
     pub profile: Option<&'a Profile>,
     vm: &'a mut Vm,
+    /// The directory's, for random numbers.
+    secret_seed: u64,
 }
 
 impl Scene<'_> {
@@ -55,12 +58,15 @@ impl Scene<'_> {
             return;
         }
         let plan = &self.published.plan;
+        let key = EventKey { secret_seed: self.secret_seed, uuid: &self.event.uuid };
+        let draws = Draws::new(key, Drawer::Offer(0, 0));
         let mut scope = EventScope {
             plan,
             profile: self.profile,
             fields: &self.event.taken,
             whole: &self.event.whole,
             now_ms: self.event.now_ms,
+            draws: &draws,
             locals: Vec::new(),
         };
         let matched = &self.event.events;
@@ -138,7 +144,9 @@ impl History {
             let mut flow = Ok(ControlFlow::Continue(()));
             replay.record_seen(reactor, &record, &mut |installed| {
                 let Installed { lsn, event, published, profile } = installed;
-                flow = visit(&mut Scene { lsn, event, published, profile, vm: &mut *vm });
+                let secret_seed = reactor.secret.random_seed();
+                let vm = &mut *vm;
+                flow = visit(&mut Scene { lsn, event, published, profile, vm, secret_seed });
             })?;
             *lsn = counter;
             match flow {

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
+use super::draws::{Drawer, Draws, EventKey};
 use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, Request};
 use crate::clock::{ClockMode, Tick};
@@ -132,7 +133,7 @@ impl<'a> Passage<'a> {
         self.count();
         if request.decide {
             let profile = computed.rid.and_then(|rid| locked.profile(rid));
-            let offers = self.decide(profile, computed.tick.now_ms)?;
+            let offers = self.decide(profile, computed.tick.now_ms, &uuid)?;
             reactor.counters.offers.add(offers);
         }
         Ok(Some(Receipt { lsn, duplicate: false }))
@@ -168,13 +169,13 @@ impl<'a> Passage<'a> {
             let moment = Moment::of_event(self.event.time_s, now_ms, plan.clock_skew_ms);
             self.fill(now_ms, uuid);
             let mut fuel = Fuel::request();
-            self.match_events(moment, &mut fuel);
+            self.match_events(moment, uuid, &mut fuel);
             let fuel_for_rules = fuel.left as u32;
             let mut draft = locked
                 .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
                 .expect("an outcome decided under these locks fits them");
             if self.table.is_some() {
-                let facts = facts(&self.event, moment);
+                let facts = facts(&self.event, moment, self.key(uuid));
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut bench = Bench { vm, fuel: &mut fuel, troubles };
                 apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
@@ -186,14 +187,20 @@ impl<'a> Passage<'a> {
         computed.map_err(|_| self.panicked("computing an event"))
     }
 
-    fn match_events(&mut self, moment: Moment, fuel: &mut Fuel) {
+    /// What keys the event's random numbers.
+    fn key<'k>(&self, uuid: &'k [u8; 16]) -> EventKey<'k> {
+        EventKey { secret_seed: self.reactor.secret.random_seed(), uuid }
+    }
+
+    fn match_events(&mut self, moment: Moment, uuid: &[u8; 16], fuel: &mut Fuel) {
+        let key = self.key(uuid);
         let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
         matched.clear();
         let Some(table) = self.table else { return };
         let plan = &self.published.plan;
         let table = &plan.tables[usize::from(table)];
         let mut bench = Bench { vm, fuel, troubles };
-        apply::match_events(plan, table, &facts(&self.event, moment), &mut bench, matched);
+        apply::match_events(plan, table, &facts(&self.event, moment, key), &mut bench, matched);
     }
 
     /// `EVENT.time` and `EVENT.uuid` are always set.
@@ -255,26 +262,30 @@ impl<'a> Passage<'a> {
         if self.request.decide {
             let matching = catch_unwind(AssertUnwindSafe(|| {
                 self.fill(now_ms, uuid);
-                self.match_events(Moment { now_ms, time_ms: now_ms }, &mut Fuel::request());
+                let moment = Moment { now_ms, time_ms: now_ms };
+                self.match_events(moment, uuid, &mut Fuel::request());
             }));
             matching.map_err(|_| self.panicked("matching a repeat"))?;
-            self.decide(locked.strongest_profile(), now_ms)?;
+            self.decide(locked.strongest_profile(), now_ms, uuid)?;
         }
         Ok(Receipt { lsn, duplicate: true })
     }
 
     /// Decides and encodes the offers; how many there are.
-    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64) -> Result<u64> {
+    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64, uuid: &[u8; 16]) -> Result<u64> {
+        let key = self.key(uuid);
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = Answer::start(self.out, self.request.answer_bytes_max);
             if self.table.is_some() {
                 let plan = &self.published.plan;
+                let draws = Draws::new(key, Drawer::Offer(0, 0));
                 let mut scope = EventScope {
                     plan,
                     profile,
                     fields: &self.event.fields,
                     whole: &self.event.whole,
                     now_ms,
+                    draws: &draws,
                     locals: Vec::new(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
@@ -296,8 +307,8 @@ impl<'a> Passage<'a> {
     }
 }
 
-fn facts(event: &Event, moment: Moment) -> Facts<'_> {
-    Facts { fields: &event.fields, whole: &event.whole, moment }
+fn facts<'a>(event: &'a Event, moment: Moment, key: EventKey<'a>) -> Facts<'a> {
+    Facts { fields: &event.fields, whole: &event.whole, moment, key }
 }
 
 fn nobody(plan: &Plan) -> Error {

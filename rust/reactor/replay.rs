@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
+use super::draws::EventKey;
 use super::{Published, Reactor};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::plan::AttributeId;
@@ -136,7 +137,8 @@ impl Hand {
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
         if event.routed {
-            let facts = Facts { fields: &event.taken, whole: &event.whole, moment };
+            let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
+            let facts = Facts { fields: &event.taken, whole: &event.whole, moment, key };
             let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };

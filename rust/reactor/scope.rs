@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 
+use super::draws::{Drawer, Draws};
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
 use crate::expr::Scope;
 use crate::offer::RuleScope;
 use crate::profile::{Draft, Profile, Rid};
+use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
 static UNDEFINED: Value = Value::Undefined;
@@ -80,6 +82,8 @@ pub struct EventScope<'a, P> {
     pub whole: &'a Value,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
+    /// What `Math.random` gives.
+    pub draws: &'a Draws<'a>,
     /// `ITEM`, or the names of `let`.
     pub locals: Vec<Value>,
 }
@@ -130,6 +134,14 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
         self.now_ms
     }
 
+    fn zone(&self) -> Zone {
+        self.plan.time_zone
+    }
+
+    fn random(&self) -> Option<f64> {
+        Some(self.draws.draw(self.plan))
+    }
+
     fn rid(&self) -> Option<Text> {
         self.profile.and_then(|profile| profile.rid()).map(|rid| uuid_text(&rid.0))
     }
@@ -140,7 +152,8 @@ impl<P: ProfileView> RuleScope for EventScope<'_, P> {
         self.locals.push(value);
     }
 
-    fn clear_locals(&mut self) {
+    fn start_rule(&mut self, offer: usize, rule: usize) {
         self.locals.clear();
+        self.draws.start(Drawer::Offer(offer, rule));
     }
 }

@@ -22,6 +22,7 @@ pub struct Secret {
     dedup_seed: u64,
     shard_seed: u64,
     rid_seed: u64,
+    random_seed: u64,
     /// Random at every start, so that fresh uuids never repeat.
     nonce: [u8; 32],
     fresh: AtomicU64,
@@ -34,6 +35,7 @@ impl Secret {
             dedup_seed: derive(&bytes, b"dedup"),
             shard_seed: derive(&bytes, b"shard"),
             rid_seed: derive(&bytes, b"rid"),
+            random_seed: derive(&bytes, b"random"),
             nonce: random()?,
             fresh: AtomicU64::new(0),
         })
@@ -96,6 +98,11 @@ impl Secret {
     /// The random part of the id of a profile that the event with this uuid makes.
     pub fn rid_hash(&self, uuid: &[u8; 16]) -> u128 {
         xxh3_128_with_seed(uuid, self.rid_seed)
+    }
+
+    /// Keys `Math.random`.
+    pub fn random_seed(&self) -> u64 {
+        self.random_seed
     }
 
     /// A fresh UUID v7 of `now_ms`; an rid has the same form.

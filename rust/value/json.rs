@@ -5,6 +5,7 @@
 //! surrogates and numbers beyond a double wherever they stand). Nesting is bounded by a count,
 //! so that no input overflows the stack.
 
+use super::number::{WHOLE_BYTES_MAX, whole_text};
 use super::{Text, Value};
 
 /// Levels that a document may have; the value itself is the first.
@@ -20,6 +21,16 @@ pub struct JsonError {
     pub offset: usize,
 }
 
+const TOO_DEEP: &str = "nested too deep";
+const TOO_MANY: &str = "too many elements";
+
+impl JsonError {
+    /// Whether the bytes may well be JSON, but more of it than is taken.
+    pub fn is_limit(&self) -> bool {
+        self.reason == TOO_DEEP || self.reason == TOO_MANY
+    }
+}
+
 /// Parses one JSON document: big integers become doubles, `-0` reads as `0`, of duplicate names
 /// the last wins.
 ///
@@ -33,12 +44,30 @@ pub fn parse_json(bytes: &[u8]) -> Result<Value, JsonError> {
     Ok(value)
 }
 
+/// Parses one JSON document as JavaScript's `JSON.parse` does, where that is less strict than
+/// [`parse_json`]: `-0` stays, a number beyond a double is infinite, half a surrogate pair is U+FFFD.
+///
+/// # Errors
+/// Anything that `JSON.parse` refuses; more than [`JSON_DEPTH_MAX`] levels, or more than `items_max`
+/// elements in one list or map ([`JsonError::is_limit`]).
+pub fn parse_json_as_javascript(text: &str, items_max: usize) -> Result<Value, JsonError> {
+    let mut cursor = Cursor::new(text.as_bytes(), JSON_DEPTH_MAX)?;
+    cursor.lenient = true;
+    cursor.items_max = items_max;
+    let value = cursor.value()?;
+    cursor.finish()?;
+    Ok(value)
+}
+
 /// A position in JSON text.
 pub(super) struct Cursor<'a> {
     text: &'a str,
     bytes: &'a [u8],
     position: usize,
     levels_left: usize,
+    items_max: usize,
+    /// Whether to read as JavaScript does, or as strictly as events are read.
+    lenient: bool,
     /// Text of strings with escapes, reused.
     scratch: String,
 }
@@ -48,7 +77,15 @@ impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8], depth_max: usize) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(bytes)
             .map_err(|error| JsonError { reason: "not UTF-8", offset: error.valid_up_to() })?;
-        Ok(Self { text, bytes, position: 0, levels_left: depth_max, scratch: String::new() })
+        Ok(Self {
+            text,
+            bytes,
+            position: 0,
+            levels_left: depth_max,
+            items_max: usize::MAX,
+            lenient: false,
+            scratch: String::new(),
+        })
     }
 
     pub(super) fn error(&self, reason: &'static str) -> JsonError {
@@ -89,8 +126,7 @@ impl<'a> Cursor<'a> {
 
     /// One level deeper; every call is matched by [`Cursor::leave`].
     pub(super) fn enter(&mut self) -> Result<(), JsonError> {
-        self.levels_left =
-            self.levels_left.checked_sub(1).ok_or_else(|| self.error("nested too deep"))?;
+        self.levels_left = self.levels_left.checked_sub(1).ok_or_else(|| self.error(TOO_DEEP))?;
         Ok(())
     }
 
@@ -132,6 +168,9 @@ impl<'a> Cursor<'a> {
         if !self.take(b']') {
             loop {
                 items.push(self.value()?);
+                if items.len() > self.items_max {
+                    return Err(self.error(TOO_MANY));
+                }
                 if !self.take(b',') {
                     break;
                 }
@@ -152,6 +191,9 @@ impl<'a> Cursor<'a> {
                 let name = self.string()?;
                 self.expect(b':', "expected `:`")?;
                 entries.push((name, self.value()?));
+                if entries.len() > self.items_max {
+                    return Err(self.error(TOO_MANY));
+                }
                 if !self.take(b',') {
                     break;
                 }
@@ -283,24 +325,33 @@ impl<'a> Cursor<'a> {
                 if !(0xD800..0xE000).contains(&unit) {
                     return char::from_u32(unit).ok_or_else(|| self.error("bad escape"));
                 }
-                let paired = unit < 0xDC00
-                    && self.bytes.get(self.position..self.position + 2) == Some(b"\\u");
-                if !paired {
-                    return Err(self.error("lone surrogate"));
+                match self.paired(unit)? {
+                    Some(character) => character,
+                    None if self.lenient => char::REPLACEMENT_CHARACTER,
+                    None => return Err(self.error("lone surrogate")),
                 }
-                self.position += 2;
-                let low = self.hex_unit()?;
-                if !(0xDC00..0xE000).contains(&low) {
-                    return Err(self.error("lone surrogate"));
-                }
-                let code = 0x1_0000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
-                char::from_u32(code).ok_or_else(|| self.error("bad escape"))?
             }
             _ => {
                 self.position -= 1;
                 return Err(self.error("bad escape"));
             }
         })
+    }
+
+    /// The character of a surrogate and the escape behind it, when the two are a pair.
+    fn paired(&mut self, high: u32) -> Result<Option<char>, JsonError> {
+        let escapes = self.bytes.get(self.position..self.position + 2) == Some(b"\\u");
+        if high >= 0xDC00 || !escapes {
+            return Ok(None);
+        }
+        let before = self.position;
+        self.position += 2;
+        let low = self.hex_unit()?;
+        if !(0xDC00..0xE000).contains(&low) {
+            self.position = before;
+            return Ok(None);
+        }
+        Ok(char::from_u32(0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00)))
     }
 
     fn hex_unit(&mut self) -> Result<u32, JsonError> {
@@ -353,6 +404,9 @@ impl<'a> Cursor<'a> {
 
     fn number(&mut self) -> Result<f64, JsonError> {
         let (text, short) = self.scan_number()?;
+        if self.lenient {
+            return text.parse().map_err(|_| self.error("bad number"));
+        }
         if short {
             // At most 15 digits and a sign, or 16 digits: exact in an i64, rounded once.
             let (negative, digits) = match text.strip_prefix('-') {
@@ -423,7 +477,9 @@ pub fn write_json(value: &Value, out: &mut Vec<u8>) {
 
 /// Appends a number as `JSON.stringify` writes it.
 pub fn write_number(number: f64, out: &mut Vec<u8>) {
-    if number.is_finite() {
+    if let Some(text) = whole_text(number, &mut [0; WHOLE_BYTES_MAX]) {
+        out.extend_from_slice(text.as_bytes());
+    } else if number.is_finite() {
         out.extend_from_slice(ryu_js::Buffer::new().format_finite(number).as_bytes());
     } else {
         out.extend_from_slice(b"null");

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use fields::{FieldIndex, take_fields, take_fields_and_whole};
 pub use instance::Instance;
-pub use json::{JSON_DEPTH_MAX, JsonError, parse_json, write_json};
+pub use json::{JSON_DEPTH_MAX, JsonError, parse_json, parse_json_as_javascript, write_json};
 pub use object::{Object, array_index};
 /// Text: UTF-8, cheap to clone, short text inline. Lone surrogates never occur (page 3.6.2).
 pub use smol_str::SmolStr as Text;

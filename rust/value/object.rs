@@ -29,17 +29,28 @@ impl Object {
     /// Builds an object from entries in insertion order: a repeated name keeps its first
     /// position and its last value, as in JavaScript.
     pub fn from_entries(mut entries: Vec<(Text, Value)>) -> Self {
+        let mut by_name = None;
         if entries.len() <= SCAN_ENTRIES_MAX {
             merge_repeats_by_scan(&mut entries);
         } else {
-            entries = merge_repeats_by_sort(entries);
+            let positions = sorted_positions(&entries);
+            if merge_repeats(&mut entries, &positions) {
+                by_name = Some(Box::new(positions));
+            }
         }
         if entries.iter().any(|(name, _)| array_index(name).is_some()) {
             // `None` sorts last, and the sort is stable: the others keep their order.
-            entries.sort_by_key(|(name, _)| array_index(name).map_or(u64::MAX, u64::from));
+            let index = |(name, _): &Entry| array_index(name).map_or(u64::MAX, u64::from);
+            if !entries.is_sorted_by_key(index) {
+                entries.sort_by_cached_key(index);
+                by_name = None;
+            }
         }
-        let by_name =
-            (entries.len() > SCAN_ENTRIES_MAX).then(|| Box::new(sorted_positions(&entries)));
+        if entries.len() <= SCAN_ENTRIES_MAX {
+            by_name = None;
+        } else if by_name.is_none() {
+            by_name = Some(Box::new(sorted_positions(&entries)));
+        }
         let entries = match entries.len() {
             ..=2 => entries.into_iter().collect(),
             _ => SmallVec::from_vec(entries),
@@ -122,8 +133,9 @@ fn merge_repeats_by_scan(entries: &mut Vec<(Text, Value)>) {
     entries.truncate(kept);
 }
 
-fn merge_repeats_by_sort(mut entries: Vec<(Text, Value)>) -> Vec<(Text, Value)> {
-    let positions = sorted_positions(&entries);
+/// Merges entries of one name, given the positions sorted by name; gives whether there was nothing
+/// to merge, so that the positions still hold.
+fn merge_repeats(entries: &mut Vec<(Text, Value)>, positions: &[u32]) -> bool {
     let mut dropped: Vec<bool> = Vec::new();
     let mut start = 0;
     while start < positions.len() {
@@ -142,14 +154,15 @@ fn merge_repeats_by_sort(mut entries: Vec<(Text, Value)>) -> Vec<(Text, Value)> 
         }
         start = end;
     }
-    if !dropped.is_empty() {
-        let mut position = 0;
-        entries.retain(|_| {
-            position += 1;
-            !dropped[position - 1]
-        });
+    if dropped.is_empty() {
+        return true;
     }
-    entries
+    let mut position = 0;
+    entries.retain(|_| {
+        position += 1;
+        !dropped[position - 1]
+    });
+    false
 }
 
 /// Positions sorted by name; equal names keep their order.

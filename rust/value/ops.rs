@@ -164,7 +164,8 @@ pub fn to_primitive(value: &Value, hint: Hint, bytes_max: usize) -> Result<Value
     }
 }
 
-/// `===`: lists and maps are equal when they are the same one.
+/// `===`: lists, maps and instances are equal when they are the same one, functions by name. A hole
+/// is like nothing.
 pub fn strict_equals(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Undefined, Value::Undefined) | (Value::Null, Value::Null) => true,
@@ -173,7 +174,11 @@ pub fn strict_equals(left: &Value, right: &Value) -> bool {
         (Value::String(l), Value::String(r)) => l == r,
         (Value::Array(l), Value::Array(r)) => Arc::ptr_eq(l, r),
         (Value::Object(l), Value::Object(r)) => Arc::ptr_eq(l, r),
-        (Value::Instance(l), Value::Instance(r)) => Arc::ptr_eq(l, r),
+        (Value::Instance(l), Value::Instance(r)) => match (&**l, &**r) {
+            // One built-in is one function, however often it is read.
+            (Instance::Function(l), Instance::Function(r)) => l == r,
+            _ => Arc::ptr_eq(l, r),
+        },
         _ => false,
     }
 }

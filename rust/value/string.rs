@@ -9,53 +9,83 @@ use super::Text;
 
 /// Length in UTF-16 units.
 pub fn length(text: &str) -> usize {
-    if text.is_ascii() {
-        return text.len();
+    units(text.as_bytes())
+}
+
+/// Units of the characters that start in these bytes: one each, and one more where four bytes are a
+/// character. Counted without branches, so that many bytes are counted at once.
+fn units(bytes: &[u8]) -> usize {
+    let starts = bytes.iter().filter(|byte| !matches!(byte, 0x80..0xC0)).count();
+    starts + bytes.iter().filter(|byte| **byte >= 0xF0).count()
+}
+
+/// Bytes that are counted at once on the way to a position.
+const STRIDE_BYTES: usize = 256;
+
+/// The byte offset of the character that unit `index` belongs to (the end, where there is none),
+/// and the units before it.
+fn seek(text: &str, index: usize) -> (usize, usize) {
+    let bytes = text.as_bytes();
+    let (mut offset, mut position) = (0, 0);
+    while let Some(stride) = bytes.get(offset..offset + STRIDE_BYTES) {
+        let counted = units(stride);
+        if position + counted > index {
+            break;
+        }
+        (offset, position) = (offset + STRIDE_BYTES, position + counted);
     }
-    text.chars().map(char::len_utf16).sum()
+    // A stride may have ended within a character, which was counted where it starts.
+    while !text.is_char_boundary(offset) {
+        offset += 1;
+    }
+    for character in text[offset..].chars() {
+        if position + character.len_utf16() > index {
+            break;
+        }
+        offset += character.len_utf8();
+        position += character.len_utf16();
+    }
+    (offset, position)
 }
 
 /// The UTF-16 unit at `index`.
 pub fn unit_at(text: &str, index: usize) -> Option<u16> {
-    if text.is_ascii() {
-        return text.as_bytes().get(index).map(|&byte| u16::from(byte));
-    }
-    text.encode_utf16().nth(index)
+    let (offset, position) = seek(text, index);
+    let character = text[offset..].chars().next()?;
+    character.encode_utf16(&mut [0; 2]).get(index - position).copied()
 }
 
 /// The code point that starts at unit `index`; the lone trailing unit when it cuts a pair.
 pub fn code_point_at(text: &str, index: usize) -> Option<u32> {
-    let mut units = text.encode_utf16().skip(index);
-    let first = units.next()?;
-    if !(0xD800..0xDC00).contains(&first) {
-        return Some(u32::from(first));
+    let (offset, position) = seek(text, index);
+    let character = text[offset..].chars().next()?;
+    if position == index {
+        return Some(u32::from(character));
     }
-    let second = units.next().map_or(0, u32::from);
-    Some(0x1_0000 + ((u32::from(first) - 0xD800) << 10) + (second.wrapping_sub(0xDC00) & 0x3FF))
+    character.encode_utf16(&mut [0; 2]).get(index - position).map(|&unit| u32::from(unit))
 }
 
 /// The text of units `start..end` (clamped); a cut pair's half is U+FFFD.
 pub fn slice(text: &str, start: usize, end: usize) -> Text {
-    if text.is_ascii() {
-        let end = end.min(text.len());
-        return if start < end { Text::new(&text[start..end]) } else { Text::default() };
-    }
     if start >= end {
         return Text::default();
     }
-    let mut out = String::new();
-    let mut position = 0;
-    for character in text.chars() {
-        let next = position + character.len_utf16();
-        if position >= end {
-            break;
-        }
-        if position >= start && next <= end {
-            out.push(character);
-        } else if next > start {
-            out.push(char::REPLACEMENT_CHARACTER);
-        }
-        position = next;
+    let (from, before) = seek(text, start);
+    let (to, before_end) = seek(text, end);
+    let cut_start = before < start && from < text.len();
+    let cut_end = before_end < end && to < text.len();
+    if !cut_start && !cut_end {
+        return Text::new(&text[from..to]);
+    }
+    // A pair that is cut on both sides gave one half only.
+    let from = if cut_start { from + 4 } else { from };
+    let mut out = String::with_capacity(to.saturating_sub(from) + 6);
+    if cut_start {
+        out.push(char::REPLACEMENT_CHARACTER);
+    }
+    out.push_str(text.get(from..to).unwrap_or(""));
+    if cut_end {
+        out.push(char::REPLACEMENT_CHARACTER);
     }
     Text::from(out)
 }
@@ -67,17 +97,11 @@ pub fn units_before(text: &str, byte_offset: usize) -> usize {
 
 /// The byte offset of the first character that starts at or after unit `index`.
 pub fn byte_offset(text: &str, index: usize) -> usize {
-    if text.is_ascii() {
-        return index.min(text.len());
+    let (offset, position) = seek(text, index);
+    match text[offset..].chars().next() {
+        Some(character) if position < index => offset + character.len_utf8(),
+        _ => offset,
     }
-    let mut position = 0;
-    for (offset, character) in text.char_indices() {
-        if position >= index {
-            return offset;
-        }
-        position += character.len_utf16();
-    }
-    text.len()
 }
 
 /// Order by UTF-16 units, as `<` and the default sort have it.
@@ -139,6 +163,33 @@ mod tests {
         assert_eq!(code_point_at("😀", 0), Some(0x1F600));
         assert_eq!(code_point_at("😀", 1), Some(0xDE00));
         assert_eq!(byte_offset("a😀b", 3), 5);
+    }
+
+    #[test]
+    fn positions_in_long_text_are_those_of_its_units() {
+        let text: String = "aé～😀".chars().cycle().take(1_500).collect();
+        let units: Vec<u16> = text.encode_utf16().collect();
+        assert_eq!(length(&text), units.len());
+        for index in (0..units.len()).step_by(7) {
+            assert_eq!(unit_at(&text, index), Some(units[index]), "{index}");
+            let first = char::decode_utf16(units[index..].iter().copied()).next();
+            let code = first.map(|decoded| match decoded {
+                Ok(character) => u32::from(character),
+                Err(half) => u32::from(half.unpaired_surrogate()),
+            });
+            assert_eq!(code_point_at(&text, index), code, "{index}");
+            for end in [index, index + 1, index + 2, index + 3, index + 600, units.len() + 5] {
+                let part = &units[index..end.min(units.len())];
+                assert_eq!(slice(&text, index, end), String::from_utf16_lossy(part), "{index}");
+            }
+            let offset = byte_offset(&text, index);
+            assert_eq!(
+                units_before(&text, offset),
+                index + usize::from(units[index] >= 0xDC00 && units[index] < 0xE000)
+            );
+        }
+        assert_eq!(unit_at(&text, units.len()), None);
+        assert_eq!(code_point_at("", 0), None);
     }
 
     #[test]

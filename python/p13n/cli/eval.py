@@ -18,6 +18,16 @@ def evaluate(
     event: Annotated[
         str | None, typer.Option(metavar="JSON|@FILE", help="What `EVENT` is.")
     ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(metavar="ZONE", help="What local time is, by default UTC.")
+    ] = None,
+    now_ms: Annotated[
+        int | None, typer.Option(metavar="MS", help="What `Date.now()` is, by default now.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**64 - 1, metavar="N", help="Seeds `Math.random()`."),
+    ] = None,
 ) -> None:
     """Evaluate an expression as a configuration would and print its value as JSON.
 
@@ -30,6 +40,7 @@ def evaluate(
       p13n eval '1 + 2'
       p13n eval 'PROFILE.views > 3' --profile '{"views": 5}'
       p13n eval 'EVENT.product_list.map(p => p.toUpperCase())' --event @event.json
+      p13n eval 'new Date().getHours()' --time-zone Europe/Berlin
     """
     from p13n import CompileError, EvaluationError, Expression
 
@@ -38,7 +49,15 @@ def evaluate(
         for warning in compiled.warnings:
             shown = _shown(expression, warning.span, warning.help)
             print(f"warning {warning.code}: {warning.message}\n{shown}", file=sys.stderr)
-        value = compiled.evaluate_json(_json(profile, "--profile"), _json(event, "--event"))
+        value = compiled.evaluate_json(
+            _json(profile, "--profile"),
+            _json(event, "--event"),
+            now_ms=now_ms,
+            time_zone=time_zone,
+            seed=seed,
+        )
+    except ValueError as error:
+        fail(f"--time-zone: {error}.", ExitCode.USAGE)
     except CompileError as error:
         fail(f"{error.code}: {error.message}\n{_shown(expression, error.span, error.help)}")
     except EvaluationError as error:

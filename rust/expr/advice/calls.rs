@@ -1,6 +1,8 @@
 //! Calls: methods on what they are called on, built-in functions, and the functions given to them.
 
-use super::super::ast::{Arrow, BinaryOperator, Element, Expr, ExprKind};
+use super::super::ast::{
+    Arrow, BinaryOperator, Element, Expr, ExprKind, PatternName, Target, TargetKind,
+};
 use super::super::builtins;
 use super::super::error::Span;
 use super::results::{self, Gives};
@@ -47,7 +49,9 @@ impl Advisor<'_> {
             }
         }
         if receiver == Kinds::NONE {
-            if !method.optional && is.kinds != Kinds::NONE {
+            let own = is.kinds.meets(Kinds::OBJECT)
+                && is.field_names().is_some_and(|mut names| names.any(|name| name == method.name));
+            if !method.optional && !own && is.kinds != Kinds::NONE {
                 self.no_such_method(is, method);
             }
             self.unread(arguments);
@@ -116,15 +120,12 @@ impl Advisor<'_> {
     fn arrow(&mut self, arrow: &Arrow, given: &[Type], asked: bool) -> Type {
         let outside = self.parameters.len();
         for (position, parameter) in arrow.parameters.iter().enumerate() {
-            let mut is = match given.get(position) {
+            let is = match given.get(position) {
                 Some(is) if !parameter.rest => is.clone(),
                 _ if parameter.rest => Type::of_kinds(Kinds::LIST),
                 _ => Type::unknown(),
             };
-            if let Some(default) = &parameter.default {
-                is = is.without(Kinds::UNDEFINED).or(self.expr(default).without_constant());
-            }
-            self.parameters.push((parameter.name.clone(), is));
+            self.bind(&parameter.target, is);
         }
         let body = match asked {
             true => self.predicate(&arrow.body),
@@ -132,6 +133,45 @@ impl Advisor<'_> {
         };
         self.parameters.truncate(outside);
         body.without_constant()
+    }
+
+    /// Gives a value to a name, or its parts to the names of a pattern.
+    fn bind(&mut self, target: &Target, mut is: Type) {
+        if let Some(default) = &target.default {
+            is = is.without(Kinds::UNDEFINED).or(self.expr(default).without_constant());
+        }
+        match &target.kind {
+            TargetKind::Name(name) => self.parameters.push((name.clone(), is)),
+            TargetKind::Object { properties, rest } => {
+                let is = is.without(Kinds::NULLISH);
+                for (name, part) in properties {
+                    let of_part = match name {
+                        PatternName::Written(name) => {
+                            self.property(&is, &target.span, &part.span, name)
+                        }
+                        PatternName::Computed(name) => {
+                            self.expr(name);
+                            Type::unknown()
+                        }
+                    };
+                    self.bind(part, of_part);
+                }
+                let rest = rest.iter().map(|name| (name.clone(), Type::of_kinds(Kinds::OBJECT)));
+                self.parameters.extend(rest);
+            }
+            TargetKind::Array { elements, rest } => {
+                let item = match is.kinds.only(Kinds::LIST) {
+                    true => is.item().or_undefined(),
+                    false => Type::unknown(),
+                };
+                for part in elements.iter().flatten() {
+                    self.bind(part, item.clone());
+                }
+                if let Some(rest) = rest {
+                    self.bind(rest, Type::list_of(item));
+                }
+            }
+        }
     }
 
     fn no_such_method(&mut self, is: &Type, method: &Method<'_>) {

@@ -1,6 +1,8 @@
 //! Arrays: what takes a function, called once an element, in the list's order.
+//!
+//! Holes are passed over, but by what came with ES2015 and later (`find` and its like), to which they
+//! are `undefined`.
 
-use std::cmp::Ordering;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use super::super::limits::{LIST_ITEMS_MAX, VALUE_DEPTH_MAX};
 use super::super::program::Callback;
 use super::super::vm::too_many;
 use super::{Call, Entry};
-use crate::value::{Text, Value, ops, string};
+use crate::value::{Value, ops};
 
 pub(super) const METHODS: &[Entry] = &[
     ("every", Some(0), every),
@@ -24,8 +26,6 @@ pub(super) const METHODS: &[Entry] = &[
     ("reduce", Some(0), reduce),
     ("reduceRight", Some(0), reduce_right),
     ("some", Some(0), some),
-    ("sort", Some(0), sort),
-    ("toSorted", Some(0), sort),
 ];
 
 /// Lists and maps that a `reduce` may make between two looks at how deep its value has become.
@@ -60,18 +60,24 @@ impl<'m> Call<'_, 'm> {
         let items = self.elements();
         let function = self.function(0)?;
         for at in positions {
-            if ops::truthy(&self.visit(function, &items[at], at)?) {
-                return Ok(Some((at, items[at].clone())));
+            let item = items[at].element();
+            if ops::truthy(&self.visit(function, item, at)?) {
+                return Ok(Some((at, item.clone())));
             }
         }
         Ok(None)
     }
 }
 
+/// The elements that there are, with their positions: no holes.
+fn present(items: &[Value]) -> impl Iterator<Item = (usize, &Value)> {
+    items.iter().enumerate().filter(|(_, item)| !matches!(item, Value::Hole))
+}
+
 fn every(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = call.elements();
     let function = call.function(0)?;
-    for (at, item) in items.iter().enumerate() {
+    for (at, item) in present(&items) {
         if !ops::truthy(&call.visit(function, item, at)?) {
             return Ok(Value::Bool(false));
         }
@@ -80,8 +86,14 @@ fn every(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn some(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let length = call.items().len();
-    Ok(Value::Bool(call.search(0..length)?.is_some()))
+    let items = call.elements();
+    let function = call.function(0)?;
+    for (at, item) in present(&items) {
+        if ops::truthy(&call.visit(function, item, at)?) {
+            return Ok(Value::Bool(true));
+        }
+    }
+    Ok(Value::Bool(false))
 }
 
 fn find(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
@@ -108,7 +120,7 @@ fn filter(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = call.elements();
     let function = call.function(0)?;
     let mut out = Vec::new();
-    for (at, item) in items.iter().enumerate() {
+    for (at, item) in present(&items) {
         if ops::truthy(&call.visit(function, item, at)?) {
             out.push(item.clone());
         }
@@ -121,7 +133,10 @@ fn map(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let function = call.function(0)?;
     let mut out = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
-        out.push(call.visit(function, item, at)?);
+        out.push(match item {
+            Value::Hole => Value::Hole,
+            _ => call.visit(function, item, at)?,
+        });
     }
     call.machine.array(out)
 }
@@ -130,13 +145,14 @@ fn flat_map(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = call.elements();
     let function = call.function(0)?;
     let mut out = Vec::new();
-    for (at, item) in items.iter().enumerate() {
-        match call.visit(function, item, at)? {
-            Value::Array(inner) => {
+    for (at, item) in present(&items) {
+        let value = call.visit(function, item, at)?;
+        match value.items() {
+            Some(inner) => {
                 call.machine.charge(inner.len())?;
-                out.extend(inner.iter().cloned());
+                out.extend(present(inner).map(|(_, item)| item.clone()));
             }
-            other => out.push(other),
+            None => out.push(value),
         }
         if out.len() > LIST_ITEMS_MAX {
             return Err(too_many());
@@ -148,40 +164,40 @@ fn flat_map(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 fn for_each(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = call.elements();
     let function = call.function(0)?;
-    for (at, item) in items.iter().enumerate() {
+    for (at, item) in present(&items) {
         call.visit(function, item, at)?;
     }
     Ok(Value::Undefined)
 }
 
 fn reduce(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let length = call.items().len();
-    fold(call, 0..length)
+    let items = call.elements();
+    fold(call, present(&items))
 }
 
 fn reduce_right(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let length = call.items().len();
-    fold(call, (0..length).rev())
+    let items = call.elements();
+    let backwards = items.iter().enumerate().rev();
+    fold(call, backwards.filter(|(_, item)| !matches!(item, Value::Hole)))
 }
 
-fn fold(
+fn fold<'i>(
     call: &mut Call<'_, '_>,
-    mut positions: impl Iterator<Item = usize>,
+    mut items: impl Iterator<Item = (usize, &'i Value)>,
 ) -> Result<Value, Fault> {
-    let items = call.elements();
     let function = call.function(0)?;
     let mut folded = if call.arguments.len() > 1 {
         call.take(1)
     } else {
-        let Some(first) = positions.next() else {
+        let Some((_, first)) = items.next() else {
             return Err(Fault::type_error("`reduce` of an empty list needs an initial value"));
         };
-        items[first].clone()
+        first.clone()
     };
     let mut checked = call.machine.containers();
-    for at in positions {
+    for (at, item) in items {
         let position = Value::Number(at as f64);
-        let given = [&folded, &items[at], &position, &call.receiver];
+        let given = [&folded, item, &position, &call.receiver];
         folded = call.machine.call(function, &given)?;
         // Only here can a value grow deeper with every element.
         if call.machine.containers() - checked > CONTAINERS_BETWEEN_CHECKS {
@@ -190,65 +206,4 @@ fn fold(
         }
     }
     Ok(folded)
-}
-
-/// A new list, sorted stably: by the function, or as text; `undefined` goes last.
-fn sort(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    if call.callback.is_none() && call.given(0) {
-        call.function(0)?;
-    }
-    let items = call.items();
-    let (undefined, mut defined): (Vec<Value>, Vec<Value>) =
-        items.iter().cloned().partition(|item| matches!(item, Value::Undefined));
-    match call.callback {
-        Some(function) => defined = merge_sort(call, function, defined)?,
-        None => defined = sort_as_text(call, defined)?,
-    }
-    defined.extend(undefined);
-    call.machine.array(defined)
-}
-
-fn sort_as_text(call: &mut Call<'_, '_>, items: Vec<Value>) -> Result<Vec<Value>, Fault> {
-    let mut keyed: Vec<(Text, Value)> = Vec::with_capacity(items.len());
-    let mut bytes = 0;
-    for item in items {
-        let key = call.machine.text_of(&item)?;
-        bytes += key.len();
-        keyed.push((key, item));
-    }
-    // So many comparisons, each of two whole keys at worst.
-    let rounds = keyed.len().max(1).ilog2() as usize + 1;
-    call.machine.charge((keyed.len() + bytes / 16) * rounds)?;
-    keyed.sort_by(|(left, _), (right, _)| string::compare(left, right));
-    Ok(keyed.into_iter().map(|(_, item)| item).collect())
-}
-
-/// Merge sort: stable, and at ease with a function that contradicts itself.
-fn merge_sort<'m>(
-    call: &mut Call<'_, 'm>,
-    function: &'m Callback,
-    mut items: Vec<Value>,
-) -> Result<Vec<Value>, Fault> {
-    if items.len() < 2 {
-        return Ok(items);
-    }
-    let right = items.split_off(items.len() / 2);
-    let left = merge_sort(call, function, items)?;
-    let right = merge_sort(call, function, right)?;
-    let mut out = Vec::with_capacity(left.len() + right.len());
-    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
-    while let (Some(l), Some(r)) = (left.peek(), right.peek()) {
-        let order = call.machine.call(function, &[r, l])?;
-        let order = call.machine.number_of(&order)?;
-        // The right one goes first only when it is less: equals keep their order.
-        let next = if order.partial_cmp(&0.0) == Some(Ordering::Less) {
-            right.next()
-        } else {
-            left.next()
-        };
-        out.extend(next);
-    }
-    out.extend(left);
-    out.extend(right);
-    Ok(out)
 }

@@ -1,7 +1,7 @@
 //! Math: through `libm`, never the platform's, so that every machine gives the same last bit.
 
 use super::super::error::Fault;
-use super::super::operators::power;
+use super::super::power::power;
 use super::{Call, Function, within};
 use crate::value::{Value, number as numbers};
 
@@ -29,7 +29,8 @@ macro_rules! unary {
 pub(super) const FUNCTIONS: &[Function] = &[
     unary!("abs", f64::abs),
     unary!("acos", libm::acos),
-    unary!("acosh", libm::acosh),
+    // Below 1 there is none, which `libm::acosh` does not see everywhere.
+    unary!("acosh", |number| if number < 1.0 { f64::NAN } else { libm::acosh(number) }),
     unary!("asin", libm::asin),
     unary!("asinh", libm::asinh),
     unary!("atan", libm::atan),
@@ -70,8 +71,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     within("Math", "max", max),
     within("Math", "min", min),
+    within("Math", "random", random),
     within("Math", "pow", |call| Ok(Value::Number(power(call.number(0)?, call.number(1)?)))),
 ];
+
+fn random(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    match call.machine.random() {
+        Some(number) => Ok(Value::Number(number)),
+        None => Err(Fault::type_error("there is no `Math.random` here")),
+    }
+}
 
 /// Halves go up; the sign of zero stays.
 fn round(number: f64) -> f64 {

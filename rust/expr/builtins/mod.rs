@@ -7,11 +7,15 @@
 mod array;
 mod array_callbacks;
 mod call;
+mod date;
 mod global;
+mod iterator;
 mod json;
 mod math;
 mod number;
 mod object;
+mod set;
+mod sort;
 mod string;
 mod string_search;
 
@@ -19,6 +23,7 @@ use std::sync::LazyLock;
 
 pub(super) use call::Call;
 pub(super) use global::duration_ms;
+pub(super) use object::owns;
 
 use super::error::Fault;
 use crate::value::{Instance, Value};
@@ -117,10 +122,13 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
     let mut methods: Vec<Method> = Vec::new();
     let tables: &[(Kind, &[&[Entry]])] = &[
         (Kind::String, &[string::METHODS, string_search::METHODS]),
-        (Kind::Array, &[array::METHODS, array_callbacks::METHODS]),
+        (Kind::Array, &[array::METHODS, array_callbacks::METHODS, sort::METHODS]),
         (Kind::Number, &[number::METHODS]),
         (Kind::Boolean, &[number::BOOLEAN_METHODS]),
         (Kind::Object, &[object::METHODS]),
+        (Kind::Date, &[date::METHODS]),
+        (Kind::Set, &[set::METHODS]),
+        (Kind::Iterator, &[iterator::METHODS]),
     ];
     for (kind, entries) in tables {
         for &(name, callback, run) in entries.iter().copied().flatten() {
@@ -137,21 +145,24 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
 
 const FUNCTIONS: &[&[Function]] = &[
     array::FUNCTIONS,
+    date::FUNCTIONS,
     global::FUNCTIONS,
     json::FUNCTIONS,
     math::FUNCTIONS,
     number::FUNCTIONS,
     object::FUNCTIONS,
+    set::FUNCTIONS,
     string::FUNCTIONS,
 ];
 
 static FUNCTION_TABLE: LazyLock<Vec<&'static Function>> =
     LazyLock::new(|| FUNCTIONS.iter().flat_map(|table| table.iter()).collect());
 
-const NAMESPACES: &[&str] = &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON"];
+const NAMESPACES: &[&str] =
+    &["Math", "Number", "String", "Boolean", "Array", "Object", "JSON", "Date"];
 
 /// What `new` may stand before: each class has a function `new class` in [`FUNCTIONS`].
-const CLASSES: &[&str] = &[];
+const CLASSES: &[&str] = &["Date", "Set"];
 
 /// Whether `new name(…)` is a construction that there is.
 pub(super) fn is_class(name: &str) -> bool {
@@ -161,6 +172,11 @@ pub(super) fn is_class(name: &str) -> bool {
 /// The method of that name, on whatever receiver.
 pub(super) fn method(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name)
+}
+
+/// Whether every object has a method of that name.
+pub(super) fn is_object_method(name: &str) -> bool {
+    method(name).is_some_and(|method| method.is_of(Kind::Object))
 }
 
 /// All methods' names.
@@ -225,19 +241,13 @@ pub(super) fn inherits(object: &Value, name: &str) -> bool {
             | "__defineSetter__"
             | "__lookupGetter__"
             | "__lookupSetter__"
-    ) || (matches!(object, Value::Array(_))
-        && (method(name).is_some_and(|method| method.is_of(Kind::Array))
-            || matches!(
-                name,
-                "push"
-                    | "pop"
-                    | "shift"
-                    | "unshift"
-                    | "splice"
-                    | "fill"
-                    | "copyWithin"
-                    | "keys"
-                    | "values"
-                    | "entries"
-            )))
+    ) || Kind::of(object).is_some_and(|kind| {
+        let known: &[&str] = match kind {
+            Kind::Array => &["push", "pop", "shift", "unshift", "splice", "fill", "copyWithin"],
+            Kind::Set => &["add", "delete", "clear", "size"],
+            Kind::Iterator => &["next"],
+            _ => &[],
+        };
+        known.contains(&name) || method(name).is_some_and(|method| method.is_of(kind))
+    })
 }

@@ -1,19 +1,25 @@
 //! Numbers and booleans: their spellings, their tests, their constants.
 
 use super::super::error::Fault;
-use super::{Call, Entry, Function, global, within};
+use super::{Call, Entry, Function, global, object, within};
 use crate::value::{Value, number, ops};
 
 pub(super) const METHODS: &[Entry] = &[
+    ("hasOwnProperty", None, object::has_own_property),
+    ("propertyIsEnumerable", None, object::property_is_enumerable),
     ("toExponential", None, to_exponential),
     ("toFixed", None, to_fixed),
     ("toPrecision", None, to_precision),
     ("toString", None, to_text),
-    ("valueOf", None, super::object::value_of),
+    ("valueOf", None, object::value_of),
 ];
 
-pub(super) const BOOLEAN_METHODS: &[Entry] =
-    &[("toString", None, super::object::to_text), ("valueOf", None, super::object::value_of)];
+pub(super) const BOOLEAN_METHODS: &[Entry] = &[
+    ("hasOwnProperty", None, object::has_own_property),
+    ("propertyIsEnumerable", None, object::property_is_enumerable),
+    ("toString", None, object::to_text),
+    ("valueOf", None, object::value_of),
+];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     global("Boolean", boolean_of),
@@ -57,14 +63,22 @@ fn digits(call: &mut Call<'_, '_>, least: f64, most: f64) -> Result<usize, Fault
         let message = format!("a number of digits must be between {least} and {most}");
         return Err(Fault::range_error(message));
     }
-    // Exact decimals are up to a thousand digits of work.
-    call.machine.charge(16)?;
     Ok(digits as usize)
+}
+
+/// Pays for digits of the exact value: each is worked out of a number as long as the exponent.
+fn charge_digits(call: &mut Call<'_, '_>, digits: usize, value: f64) -> Result<(), Fault> {
+    let exponent = libm::fabs(libm::log10(libm::fabs(value)));
+    let exponent = if exponent.is_finite() { exponent as usize } else { 0 };
+    call.machine.charge(16 + digits * (1 + exponent / 16))
 }
 
 fn to_fixed(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let digits = digits(call, 0.0, 100.0)?;
-    Ok(Value::String(number::to_fixed(receiver(call), digits)))
+    let value = receiver(call);
+    // What is smaller than the last digit is no work.
+    charge_digits(call, digits + 21, value.clamp(-1e21, 1e21))?;
+    Ok(Value::String(number::to_fixed(value, digits)))
 }
 
 fn to_precision(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
@@ -73,6 +87,7 @@ fn to_precision(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         return Ok(Value::String(number::to_text(value)));
     }
     let precision = digits(call, 1.0, 100.0)?;
+    charge_digits(call, precision, value)?;
     Ok(Value::String(number::to_precision(value, precision)))
 }
 
@@ -82,6 +97,7 @@ fn to_exponential(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         return Ok(Value::String(number::to_text(value)));
     }
     let digits = if call.given(0) { Some(digits(call, 0.0, 100.0)?) } else { None };
+    charge_digits(call, digits.unwrap_or(0) + 1, value)?;
     Ok(Value::String(number::to_exponential(value, digits)))
 }
 
@@ -93,8 +109,10 @@ fn to_text(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     if !(2.0..=36.0).contains(&radix) {
         return Err(Fault::range_error("`toString` takes a radix between 2 and 36"));
     }
-    call.machine.charge(64)?;
-    call.machine.text(number::to_radix(receiver(call), radix as u32))
+    // Up to a thousand digits, a unit each.
+    let text = number::to_radix(receiver(call), radix as u32);
+    call.machine.charge(16 + text.len())?;
+    Ok(Value::String(text))
 }
 
 fn boolean_of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
@@ -117,12 +135,15 @@ fn is_nan(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn parse_float(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    Ok(Value::Number(number::parse_float(&call.text(0)?)))
+    let text = call.text(0)?;
+    call.machine.charge(4 + text.len() / 8)?;
+    Ok(Value::Number(number::parse_float(&text)))
 }
 
 fn parse_int(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.text(0)?;
     let radix = number::to_int32(call.number(1)?);
+    call.machine.charge(2 + text.len() / 4)?;
     Ok(Value::Number(number::parse_int(&text, radix)))
 }
 

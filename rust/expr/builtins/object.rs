@@ -2,11 +2,12 @@
 
 use super::super::error::Fault;
 use super::super::vm::{entries_of, index_name, kind_of};
-use super::{Call, Entry, Function, within};
-use crate::value::{Text, Value, array_index, ops, string};
+use super::{Call, Entry, Function, array, within};
+use crate::value::{Instance, Text, Value, array_index, ops, string};
 
 pub(super) const METHODS: &[Entry] = &[
     ("hasOwnProperty", None, has_own_property),
+    ("propertyIsEnumerable", None, property_is_enumerable),
     ("toString", None, to_text),
     ("valueOf", None, value_of),
 ];
@@ -15,24 +16,47 @@ pub(super) const FUNCTIONS: &[Function] = &[
     within("Object", "assign", assign),
     within("Object", "entries", entries),
     within("Object", "fromEntries", from_entries),
+    within("Object", "getOwnPropertyNames", own_property_names),
     within("Object", "hasOwn", has_own),
     within("Object", "is", is),
     within("Object", "keys", keys),
     within("Object", "values", values),
 ];
 
+/// What spelling a position as a name costs.
+const INDEX_NAME_FUEL: usize = 3;
+
+/// A map's own entry of a method's name hides the method, and is no function.
+fn refuse_hidden(call: &Call<'_, '_>, method: &str) -> Result<(), Fault> {
+    match &call.receiver {
+        Value::Object(object) if object.get(method).is_some() => {
+            Err(Fault::type_error(format!("the object's own `{method}` is no function")))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn value_of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    refuse_hidden(call, "valueOf")?;
     Ok(std::mem::take(&mut call.receiver))
 }
 
 pub(super) fn to_text(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    refuse_hidden(call, "toString")?;
     let receiver = call.receiver.clone();
     Ok(Value::String(call.machine.text_of(&receiver)?))
 }
 
 pub(super) fn has_own_property(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    refuse_hidden(call, "hasOwnProperty")?;
     let name = call.text(0)?;
     Ok(Value::Bool(owns(&call.receiver, &name)))
+}
+
+pub(super) fn property_is_enumerable(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    refuse_hidden(call, "propertyIsEnumerable")?;
+    let name = call.text(0)?;
+    Ok(Value::Bool(own(&call.receiver, &name) == Some(Own::Enumerable)))
 }
 
 fn has_own(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
@@ -41,15 +65,43 @@ fn has_own(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     Ok(Value::Bool(owns(call.argument(0), &name)))
 }
 
-fn owns(value: &Value, name: &str) -> bool {
-    let indexed = |length: usize| {
-        name == "length" || array_index(name).is_some_and(|index| (index as usize) < length)
-    };
+/// Whether the value has a property of that name itself.
+pub(in super::super) fn owns(value: &Value, name: &str) -> bool {
+    own(value, name).is_some()
+}
+
+/// What an own property is to `Object.keys` and its like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    Enumerable,
+    Hidden,
+}
+
+/// The value's own property of that name, if there is one.
+fn own(value: &Value, name: &str) -> Option<Own> {
+    let there = |found: bool| found.then_some(Own::Enumerable);
     match value {
-        Value::Object(object) => object.get(name).is_some(),
-        Value::Array(items) => indexed(items.len()),
-        Value::String(text) => indexed(string::length(text)),
-        _ => false,
+        Value::Object(object) => there(object.get(name).is_some()),
+        Value::String(_) | Value::Array(_) if name == "length" => Some(Own::Hidden),
+        Value::String(text) => {
+            let length = string::length(text);
+            there(array_index(name).is_some_and(|index| (index as usize) < length))
+        }
+        Value::Array(items) => {
+            let item = array_index(name).and_then(|index| items.get(index as usize));
+            there(item.is_some_and(|item| !matches!(item, Value::Hole)))
+        }
+        Value::Instance(instance) => match (&**instance, name) {
+            (Instance::Match(_), "length")
+            | (Instance::RegExp(_), "lastIndex")
+            | (Instance::Function(_), "name" | "length") => Some(Own::Hidden),
+            (Instance::Match(found), _) => match array_index(name) {
+                Some(index) => there((index as usize) < found.items().len()),
+                None => there(instance.property(name).is_some()),
+            },
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -62,25 +114,60 @@ fn refuse_nullish(call: &Call<'_, '_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Own entries of whatever is no `undefined` or `null`.
+/// Own enumerable entries of whatever is no `undefined` or `null`.
 fn own_entries(call: &mut Call<'_, '_>) -> Result<Vec<(Text, Value)>, Fault> {
     refuse_nullish(call)?;
     let value = call.take(0);
     entries_in(call, &value)
 }
 
+/// What a match has beside its elements, in JavaScript's order.
+const MATCH_NAMES: [&str; 4] = ["index", "input", "groups", "indices"];
+
 fn entries_in(call: &mut Call<'_, '_>, value: &Value) -> Result<Vec<(Text, Value)>, Fault> {
     if let Some(object) = entries_of(value) {
         call.machine.charge(object.len())?;
         return Ok(object.entries().to_vec());
     }
-    let items = call.machine.own_items(value)?;
-    Ok(items.into_iter().enumerate().map(|(at, item)| (index_name(at), item)).collect())
+    let mut entries = match value {
+        Value::Instance(_) => value.items().map(|items| items.to_vec()).unwrap_or_default(),
+        _ => call.machine.own_items(value)?,
+    }
+    .into_iter()
+    .enumerate()
+    .filter(|(_, item)| !matches!(item, Value::Hole))
+    .map(|(at, item)| (index_name(at), item))
+    .collect::<Vec<_>>();
+    call.machine.charge(entries.len() * INDEX_NAME_FUEL)?;
+    if let Value::Instance(instance) = value
+        && let Instance::Match(_) = &**instance
+    {
+        let named = |name| instance.property(name).map(|value| (Text::new_static(name), value));
+        entries.extend(MATCH_NAMES.into_iter().filter_map(named));
+    }
+    Ok(entries)
 }
 
 fn keys(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let entries = own_entries(call)?;
     call.machine.array(entries.into_iter().map(|(name, _)| Value::String(name)).collect())
+}
+
+/// As `keys`, with `length` where there is one.
+fn own_property_names(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let length_after = match call.argument(0) {
+        Value::String(text) => Some(string::length(text)),
+        // Before the names that a match has beside its elements.
+        other => other
+            .items()
+            .map(|items| items.iter().filter(|item| !matches!(item, Value::Hole)).count()),
+    };
+    let entries = own_entries(call)?;
+    let mut names: Vec<Value> = entries.into_iter().map(|(name, _)| Value::String(name)).collect();
+    if let Some(at) = length_after {
+        names.insert(at, Value::String(Text::new_static("length")));
+    }
+    call.machine.array(names)
 }
 
 fn values(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
@@ -90,10 +177,8 @@ fn values(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn entries(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let entries = own_entries(call)?;
-    let mut pairs = Vec::with_capacity(entries.len());
-    for (name, value) in entries {
-        pairs.push(call.machine.array(vec![Value::String(name), value])?);
-    }
+    let entries = entries.into_iter().map(|(name, value)| (Value::String(name), value));
+    let pairs = array::pairs(call, entries)?;
     call.machine.array(pairs)
 }
 
@@ -102,22 +187,26 @@ fn from_entries(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let pairs = call.machine.iterate(&source)?;
     let mut entries = Vec::with_capacity(pairs.len());
     for pair in pairs.iter() {
-        let (name, value) = match pair {
-            Value::Array(items) => {
-                let item = |at: usize| items.get(at).cloned().unwrap_or_default();
-                (item(0), item(1))
+        let (name, value) = match (pair, pair.items()) {
+            (_, Some(items)) => {
+                let item = |at: usize| items.get(at).map(|item| item.element().clone());
+                (item(0).unwrap_or_default(), item(1).unwrap_or_default())
             }
-            Value::Object(object) => {
+            (Value::Object(object), _) => {
                 let item = |name: &str| object.get(name).cloned().unwrap_or_default();
                 (item("0"), item("1"))
             }
-            other => {
+            (Value::Instance(_), _) => Default::default(),
+            (other, _) => {
                 let message = format!("{} is no [name, value] pair", kind_of(other));
                 return Err(Fault::type_error(message));
             }
         };
         entries.push((call.machine.text_of(&name)?, value));
     }
+    // Names are sorted when there are many.
+    let rounds = entries.len().max(1).ilog2() as usize;
+    call.machine.charge(entries.len() * (1 + rounds / 2))?;
     call.machine.object(entries)
 }
 
@@ -128,6 +217,8 @@ fn assign(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         let own = entries_in(call, &value)?;
         entries.extend(own);
     }
+    let rounds = entries.len().max(1).ilog2() as usize;
+    call.machine.charge(entries.len() * (1 + rounds / 2))?;
     call.machine.object(entries)
 }
 

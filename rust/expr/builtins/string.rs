@@ -16,6 +16,7 @@ pub(super) const METHODS: &[Entry] = &[
     ("hasOwnProperty", None, super::object::has_own_property),
     ("padEnd", None, pad_end),
     ("padStart", None, pad_start),
+    ("propertyIsEnumerable", None, super::object::property_is_enumerable),
     ("repeat", None, repeat),
     ("slice", None, slice),
     ("substr", None, substr),
@@ -25,6 +26,8 @@ pub(super) const METHODS: &[Entry] = &[
     ("toUpperCase", None, to_upper_case),
     ("trim", None, trim),
     ("trimEnd", None, trim_end),
+    ("trimLeft", None, trim_start),
+    ("trimRight", None, trim_end),
     ("trimStart", None, trim_start),
     ("valueOf", None, super::object::value_of),
 ];
@@ -183,27 +186,40 @@ fn substr(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     call.machine.text(string::slice(&text, start, start + count as usize))
 }
 
+/// Letters beyond ASCII are looked up one by one.
+fn charge_beyond_ascii(call: &mut Call<'_, '_>, text: &str) -> Result<(), Fault> {
+    call.machine.charge(if text.is_ascii() { 0 } else { text.len() / 2 })
+}
+
 fn to_lower_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    charge_beyond_ascii(call, &text)?;
     call.machine.text(text.to_lowercase())
 }
 
 fn to_upper_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    charge_beyond_ascii(call, &text)?;
     call.machine.text(text.to_uppercase())
 }
 
 fn trim(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
-    call.machine.text(string::trim(&text))
+    let trimmed = string::trim(&text);
+    call.machine.charge((text.len() - trimmed.len()) / 4)?;
+    call.machine.text(trimmed)
 }
 
 fn trim_start(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
-    call.machine.text(string::trim_start(&text))
+    let trimmed = string::trim_start(&text);
+    call.machine.charge((text.len() - trimmed.len()) / 4)?;
+    call.machine.text(trimmed)
 }
 
 fn trim_end(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
-    call.machine.text(string::trim_end(&text))
+    let trimmed = string::trim_end(&text);
+    call.machine.charge((text.len() - trimmed.len()) / 4)?;
+    call.machine.text(trimmed)
 }

@@ -3,21 +3,22 @@
 use super::super::ast::{ChainPart, ChainPartKind, Element, Expr, ExprKind};
 use super::super::builtins::{self, Function};
 use super::super::error::{CompileError, Span};
-use super::super::program::{Callback, NO_CALLBACK, Op};
+use super::super::program::{
+    Arguments, Callback, Item, MethodCall, Node, NodeKind, PartKind, Quick, Search, Visit,
+};
 use super::super::refused;
 use super::{Compiled, Compiler, Resolved, suggest};
 use crate::value::Value;
 
 impl Compiler<'_, '_> {
-    /// A call of `name` on the receiver that is on the stack. `jumps` is there for `name?.(…)`.
+    /// A call of `name`; `optional` is for `name?.(…)`.
     pub(super) fn method_call(
         &mut self,
         name: &str,
         name_span: Span,
         arguments: &[Element],
-        span: Span,
-        jumps: Option<&mut Vec<usize>>,
-    ) -> Compiled<()> {
+        optional: bool,
+    ) -> Compiled<PartKind> {
         let Some(method) = builtins::method(name) else {
             let error = refused::method(name, name_span.clone()).unwrap_or_else(|| {
                 let message = format!("there is no method `{name}`");
@@ -29,19 +30,9 @@ impl Compiler<'_, '_> {
             });
             return Err(error);
         };
-        if let Some(jumps) = jumps {
-            jumps.push(self.emit(Op::JumpUnlessMethod { method, target: 0 }, &span));
-        }
-        if self.has_spread(arguments, method.callback.is_some())? {
-            self.list(arguments)?;
-            self.emit(Op::ListEnd, &span);
-            self.emit(Op::CallMethodSpread { method }, &span);
-            return Ok(());
-        }
-        let callback = self.arguments(arguments, method.callback, name)?;
-        let arguments = arguments.len() as u32;
-        self.emit(Op::CallMethod { method, arguments, callback }, &span);
-        Ok(())
+        let arguments = self.arguments(arguments, method.callback, name)?;
+        let quick = quick(name, &arguments);
+        Ok(PartKind::Method(Box::new(MethodCall { method, arguments, optional, quick })))
     }
 
     /// `new class(arguments)`: the class's constructor is the function `new class`.
@@ -50,56 +41,54 @@ impl Compiler<'_, '_> {
         expr: &Expr,
         class: &str,
         arguments: &[Element],
-    ) -> Compiled<()> {
+    ) -> Compiled<Node> {
         let Some(function) = builtins::function("new", Some(class)) else {
             unreachable!("the parser lets only classes through, and each has a constructor");
         };
         self.function_call(function, arguments, expr.span.clone())
     }
 
-    fn has_spread(&self, arguments: &[Element], takes_function: bool) -> Compiled<bool> {
-        let Some(spread) = arguments.iter().find(|argument| argument.spread) else {
-            return Ok(false);
-        };
-        if takes_function {
-            let message = "`...` cannot stand among the arguments of what takes a function";
-            return Err(CompileError::new("E0303", spread.value.span.clone(), message)
-                .help("write the arguments out"));
-        }
-        Ok(true)
-    }
-
-    /// Pushes the arguments; a function leaves `undefined` in its place and is returned.
-    fn arguments(
+    /// The arguments; a function leaves `undefined` in its place.
+    pub(super) fn arguments(
         &mut self,
-        arguments: &[Element],
+        elements: &[Element],
         callback_at: Option<usize>,
         name: &str,
-    ) -> Compiled<u32> {
-        let mut callback = NO_CALLBACK;
-        for (position, argument) in arguments.iter().enumerate() {
-            let value = &argument.value;
+    ) -> Compiled<Arguments> {
+        let mut callback = None;
+        let mut items = Vec::with_capacity(elements.len());
+        let spread_at = elements.iter().position(|element| element.spread);
+        for (position, element) in elements.iter().enumerate() {
+            let value = &element.value;
+            let takes = callback_at == Some(position) && spread_at.is_none_or(|at| at > position);
             let function = match &value.kind {
-                ExprKind::Arrow(arrow) if callback_at == Some(position) => Some(self.arrow(arrow)?),
+                ExprKind::Arrow(arrow) if takes => {
+                    Some(Callback::Arrow(Box::new(self.arrow(arrow)?)))
+                }
+                ExprKind::Arrow(_)
+                    if callback_at.is_some() && spread_at.is_some_and(|at| at < position) =>
+                {
+                    let message = "a function cannot stand behind `...` among the arguments";
+                    return Err(CompileError::new("E0303", value.span.clone(), message)
+                        .help("write the arguments out"));
+                }
                 ExprKind::Arrow(_) => {
                     let message = format!("`{name}` takes no function here");
                     return Err(CompileError::new("E0303", value.span.clone(), message));
                 }
-                _ if callback_at == Some(position) => self.function_reference(value).map(|f| {
-                    self.program.callbacks.push(Callback::Function(f));
-                    (self.program.callbacks.len() - 1) as u32
-                }),
+                _ if takes => self.function_reference(value).map(Callback::Function),
                 _ => None,
             };
-            match function {
-                Some(index) => {
-                    callback = index;
-                    self.emit_constant(Value::Undefined, &value.span);
+            let node = match function {
+                Some(function) => {
+                    callback = Some(function);
+                    Node { kind: NodeKind::Constant(Value::Undefined), span: value.span.clone() }
                 }
                 None => self.expr(value)?,
-            }
+            };
+            items.push(Item { spread: element.spread, node });
         }
-        Ok(callback)
+        Ok(Arguments { items: items.into(), callback })
     }
 
     /// `Number`, `Boolean`, `Math.abs`, … where a function is wanted.
@@ -127,7 +116,7 @@ impl Compiler<'_, '_> {
         name: &str,
         span: &Span,
         parts: &[ChainPart],
-    ) -> Compiled<usize> {
+    ) -> Compiled<(Node, usize)> {
         let (member, call_at) = match parts.first() {
             Some(ChainPart { kind: ChainPartKind::Member(member), .. }) => (Some(member), 1),
             _ => (None, 0),
@@ -149,12 +138,12 @@ impl Compiler<'_, '_> {
             if path == "ago" {
                 self.check_duration(arguments)?;
             }
-            self.function_call(function, arguments, span.start..call.end)?;
-            return Ok(call_at + 1);
+            let node = self.function_call(function, arguments, span.start..call.end)?;
+            return Ok((node, call_at + 1));
         }
         if let Some(value) = member.and_then(|member| builtins::constant(name, member)) {
-            self.emit_constant(Value::Number(value), &path_span);
-            return Ok(1);
+            let kind = NodeKind::Constant(Value::Number(value));
+            return Ok((Node { kind, span: path_span }, 1));
         }
         if member.is_some() && builtins::function(name, member.map(|m| m.as_str())).is_none() {
             return Err(self.no_function(name, member.map(|m| m.as_str()), &path, path_span));
@@ -192,7 +181,6 @@ impl Compiler<'_, '_> {
         span: Span,
     ) -> CompileError {
         match (name, member) {
-            ("Math", Some("random")) => return refused::later("`Math.random`", span),
             ("String", Some("raw")) => {
                 return CompileError::new("E0303", span, "tagged templates are not allowed");
             }
@@ -215,17 +203,54 @@ impl Compiler<'_, '_> {
         function: &'static Function,
         arguments: &[Element],
         span: Span,
-    ) -> Compiled<()> {
-        if self.has_spread(arguments, function.callback.is_some())? {
-            self.list(arguments)?;
-            self.emit(Op::ListEnd, &span);
-            self.emit(Op::CallFunctionSpread { function }, &span);
-            return Ok(());
+    ) -> Compiled<Node> {
+        let arguments = Box::new(self.arguments(arguments, function.callback, function.name())?);
+        Ok(Node { kind: NodeKind::Call { function, arguments }, span })
+    }
+}
+
+/// The machine's own answer to a call, where it has one.
+fn quick(name: &str, arguments: &Arguments) -> Quick {
+    if arguments.items.iter().any(|item| item.spread) {
+        return Quick::None;
+    }
+    if arguments.callback.is_some() {
+        return Quick::Visit(match name {
+            "every" => Visit::Every,
+            "filter" => Visit::Filter,
+            "find" => Visit::Find,
+            "findIndex" => Visit::FindIndex,
+            "findLast" => Visit::FindLast,
+            "findLastIndex" => Visit::FindLastIndex,
+            "flatMap" => Visit::FlatMap,
+            "forEach" => Visit::ForEach,
+            "map" => Visit::Map,
+            "reduce" => Visit::Reduce,
+            "some" => Visit::Some,
+            _ => return Quick::None,
+        });
+    }
+    let constant = |position: usize| match arguments.items.get(position).map(|item| &item.node.kind)
+    {
+        Some(NodeKind::Constant(Value::Number(number))) if number.is_finite() => {
+            Some(libm::trunc(*number))
         }
-        let callback = self.arguments(arguments, function.callback, function.name())?;
-        let arguments = arguments.len() as u32;
-        self.emit(Op::CallFunction { function, arguments, callback }, &span);
-        Ok(())
+        _ => None,
+    };
+    match (name, arguments.items.len()) {
+        ("endsWith", 1) => Quick::Search(Search::EndsWith),
+        ("includes", 1) => Quick::Search(Search::Includes),
+        ("indexOf", 1) => Quick::Search(Search::IndexOf),
+        ("startsWith", 1) => Quick::Search(Search::StartsWith),
+        ("at", 1) => constant(0).map_or(Quick::None, Quick::At),
+        ("slice", 1) => {
+            constant(0).map_or(Quick::None, |start| Quick::Slice { start, end: f64::INFINITY })
+        }
+        ("slice", 2) => match (constant(0), constant(1)) {
+            (Some(start), Some(end)) => Quick::Slice { start, end },
+            _ => Quick::None,
+        },
+        _ => Quick::None,
     }
 }
 

@@ -1,50 +1,72 @@
-//! Chains: a name, its members, indexes and calls, as few instructions as can be.
+//! Chains: a name, its members, indexes and calls, as few nodes as can be.
 
-use super::super::ast::{ChainPart, ChainPartKind, Expr, ExprKind};
+use super::super::ast::{ChainPart, ChainPartKind, Element, Expr, ExprKind};
 use super::super::error::{CompileError, Span};
-use super::super::program::{Base, NO_CHAIN, Op, Step};
-use super::super::{ProfileNames, refused};
+use super::super::program::{
+    Base, ComputedCall, Node, NodeKind, Part, PartKind, Quick, Read, Step, StepKind, Visit,
+};
+use super::super::{ProfileNames, builtins, refused};
 use super::{Compiled, Compiler, Resolved, suggest};
 use crate::value::{Text, Value, ops};
 
 /// What stands before the parts that are still to compile.
 enum Head {
-    /// Not read yet: members join the read.
+    /// A name: members join it.
     Base(Base),
-    /// On the stack.
-    Pushed,
+    Made(Node),
 }
 
 impl Compiler<'_, '_> {
     /// Compiles `base` with `parts` behind it; `whole` is the chain's own expression.
-    pub(super) fn chain(&mut self, whole: &Expr, base: &Expr, parts: &[ChainPart]) -> Compiled<()> {
+    pub(super) fn chain(
+        &mut self,
+        whole: &Expr,
+        base: &Expr,
+        parts: &[ChainPart],
+    ) -> Compiled<Node> {
         let (head, used) = self.head(whole, base, parts)?;
-        let mut jumps = Vec::new();
-        self.parts(head, base, parts, used, &mut jumps)?;
-        jumps.into_iter().for_each(|jump| self.land(jump));
-        Ok(())
+        let end_before = |at: usize| if at == 0 { base.span.end } else { parts[at - 1].span.end };
+        let mut at = used;
+        let base_node = match head {
+            Head::Made(node) => node,
+            Head::Base(place) => {
+                let mut steps = Vec::new();
+                while let Some(name) = self.plain_member(parts, at)
+                    && !parts[at].optional
+                {
+                    steps.push(Step::new(name, end_before(at)));
+                    at += 1;
+                }
+                let read = Read { base: place, steps: steps.into() };
+                Node { kind: NodeKind::Read(read), span: base.span.start..end_before(at) }
+            }
+        };
+        if at == parts.len() {
+            return Ok(base_node);
+        }
+        let parts = self.parts(base, parts, at)?;
+        let kind = NodeKind::Chain { base: Box::new(base_node), parts: parts.into() };
+        Ok(Node { kind, span: whole.span.clone() })
     }
 
     /// Resolves the base; gives how many parts it swallowed.
     fn head(&mut self, whole: &Expr, base: &Expr, parts: &[ChainPart]) -> Compiled<(Head, usize)> {
+        let constant =
+            |value| Head::Made(Node { kind: NodeKind::Constant(value), span: base.span.clone() });
         let ExprKind::Name(name) = &base.kind else {
-            match self.folded_receiver(base) {
-                Some(value) if !parts.is_empty() => self.emit_constant(value, &base.span),
-                _ => self.expr(base)?,
-            }
-            return Ok((Head::Pushed, 0));
+            return Ok(match self.folded_receiver(base) {
+                Some(value) if !parts.is_empty() => (constant(value), 0),
+                _ => (Head::Made(self.expr(base)?), 0),
+            });
         };
         match self.resolve(name, &base.span)? {
             Resolved::Read(base) => Ok((Head::Base(base), 0)),
-            Resolved::Constant(value) => {
-                self.emit_constant(value, &base.span);
-                Ok((Head::Pushed, 0))
-            }
+            Resolved::Constant(value) => Ok((constant(value), 0)),
             Resolved::Profile => self.profile(base, parts),
             Resolved::Event => Ok(self.event(parts)),
             Resolved::Builtin => {
-                let used = self.builtin(whole, name, &base.span, parts)?;
-                Ok((Head::Pushed, used))
+                let (node, used) = self.builtin(whole, name, &base.span, parts)?;
+                Ok((Head::Made(node), used))
             }
         }
     }
@@ -67,10 +89,7 @@ impl Compiler<'_, '_> {
             return Ok((Head::Base(Base::Profile(slot)), 1));
         }
         match name.as_str() {
-            "rid" => {
-                self.emit(Op::Rid, &span);
-                Ok((Head::Pushed, 1))
-            }
+            "rid" => Ok((Head::Made(Node { kind: NodeKind::Rid, span }), 1)),
             "segments" => Err(refused::not_built("PROFILE.segments", span)),
             _ => {
                 let message = format!("the configuration declares no `{name}` for PROFILE");
@@ -83,6 +102,7 @@ impl Compiler<'_, '_> {
     fn event(&mut self, parts: &[ChainPart]) -> (Head, usize) {
         if let Some(ChainPart { kind: ChainPartKind::Member(name), .. }) = parts.first()
             && !matches!(parts.get(1), Some(ChainPart { kind: ChainPartKind::Call(_), .. }))
+            && !builtins::is_object_method(name)
         {
             return (Head::Base(Base::Field(self.names.fields.intern(name))), 1);
         }
@@ -90,79 +110,74 @@ impl Compiler<'_, '_> {
         (Head::Base(Base::Event), 0)
     }
 
-    fn parts(
-        &mut self,
-        mut head: Head,
-        base: &Expr,
-        parts: &[ChainPart],
-        used: usize,
-        jumps: &mut Vec<usize>,
-    ) -> Compiled<()> {
+    fn parts(&mut self, base: &Expr, parts: &[ChainPart], from: usize) -> Compiled<Vec<Part>> {
         let start = base.span.start;
         let end_before = |at: usize| if at == 0 { base.span.end } else { parts[at - 1].span.end };
-        let mut at = used;
-        loop {
-            // Members up to the first part that is something else.
-            let mut steps = Vec::new();
-            let from = at;
-            while let Some(name) = parts.get(at).and_then(|_| self.plain_member(parts, at)) {
-                if parts[at].optional && (at > from || matches!(head, Head::Base(_))) {
-                    break;
-                }
-                if parts[at].optional {
-                    let span = start..end_before(at);
-                    jumps.push(self.emit(Op::JumpIfNullish(0), &span));
-                }
-                steps.push(Step::new(name, end_before(at)));
-                at += 1;
-            }
-            let span = start..end_before(at);
-            self.read(head, steps, &span);
-            head = Head::Pushed;
-            let Some(part) = parts.get(at) else { return Ok(()) };
-            if self.plain_member(parts, at).is_some() {
-                continue;
-            }
-            if part.optional && !matches!(part.kind, ChainPartKind::Call(_)) {
-                jumps.push(self.emit(Op::JumpIfNullish(0), &span));
-            }
-            match &part.kind {
-                ChainPartKind::Index(index) => {
-                    self.expr(index)?;
-                    self.emit(Op::Index, &(start..part.span.end));
+        let mut at = from;
+        let mut compiled: Vec<Part> = Vec::new();
+        while let Some(part) = parts.get(at) {
+            let optional = part.optional;
+            let kind = if self.plain_member(parts, at).is_some() {
+                let mut steps = Vec::new();
+                while let Some(name) = self.plain_member(parts, at)
+                    && (steps.is_empty() || !parts[at].optional)
+                {
+                    steps.push(Step::new(name, end_before(at)));
                     at += 1;
                 }
-                ChainPartKind::Member(name) => {
-                    let Some(ChainPart { kind: ChainPartKind::Call(arguments), optional, span }) =
-                        parts.get(at + 1)
-                    else {
-                        unreachable!("a member that is no plain read is a call's");
-                    };
-                    let name_span = part.span.clone();
-                    let whole = start..span.end;
-                    let optional = optional.then_some(&mut *jumps);
-                    self.method_call(name, name_span, arguments, whole, optional)?;
-                    at += 2;
+                PartKind::Members(steps.into())
+            } else {
+                let call = match parts.get(at + 1) {
+                    Some(ChainPart { kind: ChainPartKind::Call(arguments), optional, span }) => {
+                        Some((arguments.as_slice(), *optional, start..span.end))
+                    }
+                    _ => None,
+                };
+                at += 1 + usize::from(call.is_some());
+                match (&part.kind, call) {
+                    (ChainPartKind::Index(index), None) => {
+                        PartKind::Index(Box::new(self.expr(index)?))
+                    }
+                    (ChainPartKind::Index(name), Some((arguments, optional, _))) => {
+                        self.computed_call(name, arguments, optional)?
+                    }
+                    (ChainPartKind::Member(name), Some((arguments, optional, _))) => {
+                        self.method_call(name, part.span.clone(), arguments, optional)?
+                    }
+                    _ => return Err(no_function(part.span.clone())),
                 }
-                ChainPartKind::Call(_) => {
-                    let message = "only methods and built-in functions can be called";
-                    return Err(CompileError::new("E0303", part.span.clone(), message)
-                        .help("functions are not values here"));
-                }
-            }
+            };
+            compiled.push(Part { kind, optional, span: start..end_before(at) });
+            join_slice(&mut compiled);
         }
+        Ok(compiled)
+    }
+
+    /// `object[name](…)`: a name that is a constant is as good as written out.
+    fn computed_call(
+        &mut self,
+        name: &Expr,
+        arguments: &[Element],
+        optional: bool,
+    ) -> Compiled<PartKind> {
+        let written = self.fold(name).and_then(|name| ops::to_text(&name, usize::MAX).ok());
+        if let Some(written) = written
+            && builtins::method(&written).is_some()
+        {
+            return self.method_call(&written, name.span.clone(), arguments, optional);
+        }
+        let node = self.expr(name)?;
+        let arguments = self.arguments(arguments, None, "a method with a computed name")?;
+        Ok(PartKind::Computed(Box::new(ComputedCall { name: node, arguments, optional })))
     }
 
     /// The name that the part reads, unless it is computed, or called.
     fn plain_member(&self, parts: &[ChainPart], at: usize) -> Option<Text> {
-        match &parts[at].kind {
-            ChainPartKind::Member(name) => {
-                let called = matches!(
-                    parts.get(at + 1),
-                    Some(ChainPart { kind: ChainPartKind::Call(_), .. })
-                );
-                (!called).then(|| name.clone())
-            }
+        if matches!(parts.get(at + 1), Some(ChainPart { kind: ChainPartKind::Call(_), .. })) {
+            return None;
+        }
+        match &parts.get(at)?.kind {
+            ChainPartKind::Member(name) => Some(name.clone()),
             ChainPartKind::Index(index) => match self.fold(index)? {
                 value @ (Value::Number(_) | Value::Bool(_) | Value::Null | Value::Undefined) => {
                     ops::to_text(&value, usize::MAX).ok()
@@ -172,22 +187,27 @@ impl Compiler<'_, '_> {
             ChainPartKind::Call(_) => None,
         }
     }
+}
 
-    fn read(&mut self, head: Head, steps: Vec<Step>, span: &Span) {
-        let chain = if steps.is_empty() {
-            NO_CHAIN
-        } else {
-            self.program.chains.push(steps);
-            (self.program.chains.len() - 1) as u32
-        };
-        match head {
-            Head::Base(base) => {
-                self.emit(Op::Read { base, chain }, span);
-            }
-            Head::Pushed if chain != NO_CHAIN => {
-                self.emit(Op::Members(chain), span);
-            }
-            Head::Pushed => {}
+fn no_function(span: Span) -> CompileError {
+    let message = "only methods and built-in functions can be called";
+    CompileError::new("E0303", span, message).help("functions are not values here")
+}
+
+/// Makes one of a `slice` with the element that is read of it, and of a `filter` with its length.
+fn join_slice(parts: &mut [Part]) {
+    let [.., Part { kind: PartKind::Method(call), .. }, Part { kind, optional: false, .. }] = parts
+    else {
+        return;
+    };
+    let PartKind::Members(steps) = kind else { return };
+    match (call.quick, steps.first().map(|step| step.kind)) {
+        (Quick::Slice { start, end }, Some(StepKind::Index(index))) => {
+            call.quick = Quick::SliceItem { start, end, index };
         }
+        (Quick::Visit(Visit::Filter), Some(StepKind::Length)) if steps.len() == 1 => {
+            call.quick = Quick::Count;
+        }
+        _ => {}
     }
 }

@@ -5,122 +5,101 @@ use std::borrow::Cow;
 use super::super::error::{EvalErrorKind, Fault};
 use super::super::limits::{BYTES_PER_FUEL, LIST_ITEMS_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX};
 use super::super::operators::too_long;
-use super::super::program::Op;
-use super::{Machine, char_value, index_name, kind_of, too_many, unit_value};
+use super::super::program::{Entry, Item, Node};
+use super::{Lent, Machine, char_value, index_name, kind_of, too_many, unit_value};
 use crate::value::{Instance, Text, Value, string};
 
-impl Machine<'_> {
-    /// Instructions that build text, lists and maps.
-    pub(super) fn build(&mut self, op: Op) -> Result<(), Fault> {
-        match op {
-            Op::Concatenate(count) => {
-                let parts = self.take_arguments(count as usize);
-                let mut out = String::new();
-                for part in &parts {
-                    out.push_str(&self.text_of(part)?);
-                    if out.len() > STRING_BYTES_MAX {
-                        return Err(too_long());
-                    }
-                }
-                self.recycle(parts);
-                let value = self.text(out)?;
-                self.push(value);
-            }
-            Op::MakeArray(count) => {
-                let first = self.vm.stack.len() - count as usize;
-                let items = self.vm.stack.split_off(first);
-                let value = self.array(items)?;
-                self.push(value);
-            }
-            Op::MakeObject(shape) => {
-                let names = &self.program.shapes[shape as usize];
-                let first = self.vm.stack.len() - names.len();
-                let values = self.vm.stack.drain(first..);
-                let entries = names.iter().cloned().zip(values).collect();
-                let value = self.object(entries)?;
-                self.push(value);
-            }
-            Op::ListStart => self.vm.lists.push(Vec::new()),
-            Op::ListPush => {
-                let item = self.pop();
-                self.extend_list([item])?;
-            }
-            Op::ListSpread => {
-                let value = self.pop();
-                let items = self.iterate(&value)?;
-                self.extend_list(items.iter().cloned())?;
-            }
-            Op::ListEnd => {
-                let items = self.vm.lists.pop().unwrap_or_default();
-                let value = self.array(items)?;
-                self.push(value);
-            }
-            _ => self.build_entries(op)?,
-        }
-        Ok(())
-    }
-
-    pub(super) fn build_entries(&mut self, op: Op) -> Result<(), Fault> {
-        match op {
-            Op::EntriesStart => self.vm.entries.push(Vec::new()),
-            Op::EntriesPush(name) => {
-                let value = self.pop();
-                if let Value::String(name) = &self.program.constants[name as usize] {
-                    self.extend_entries([(name.clone(), value)])?;
-                }
-            }
-            Op::EntriesPushComputed => {
-                let value = self.pop();
-                let name = self.pop();
-                let name = self.text_of(&name)?;
-                self.extend_entries([(name, value)])?;
-            }
-            Op::EntriesSpread => match self.pop() {
-                Value::Object(object) => self.extend_entries(object.entries().iter().cloned())?,
-                value @ (Value::Array(_) | Value::String(_)) => {
-                    let items = self.own_items(&value)?;
-                    let entries =
-                        items.into_iter().enumerate().map(|(at, item)| (index_name(at), item));
-                    self.extend_entries(entries)?;
-                }
-                _ => {}
-            },
-            Op::EntriesEnd => {
-                let entries = self.vm.entries.pop().unwrap_or_default();
-                let value = self.object(entries)?;
-                self.push(value);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    pub(super) fn extend_list(
+impl<'m> Machine<'m> {
+    /// A list whose elements are written out.
+    pub(super) fn list<const TRACED: bool>(
         &mut self,
-        items: impl IntoIterator<Item = Value>,
-    ) -> Result<(), Fault> {
-        let Some(list) = self.vm.lists.last_mut() else { return Ok(()) };
-        let before = list.len();
-        list.extend(items.into_iter().take(LIST_ITEMS_MAX + 1));
-        let added = list.len() - before;
-        if list.len() > LIST_ITEMS_MAX {
-            return Err(too_many());
+        nodes: &'m [Node],
+    ) -> Result<Lent<'m>, Fault> {
+        let mut items = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            items.push(self.eval::<TRACED>(node)?.into_owned());
         }
-        self.charge(added)
+        self.array(items).map(Cow::Owned)
     }
 
-    pub(super) fn extend_entries(
+    /// A list with `...` in it.
+    pub(super) fn spread<const TRACED: bool>(
         &mut self,
-        entries: impl IntoIterator<Item = (Text, Value)>,
-    ) -> Result<(), Fault> {
-        let Some(list) = self.vm.entries.last_mut() else { return Ok(()) };
-        let before = list.len();
-        list.extend(entries.into_iter().take(LIST_ITEMS_MAX + 1));
-        let added = list.len() - before;
-        if list.len() > LIST_ITEMS_MAX {
-            return Err(too_many());
+        elements: &'m [Item],
+    ) -> Result<Lent<'m>, Fault> {
+        let mut out = Vec::new();
+        for element in elements {
+            let value = self.eval::<TRACED>(&element.node)?;
+            if element.spread {
+                let items = self.iterate(&value).map_err(|fault| fault.at(&element.node.span))?;
+                if out.len() + items.len() > LIST_ITEMS_MAX {
+                    return Err(too_many());
+                }
+                self.charge(items.len())?;
+                out.extend(items.iter().map(|item| item.element().clone()));
+            } else {
+                self.charge(1)?;
+                out.push(value.into_owned());
+            }
         }
-        self.charge(added)
+        self.array(out).map(Cow::Owned)
+    }
+
+    /// A map whose names are written out.
+    pub(super) fn written<const TRACED: bool>(
+        &mut self,
+        names: &'m [Text],
+        nodes: &'m [Node],
+    ) -> Result<Lent<'m>, Fault> {
+        let mut entries = Vec::with_capacity(names.len());
+        for (name, node) in names.iter().zip(nodes) {
+            entries.push((name.clone(), self.eval::<TRACED>(node)?.into_owned()));
+        }
+        self.object(entries).map(Cow::Owned)
+    }
+
+    /// A map with `...` or computed names in it.
+    pub(super) fn entries<const TRACED: bool>(
+        &mut self,
+        entries: &'m [Entry],
+    ) -> Result<Lent<'m>, Fault> {
+        let mut out = Vec::new();
+        for entry in entries {
+            match entry {
+                Entry::Named(name, node) => {
+                    self.charge(1)?;
+                    out.push((name.clone(), self.eval::<TRACED>(node)?.into_owned()));
+                }
+                Entry::Computed(name, node) => {
+                    self.charge(1)?;
+                    let name_value = self.eval::<TRACED>(name)?;
+                    let text = self.text_of(&name_value).map_err(|fault| fault.at(&name.span))?;
+                    out.push((text, self.eval::<TRACED>(node)?.into_owned()));
+                }
+                Entry::Spread(node) => {
+                    let value = self.eval::<TRACED>(node)?;
+                    out.extend(self.own_entries(&value)?);
+                }
+            }
+            if out.len() > LIST_ITEMS_MAX {
+                return Err(too_many());
+            }
+        }
+        self.object(out).map(Cow::Owned)
+    }
+
+    /// The entries that `...` copies into a map: a map's, a list's by index, a text's units.
+    pub(super) fn own_entries(&mut self, value: &Value) -> Result<Vec<(Text, Value)>, Fault> {
+        if let Value::Object(object) = value {
+            self.charge(object.len())?;
+            return Ok(object.entries().to_vec());
+        }
+        let items = self.own_items(value)?;
+        let items = items.into_iter().enumerate();
+        Ok(items
+            .filter(|(_, item)| !matches!(item, Value::Hole))
+            .map(|(at, item)| (index_name(at), item))
+            .collect())
     }
 
     /// What spreading the value gives: a list's items, a text's characters.
@@ -129,6 +108,9 @@ impl Machine<'_> {
         value: &'v Value,
     ) -> Result<Cow<'v, [Value]>, Fault> {
         match value {
+            Value::Array(items) if items.iter().any(|item| matches!(item, Value::Hole)) => {
+                Ok(Cow::Owned(items.iter().map(|item| item.element().clone()).collect()))
+            }
             Value::Array(items) => Ok(Cow::Borrowed(items)),
             Value::Instance(instance) => match &**instance {
                 Instance::Match(found) => Ok(Cow::Borrowed(found.items())),
@@ -185,9 +167,14 @@ impl Machine<'_> {
         if items.len() > LIST_ITEMS_MAX {
             return Err(too_many());
         }
-        self.containers += 1;
-        self.charge(items.len())?;
+        self.charge_list(items.len())?;
         Ok(Value::array(items))
+    }
+
+    /// The price of a new list.
+    pub(super) fn charge_list(&mut self, items: usize) -> Result<(), Fault> {
+        self.containers += 1;
+        self.charge(items)
     }
 
     /// A new map, within the limit.

@@ -1,25 +1,37 @@
-//! Calls: arguments from the stack, built-ins, and the functions given to them.
+//! Calls: arguments, built-ins, and the functions given to them.
+
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
 
 use super::super::builtins::{Call, Function, Method};
 use super::super::error::{Fault, Span};
-use super::super::limits::CALL_DEPTH_MAX;
-use super::super::program::{Callback, NO_CALLBACK};
-use super::{Machine, excerpt, kind_of};
+use super::super::limits::{LIST_ITEMS_MAX, VISIT_FUEL};
+use super::super::program::{Arguments, Callback};
+use super::{Lent, Machine, too_many};
 use crate::value::Value;
 
 impl<'m> Machine<'m> {
-    pub(super) fn take_arguments(&mut self, count: usize) -> Vec<Value> {
-        let first = self.vm.stack.len().saturating_sub(count);
-        let mut arguments = self.vm.spare.pop().unwrap_or_default();
-        arguments.extend(self.vm.stack.drain(first..));
-        arguments
-    }
-
-    pub(super) fn spread_arguments(&mut self) -> Vec<Value> {
-        match self.pop() {
-            Value::Array(items) => items.to_vec(),
-            _ => Vec::new(),
+    /// The values of arguments, in order.
+    pub(super) fn arguments<const TRACED: bool>(
+        &mut self,
+        arguments: &'m Arguments,
+    ) -> Result<Vec<Value>, Fault> {
+        let mut given = self.vm.spare.pop().unwrap_or_default();
+        for item in &arguments.items {
+            let value = self.eval::<TRACED>(&item.node)?;
+            if !item.spread {
+                given.push(value.into_owned());
+                continue;
+            }
+            let items = self.iterate(&value).map_err(|fault| fault.at(&item.node.span))?;
+            if given.len() + items.len() > LIST_ITEMS_MAX {
+                return Err(too_many());
+            }
+            self.charge(items.len())?;
+            given.extend(items.iter().map(|item| item.element().clone()));
         }
+        Ok(given)
     }
 
     pub(super) fn recycle(&mut self, mut arguments: Vec<Value>) {
@@ -29,22 +41,19 @@ impl<'m> Machine<'m> {
         }
     }
 
-    pub(super) fn callback(&self, index: u32) -> Option<&'m Callback> {
-        if index == NO_CALLBACK { None } else { self.program.callbacks.get(index as usize) }
-    }
-
     pub(super) fn call_method(
         &mut self,
         method: &'static Method,
         receiver: Value,
         arguments: Vec<Value>,
-        callback: u32,
+        callback: Option<&'m Callback>,
         span: &Span,
     ) -> Result<Value, Fault> {
-        let Some(run) = method.of(&receiver) else {
-            return Err(self.no_method(method, &receiver, span));
+        let run = match method.of(&receiver) {
+            // A map's own value hides the method, and values are no functions.
+            Some(run) if receiver.get(method.name).is_none() => run,
+            _ => return Err(self.no_method(method.name, &receiver, span)),
         };
-        let callback = self.callback(callback);
         let mut call = Call { machine: self, receiver, arguments, callback };
         let value = run(&mut call);
         let arguments = std::mem::take(&mut call.arguments);
@@ -52,25 +61,12 @@ impl<'m> Machine<'m> {
         value
     }
 
-    #[cold]
-    pub(super) fn no_method(&self, method: &Method, receiver: &Value, span: &Span) -> Fault {
-        let text = excerpt(&self.program.source, span);
-        let kind = kind_of(receiver);
-        let name = method.name;
-        if receiver.is_nullish() {
-            let message = format!("cannot call `{name}` of {kind}: `{text}`");
-            return Fault::type_error(message);
-        }
-        Fault::type_error(format!("{kind} has no method `{name}`: `{text}`"))
-    }
-
     pub(super) fn call_function(
         &mut self,
         function: &'static Function,
         arguments: Vec<Value>,
-        callback: u32,
+        callback: Option<&'m Callback>,
     ) -> Result<Value, Fault> {
-        let callback = self.callback(callback);
         let mut call = Call { machine: self, receiver: Value::Undefined, arguments, callback };
         let value = (function.run)(&mut call);
         let arguments = std::mem::take(&mut call.arguments);
@@ -84,32 +80,33 @@ impl<'m> Machine<'m> {
         callback: &'m Callback,
         given: &[&Value],
     ) -> Result<Value, Fault> {
-        self.charge(1)?;
-        if self.depth >= CALL_DEPTH_MAX {
-            return Err(Fault::limit(format!("calls nest deeper than {CALL_DEPTH_MAX}")));
-        }
-        self.depth += 1;
-        let value = match callback {
+        let lent: SmallVec<[Lent<'m>; 4]> =
+            given.iter().map(|value| Cow::Owned(value.element().clone())).collect();
+        let value = if self.recorder.is_some() {
+            self.apply::<true>(callback, lent)
+        } else {
+            self.apply::<false>(callback, lent)
+        };
+        value.map(Cow::into_owned)
+    }
+
+    /// Calls a function with these arguments.
+    pub(super) fn apply<const TRACED: bool>(
+        &mut self,
+        callback: &'m Callback,
+        given: SmallVec<[Lent<'m>; 4]>,
+    ) -> Result<Lent<'m>, Fault> {
+        self.charge(VISIT_FUEL)?;
+        match callback {
             Callback::Function(function) => {
                 let mut arguments = self.vm.spare.pop().unwrap_or_default();
-                arguments.extend(given.iter().map(|value| (*value).clone()));
-                self.call_function(function, arguments, NO_CALLBACK)
+                arguments.extend(given.into_iter().map(Cow::into_owned));
+                self.call_function(function, arguments, None).map(Cow::Owned)
             }
-            Callback::Arrow { block, first, count, rest } => {
-                let plain = count - usize::from(*rest);
-                for position in 0..plain {
-                    let value = given.get(position).map_or(Value::Undefined, |v| (*v).clone());
-                    self.vm.parameters[first + position] = value;
-                }
-                if *rest {
-                    let rest = given.get(plain..).unwrap_or(&[]);
-                    let items = rest.iter().map(|value| (*value).clone()).collect();
-                    self.vm.parameters[first + plain] = self.array(items)?;
-                }
-                self.run(*block)
+            Callback::Arrow(arrow) => {
+                self.bind::<TRACED>(arrow, given)?;
+                self.eval::<TRACED>(&arrow.body)
             }
-        };
-        self.depth -= 1;
-        value
+        }
     }
 }

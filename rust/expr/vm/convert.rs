@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::super::ast::{BinaryOperator, UnaryOperator};
+use super::super::ast::BinaryOperator;
 use super::super::error::Fault;
-use super::super::limits::STRING_BYTES_MAX;
+use super::super::limits::{BYTES_PER_FUEL, STRING_BYTES_MAX};
 use super::super::operators;
 use super::Machine;
 use crate::value::ops::{self, Hint};
@@ -67,19 +67,7 @@ impl Machine<'_> {
         Ok(ops::to_number(&primitive, STRING_BYTES_MAX)?)
     }
 
-    pub(super) fn unary(
-        &mut self,
-        operator: UnaryOperator,
-        operand: Value,
-    ) -> Result<Value, Fault> {
-        match operator {
-            UnaryOperator::Not | UnaryOperator::TypeOf | UnaryOperator::Void => {
-                operators::unary(operator, &operand)
-            }
-            _ => operators::unary(operator, &Value::Number(self.number_of(&operand)?)),
-        }
-    }
-
+    /// What a binary operator yields.
     #[inline]
     pub(super) fn binary(
         &mut self,
@@ -87,15 +75,69 @@ impl Machine<'_> {
         left: &Value,
         right: &Value,
     ) -> Result<Value, Fault> {
-        if let (Value::Number(left), Value::Number(right)) = (left, right)
-            && let Some(value) = operators::numeric(operator, *left, *right)
-        {
-            return Ok(value);
+        if operators::is_relation(operator) {
+            return self.relation(operator, left, right).map(Value::Bool);
         }
-        self.binary_general(operator, left, right)
+        self.arithmetic(operator, left, right)
     }
 
-    pub(super) fn binary_general(
+    /// Operators that yield a number or, of `+`, text.
+    #[inline]
+    pub(super) fn arithmetic(
+        &mut self,
+        operator: BinaryOperator,
+        left: &Value,
+        right: &Value,
+    ) -> Result<Value, Fault> {
+        match (left, right) {
+            (Value::Number(left), Value::Number(right)) => {
+                Ok(Value::Number(operators::computed(operator, *left, *right)))
+            }
+            _ => self.general(operator, left, right),
+        }
+    }
+
+    /// Operators that yield true or false.
+    #[inline]
+    pub(super) fn relation(
+        &mut self,
+        operator: BinaryOperator,
+        left: &Value,
+        right: &Value,
+    ) -> Result<bool, Fault> {
+        let quick = match (left, right) {
+            (Value::Number(left), Value::Number(right)) => {
+                operators::related(operator, *left, *right)
+            }
+            // Short texts cost nothing beyond the step; long ones are paid for below.
+            (Value::String(left), Value::String(right))
+                if left.len().min(right.len()) < BYTES_PER_FUEL =>
+            {
+                operators::same_text(operator, left, right)
+            }
+            _ => None,
+        };
+        match quick {
+            Some(truth) => Ok(truth),
+            None => self.relation_general(operator, left, right),
+        }
+    }
+
+    #[inline(never)]
+    fn relation_general(
+        &mut self,
+        operator: BinaryOperator,
+        left: &Value,
+        right: &Value,
+    ) -> Result<bool, Fault> {
+        if operator == BinaryOperator::In {
+            return self.has_property(left, right);
+        }
+        self.general(operator, left, right).map(|value| ops::truthy(&value))
+    }
+
+    #[inline(never)]
+    fn general(
         &mut self,
         operator: BinaryOperator,
         left: &Value,
@@ -116,7 +158,6 @@ impl Machine<'_> {
                     return operators::binary(operator, left, right);
                 }
             }
-            B::In => return self.has_property(left, right),
             _ => {}
         }
         let hint = match operator {
@@ -132,4 +173,29 @@ impl Machine<'_> {
         }
         operators::binary(operator, &left, &right)
     }
+}
+
+/// Writes a number as JavaScript does; small whole ones, as most are, digit by digit.
+pub(super) fn push_number(number: f64, out: &mut String) {
+    let whole = number as i32;
+    if f64::from(whole) == number && (whole != 0 || number.is_sign_positive()) {
+        let mut digits = [0_u8; 11];
+        let mut at = digits.len();
+        let mut rest = whole.unsigned_abs();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if whole < 0 {
+            at -= 1;
+            digits[at] = b'-';
+        }
+        out.extend(digits[at..].iter().map(|&digit| char::from(digit)));
+        return;
+    }
+    out.push_str(ryu_js::Buffer::new().format(number));
 }

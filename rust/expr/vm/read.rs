@@ -1,224 +1,230 @@
-//! Reading members by reference, so that only the last value is shared.
+//! Reading names and their members by reference.
 
 use std::borrow::Cow;
 
-use super::super::ast::BinaryOperator;
 use super::super::builtins;
-use super::super::error::{Fault, Span};
-use super::super::limits::BYTES_PER_FUEL;
-use super::super::operators;
-use super::super::program::{Base, NO_CHAIN, Step, StepKind};
-use super::{Machine, UNDEFINED, excerpt, kind_of, unit_value};
-use crate::value::{Instance, Text, Value, array_index, string};
+use super::super::error::Fault;
+use super::super::program::{Base, Read, Step, StepKind};
+use super::{Lent, Machine, UNDEFINED, excerpt, kind_of, unit_value};
+use crate::value::{Instance, Value, ops, string};
 
-/// A place that a read starts from, lent for one instruction.
-macro_rules! base_value {
-    ($machine:expr, $base:expr) => {
-        match $base {
-            Base::Profile(slot) => $machine.scope.profile(slot),
-            Base::ProfileObject => Cow::Borrowed($machine.scope.profile_object()),
-            Base::Field(index) => Cow::Borrowed($machine.scope.field(index)),
-            Base::Event => Cow::Borrowed($machine.scope.event()),
-            Base::Local(index) => Cow::Borrowed($machine.scope.local(index)),
-            Base::Parameter(place) => Cow::Borrowed(&$machine.vm.parameters[place as usize]),
-        }
-    };
-}
-
-impl Machine<'_> {
-    /// What a name and its members hold.
+impl<'m> Machine<'m> {
+    /// What a name and its members hold; the whole stands from `start` on.
     #[inline]
-    pub(super) fn read(&mut self, base: Base, chain: u32, span: &Span) -> Result<Value, Fault> {
-        if chain == NO_CHAIN {
-            return Ok(base_value!(self, base).into_owned());
-        }
-        let steps = &self.program.chains[chain as usize];
-        let mut left = self.left;
-        let read = follow(base_value!(self, base), steps, &mut left).map(Cow::into_owned);
-        self.left = left;
-        read.map_err(|stop| self.unreadable(stop, span))
-    }
-
-    /// What the members of a value hold.
-    pub(super) fn members(
-        &mut self,
-        object: &Value,
-        chain: u32,
-        span: &Span,
-    ) -> Result<Value, Fault> {
-        let steps = &self.program.chains[chain as usize];
-        let mut left = self.left;
-        let read = follow(Cow::Borrowed(object), steps, &mut left).map(Cow::into_owned);
-        self.left = left;
-        read.map_err(|stop| self.unreadable(stop, span))
-    }
-
-    /// A read against a constant: numbers and sameness are settled without sharing the value.
-    #[inline]
-    pub(super) fn read_binary(
-        &mut self,
-        base: Base,
-        chain: u32,
-        operator: BinaryOperator,
-        constant: u32,
-        span: &Span,
-    ) -> Result<Value, Fault> {
-        let program = self.program;
-        let steps: &[Step] = if chain == NO_CHAIN { &[] } else { &program.chains[chain as usize] };
-        let right = &program.constants[constant as usize];
-        let mut left = self.left;
-        let read = follow(base_value!(self, base), steps, &mut left).map(|value| {
-            let quick = match (&*value, right) {
-                (Value::Number(number), Value::Number(right)) => {
-                    operators::numeric(operator, *number, *right)
-                }
-                // Short texts cost nothing beyond the instruction; long ones are paid for below.
-                (Value::String(text), Value::String(right))
-                    if text.len().min(right.len()) < BYTES_PER_FUEL =>
-                {
-                    operators::same_text(operator, text, right)
-                }
-                _ => None,
-            };
-            quick.ok_or_else(|| value.into_owned())
-        });
-        self.left = left;
-        match read {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(value)) => self.binary_general(operator, &value, right),
-            Err(stop) => Err(self.unreadable(stop, span)),
-        }
-    }
-
-    pub(super) fn has_property(&mut self, name: &Value, object: &Value) -> Result<Value, Fault> {
-        let found = match object {
-            Value::Array(items) => {
-                let name = self.text_of(name)?;
-                array_index(&name).is_some_and(|index| (index as usize) < items.len())
-                    || name == "length"
-                    || builtins::inherits(object, &name)
-            }
-            Value::Object(map) => {
-                let name = self.text_of(name)?;
-                map.get(&name).is_some() || builtins::inherits(object, &name)
-            }
-            _ => {
-                let message = format!("the right side of `in` is {}, no object", kind_of(object));
-                return Err(Fault::type_error(message));
-            }
+    pub(super) fn read(&mut self, read: &'m Read, start: usize) -> Result<Lent<'m>, Fault> {
+        let value = match read.base {
+            Base::Profile(slot) => match self.slot(slot) {
+                Cow::Borrowed(value) => value,
+                Cow::Owned(value) => return self.follow_owned(value, &read.steps, start),
+            },
+            Base::Field(index) => self.scope.field(index),
+            Base::Parameter(place) => match &self.parameters[place as usize] {
+                Cow::Borrowed(value) => value,
+                Cow::Owned(_) => return self.read_parameter(place, &read.steps, start),
+            },
+            Base::Local(index) => self.scope.local(index),
+            Base::Event => self.scope.event(),
+            Base::ProfileObject => self.scope.profile_object(),
         };
-        Ok(Value::Bool(found))
+        self.follow(value, &read.steps, start)
+    }
+
+    /// A name of `PROFILE`: a list or map that the scope makes anew is kept, so that it stays itself.
+    #[inline]
+    fn slot(&self, slot: u32) -> Lent<'m> {
+        if let Some(value) = self.kept.find(slot) {
+            return Cow::Borrowed(value);
+        }
+        match self.scope.profile(slot) {
+            Cow::Owned(value) if ops::is_compound(&value) => {
+                Cow::Borrowed(self.kept.keep(slot, value))
+            }
+            value => value,
+        }
+    }
+
+    /// A parameter whose value is its own: only what is read of it is shared.
+    fn read_parameter(
+        &mut self,
+        place: u32,
+        steps: &'m [Step],
+        start: usize,
+    ) -> Result<Lent<'m>, Fault> {
+        let place_at = place as usize;
+        let place = &mut self.parameters[place_at];
+        if steps.is_empty() {
+            return Ok(place.clone());
+        }
+        let parameter = std::mem::replace(place, Cow::Borrowed(&UNDEFINED));
+        let outcome = self.follow(&parameter, steps, start).map(own);
+        self.parameters[place_at] = parameter;
+        outcome
+    }
+
+    /// Follows members by reference as far as they go.
+    #[inline]
+    pub(super) fn follow<'v>(
+        &mut self,
+        value: &'v Value,
+        steps: &'m [Step],
+        start: usize,
+    ) -> Result<Cow<'v, Value>, Fault> {
+        let mut current = value;
+        for (position, step) in steps.iter().enumerate() {
+            match self.member(current, step, start)? {
+                Cow::Borrowed(value) => current = value,
+                Cow::Owned(value) => {
+                    let rest = &steps[position + 1..];
+                    if rest.is_empty() {
+                        return Ok(Cow::Owned(value));
+                    }
+                    return self.follow_owned(value, rest, start);
+                }
+            }
+        }
+        Ok(Cow::Borrowed(current))
+    }
+
+    /// Follows members of a value that nobody else holds for long.
+    pub(super) fn follow_owned<'v>(
+        &mut self,
+        value: Value,
+        steps: &'m [Step],
+        start: usize,
+    ) -> Result<Cow<'v, Value>, Fault> {
+        if steps.is_empty() {
+            return Ok(Cow::Owned(value));
+        }
+        self.follow(&value, steps, start).map(own)
+    }
+
+    /// One member of a value.
+    #[inline]
+    pub(super) fn member<'v>(
+        &mut self,
+        value: &'v Value,
+        step: &Step,
+        start: usize,
+    ) -> Result<Cow<'v, Value>, Fault> {
+        match (value, step.kind) {
+            (Value::Object(object), _) => Ok(match object.get(&step.name) {
+                Some(value) => Cow::Borrowed(value),
+                None => inherited(value, step.kind),
+            }),
+            (Value::Array(items), StepKind::Length) => {
+                Ok(Cow::Owned(Value::Number(items.len() as f64)))
+            }
+            (Value::Array(items), StepKind::Index(index)) => {
+                Ok(Cow::Borrowed(items.get(index as usize).map_or(&UNDEFINED, Value::element)))
+            }
+            _ => self.other_member(value, step, start),
+        }
+    }
+
+    /// One member of what is neither map nor list.
+    fn other_member<'v>(
+        &mut self,
+        value: &'v Value,
+        step: &Step,
+        start: usize,
+    ) -> Result<Cow<'v, Value>, Fault> {
+        match value {
+            Value::Undefined | Value::Hole | Value::Null => {
+                Err(self.unreadable(step, kind_of(value), start))
+            }
+            Value::String(text) => {
+                if matches!(step.kind, StepKind::Name(_)) {
+                    return Ok(inherited(value, step.kind));
+                }
+                // Text beyond ASCII is counted through.
+                self.charge_bytes(text.len())?;
+                Ok(Cow::Owned(match step.kind {
+                    StepKind::Index(index) => {
+                        string::unit_at(text, index as usize).map_or(Value::Undefined, unit_value)
+                    }
+                    _ => Value::Number(string::length(text) as f64),
+                }))
+            }
+            Value::Instance(instance) => Ok(instance_member(value, instance, step)),
+            _ => Ok(inherited(value, step.kind)),
+        }
+    }
+
+    pub(super) fn has_property(&mut self, name: &Value, object: &Value) -> Result<bool, Fault> {
+        if !ops::is_compound(object) {
+            let message = format!("the right side of `in` is {}, no object", kind_of(object));
+            return Err(Fault::type_error(message));
+        }
+        let name = self.text_of(name)?;
+        Ok(builtins::owns(object, &name) || builtins::inherits(object, &name))
     }
 
     /// `object[index]`.
-    pub(super) fn index(&mut self, object: &Value, index: &Value) -> Result<Value, Fault> {
-        if let (Value::Array(items), Value::Number(number)) = (object, index) {
+    #[inline]
+    pub(super) fn index(&mut self, object: Lent<'m>, index: &Value) -> Result<Lent<'m>, Fault> {
+        if let (Value::Array(items), Value::Number(number)) = (&*object, index) {
             let position = *number as usize;
-            let exact = position as f64 == *number;
-            let item = items.get(position).filter(|_| exact);
-            return Ok(item.map_or(Value::Undefined, |item| item.element().clone()));
+            if position as f64 == *number {
+                return Ok(match object {
+                    Cow::Borrowed(Value::Array(items)) => {
+                        Cow::Borrowed(items.get(position).map_or(&UNDEFINED, Value::element))
+                    }
+                    _ => Cow::Owned(
+                        items.get(position).map_or(Value::Undefined, |i| i.element().clone()),
+                    ),
+                });
+            }
         }
+        self.index_by_name(object, index)
+    }
+
+    fn index_by_name(&mut self, object: Lent<'m>, index: &Value) -> Result<Lent<'m>, Fault> {
         if object.is_nullish() {
-            let message = format!("cannot read a property of {}", kind_of(object));
+            let message = format!("cannot read a property of {}", kind_of(&object));
             return Err(Fault::type_error(message));
         }
         let name = self.text_of(index)?;
-        let mut left = self.left;
         let step = Step::new(name, 0);
-        let value = member(object, &step, &mut left).map(Cow::into_owned);
-        self.left = left;
-        match value {
-            Ok(value) => Ok(value),
-            Err(Stop::Fuel) => Err(Fault::fuel()),
-            Err(Stop::Nullish { .. }) => Ok(Value::Undefined),
+        match object {
+            Cow::Borrowed(object) => self.member(object, &step, 0),
+            Cow::Owned(object) => self.member(&object, &step, 0).map(own),
         }
     }
 
     #[cold]
-    fn unreadable(&mut self, stop: Stop, span: &Span) -> Fault {
-        match stop {
-            Stop::Fuel => {
-                self.left = 0;
-                Fault::fuel()
-            }
-            Stop::Nullish { name, kind, object_end } => {
-                let object = span.start..object_end.max(span.start);
-                let text = excerpt(&self.program.source, &object);
-                let message = format!("cannot read `{name}` of {kind}: `{text}` is {kind}");
-                Fault::type_error(message).at(&object)
-            }
-        }
+    fn unreadable(&self, step: &Step, kind: &str, start: usize) -> Fault {
+        let object = start..step.object_end.max(start);
+        let text = excerpt(&self.program.source, &object);
+        let message = format!("cannot read `{}` of {kind}: `{text}` is {kind}", step.name);
+        Fault::type_error(message).at(&object)
     }
 }
 
-/// Why a member cannot be read.
-enum Stop {
-    Fuel,
-    Nullish { name: Text, kind: &'static str, object_end: usize },
+fn own<'m>(value: Cow<'_, Value>) -> Lent<'m> {
+    Cow::Owned(value.into_owned())
 }
 
-/// Follows members by reference as far as they go.
+/// What a value has by its kind: a method that is read and not called is a function.
 #[inline]
-fn follow<'v>(
-    start: Cow<'v, Value>,
-    steps: &[Step],
-    left: &mut u64,
-) -> Result<Cow<'v, Value>, Stop> {
-    let mut current = start;
-    for step in steps {
-        current = match &current {
-            Cow::Borrowed(value) => member(value, step, left)?,
-            Cow::Owned(value) => Cow::Owned(member(value, step, left)?.into_owned()),
-        };
+fn inherited<'v>(value: &Value, kind: StepKind) -> Cow<'v, Value> {
+    match kind {
+        StepKind::Name(Some(method)) if method.of(value).is_some() => {
+            Cow::Owned(Instance::Function(method.name).into())
+        }
+        _ => Cow::Borrowed(&UNDEFINED),
     }
-    Ok(current)
 }
 
-/// One member of a value.
-#[inline]
-fn member<'v>(value: &'v Value, step: &Step, left: &mut u64) -> Result<Cow<'v, Value>, Stop> {
-    Ok(match value {
-        Value::Object(object) => Cow::Borrowed(object.get(&step.name).unwrap_or(&UNDEFINED)),
-        Value::Array(items) => match step.kind {
-            StepKind::Length => Cow::Owned(Value::Number(items.len() as f64)),
-            StepKind::Index(index) => {
-                Cow::Borrowed(items.get(index as usize).unwrap_or(&UNDEFINED).element())
-            }
-            StepKind::Name => Cow::Borrowed(&UNDEFINED),
-        },
-        Value::String(text) => {
-            if matches!(step.kind, StepKind::Name) {
-                return Ok(Cow::Borrowed(&UNDEFINED));
-            }
-            // Text beyond ASCII is counted through.
-            let price = (text.len() / BYTES_PER_FUEL) as u64;
-            *left = left.checked_sub(price).ok_or(Stop::Fuel)?;
-            match step.kind {
-                StepKind::Index(index) => Cow::Owned(
-                    string::unit_at(text, index as usize).map_or(Value::Undefined, unit_value),
-                ),
-                _ => Cow::Owned(Value::Number(string::length(text) as f64)),
-            }
-        }
-        Value::Undefined | Value::Hole | Value::Null => {
-            return Err(Stop::Nullish {
-                name: step.name.clone(),
-                kind: kind_of(value),
-                object_end: step.object_end,
-            });
-        }
-        Value::Bool(_) | Value::Number(_) => Cow::Borrowed(&UNDEFINED),
-        Value::Instance(instance) => return Ok(instance_member(value, instance, step)),
-    })
-}
-
-/// One member of an instance: an element of a match, or a property.
+/// One member of an instance: an element of a match, a property, or a method.
 fn instance_member<'v>(value: &'v Value, instance: &Instance, step: &Step) -> Cow<'v, Value> {
     match (step.kind, value.items()) {
         (StepKind::Length, Some(items)) => Cow::Owned(Value::Number(items.len() as f64)),
         (StepKind::Index(index), Some(items)) => {
-            Cow::Borrowed(items.get(index as usize).unwrap_or(&UNDEFINED).element())
+            Cow::Borrowed(items.get(index as usize).map_or(&UNDEFINED, Value::element))
         }
-        _ => Cow::Owned(instance.property(&step.name).unwrap_or_default()),
+        _ => match instance.property(&step.name) {
+            Some(value) => Cow::Owned(value),
+            None => inherited(value, step.kind),
+        },
     }
 }

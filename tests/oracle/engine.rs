@@ -1,0 +1,101 @@
+//! Engine: our side of every comparison; one expression over a profile and an event.
+//!
+//! The golden suite and the differential fuzzer both evaluate here, so that there is one way in.
+
+use std::borrow::Cow;
+
+use p13n::expr::{
+    CompileError, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm, compile,
+};
+use p13n::value::{FieldIndex, Text, Value, parse_json, take_fields_and_whole};
+
+use super::canonical::canonical;
+
+/// What an expression gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A value, as canonical text.
+    Value(String),
+    /// The class of what it threw.
+    Error(String),
+    /// It does not compile: code and sentence.
+    Refused(&'static str, String),
+}
+
+/// Outside a configuration: `PROFILE` is an ordinary object.
+pub struct World {
+    profile: Value,
+    event: String,
+}
+
+struct Read<'w> {
+    profile: &'w Value,
+    fields: Vec<Value>,
+    event: Value,
+    now_ms: i64,
+}
+
+impl Scope for Read<'_> {
+    fn profile(&self, _slot: u32) -> Cow<'_, Value> {
+        unreachable!("PROFILE is an object here")
+    }
+    fn profile_object(&self) -> &Value {
+        self.profile
+    }
+    fn field(&self, index: u32) -> &Value {
+        &self.fields[index as usize]
+    }
+    fn event(&self) -> &Value {
+        &self.event
+    }
+    fn local(&self, _index: u32) -> &Value {
+        unreachable!("there are no locals here")
+    }
+    fn now_ms(&self) -> i64 {
+        self.now_ms
+    }
+    fn rid(&self) -> Option<Text> {
+        None
+    }
+}
+
+impl World {
+    /// From a profile and an event as JSON text.
+    pub fn new(profile: &str, event: &str) -> Self {
+        let profile = parse_json(profile.as_bytes()).expect("a profile is JSON");
+        Self { profile, event: event.to_string() }
+    }
+
+    fn read(&self, fields: &FieldTable, now_ms: i64) -> Read<'_> {
+        let mut taken = Vec::new();
+        let index = FieldIndex::new(fields.names());
+        let event = take_fields_and_whole(self.event.as_bytes(), &index, &mut taken)
+            .expect("an event is an object");
+        Read { profile: &self.profile, fields: taken, event, now_ms }
+    }
+}
+
+fn compiled(source: &str, fields: &mut FieldTable) -> Result<Program, CompileError> {
+    compile(source, &mut Names { profile: ProfileNames::Object, fields, locals: &[] })
+}
+
+/// Compiles and evaluates, twice: the machine must be as good as new after the first time.
+pub fn evaluate(source: &str, world: &World, now_ms: i64, time_zone: &str, vm: &mut Vm) -> Outcome {
+    assert_eq!(time_zone, "UTC", "there are no other time zones yet");
+    let mut fields = FieldTable::default();
+    let program = match compiled(source, &mut fields) {
+        Ok(program) => program,
+        Err(error) => return Outcome::Refused(error.code, error.message),
+    };
+    let scope = world.read(&fields, now_ms);
+    let mut outcome = || {
+        let mut fuel = Fuel::request();
+        match vm.evaluate(&program, &scope, &mut fuel) {
+            Ok(value) => Outcome::Value(canonical(&value)),
+            Err(error) => Outcome::Error(error.kind.name().to_string()),
+        }
+    };
+    let first = outcome();
+    assert_eq!(first, outcome(), "twice the same: {source}");
+    first
+}

@@ -1,0 +1,206 @@
+//! Judge: whether two answers are the same, and if not, whether page 3.6 says why.
+//!
+//! Every exemption checks its own cause: a cut surrogate pair by asking again without pairs, the last two
+//! units by asking again with rounded results. Whatever is left is a mismatch.
+
+use super::body::Body;
+use super::engine::{self, Outcome, World};
+use super::node::{Answer, Node, Question, Setting};
+use super::tree::Style;
+use p13n::expr::Vm;
+
+/// Why two answers may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// A limit of page 3.4 ended ours.
+    Limit,
+    /// The texts are equal once each half pair is U+FFFD.
+    CutPair,
+    /// The program agrees when it has no surrogate pairs.
+    FromCutPair,
+    /// Two numbers at most two units in the last place apart.
+    LastUnits,
+    /// The program agrees when transcendental results are rounded.
+    FromLastUnits,
+    /// A damaged program that page 3.1 refuses for good.
+    RefusedForGood,
+    /// A damaged program that names what does not exist: refused here, thrown there.
+    UnknownName,
+    /// Node cannot say: too large, or without an end.
+    NodeCannot,
+}
+
+/// All causes, with how they are named in the figures.
+pub const CAUSES: &[(Cause, &str)] = &[
+    (Cause::Limit, "limits of 3.4"),
+    (Cause::CutPair, "cut pair is U+FFFD"),
+    (Cause::FromCutPair, "follows from a cut pair"),
+    (Cause::LastUnits, "last two units"),
+    (Cause::FromLastUnits, "follows from the last two units"),
+    (Cause::RefusedForGood, "refused for good (damaged)"),
+    (Cause::UnknownName, "unknown name (damaged)"),
+    (Cause::NodeCannot, "too large for Node"),
+];
+
+/// How two answers compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Same,
+    Exempt(Cause),
+    Mismatch,
+}
+
+/// A program in its world.
+pub struct Trial<'t> {
+    pub body: &'t Body,
+    pub texts: &'t (String, String),
+    pub now_ms: i64,
+    pub time_zone: &'t str,
+}
+
+/// Compares, asking both sides again where a cause must be checked.
+pub fn judge(trial: &Trial<'_>, ours: &Outcome, node: &Answer, sides: &mut (Node, Vm)) -> Verdict {
+    if let Some(verdict) = plain(trial, ours, node) {
+        return verdict;
+    }
+    let without = Plain::new(trial);
+    if without.changed && without.agrees(trial, sides) {
+        return Verdict::Exempt(Cause::FromCutPair);
+    }
+    let rounds = trial.body.has_transcendental();
+    if rounds && [12, 9].iter().any(|digits| agrees_rounded(trial, *digits, sides)) {
+        return Verdict::Exempt(Cause::FromLastUnits);
+    }
+    Verdict::Mismatch
+}
+
+/// What is clear without asking again.
+fn plain(trial: &Trial<'_>, ours: &Outcome, node: &Answer) -> Option<Verdict> {
+    let cause = match (ours, node) {
+        (Outcome::Value(left), Answer::Value(right)) if left == right => {
+            return Some(Verdict::Same);
+        }
+        (Outcome::Error(left), Answer::Error(right)) if left == right => {
+            return Some(Verdict::Same);
+        }
+        (Outcome::Refused(..), Answer::Syntax | Answer::NotOne) => return Some(Verdict::Same),
+        (_, Answer::Huge | Answer::Endless) => Cause::NodeCannot,
+        (Outcome::Error(class), _) if class == "LimitError" || class == "FuelError" => Cause::Limit,
+        (Outcome::Refused("E0303", _), _) if trial.body.is_damaged() => Cause::RefusedForGood,
+        (Outcome::Refused("E0304", _), _) if trial.body.is_damaged() => Cause::UnknownName,
+        (Outcome::Value(left), Answer::Value(right)) if *left == well_formed(right) => {
+            Cause::CutPair
+        }
+        (Outcome::Value(left), Answer::Value(right))
+            if trial.body.has_transcendental() && within_two_units(left, right) =>
+        {
+            Cause::LastUnits
+        }
+        _ => return None,
+    };
+    Some(Verdict::Exempt(cause))
+}
+
+/// The canonical text with U+FFFD for each escaped half pair.
+fn well_formed(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("\\ud") {
+        let escaped = rest[..at].bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1;
+        let is_half = !escaped && rest.as_bytes().get(at + 3).is_some_and(|b| *b >= b'8');
+        out.push_str(&rest[..at]);
+        out.push_str(if is_half { "\u{fffd}" } else { &rest[at..at + 6] });
+        rest = &rest[at + 6..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn within_two_units(left: &str, right: &str) -> bool {
+    match (left.parse::<f64>(), right.parse::<f64>()) {
+        (Ok(left), Ok(right)) if (left < 0.0) == (right < 0.0) => {
+            left.to_bits().abs_diff(right.to_bits()) <= 2
+        }
+        _ => false,
+    }
+}
+
+/// Both sides' answers to one text.
+pub fn ask_both(
+    source: &str,
+    damaged: bool,
+    trial: &Trial<'_>,
+    sides: &mut (Node, Vm),
+) -> (Outcome, Answer) {
+    let world = World::new(&trial.texts.0, &trial.texts.1);
+    let ours = engine::evaluate(source, &world, trial.now_ms, trial.time_zone, &mut sides.1);
+    let setting = Setting {
+        now_ms: trial.now_ms,
+        time_zone: trial.time_zone,
+        worlds: std::slice::from_ref(trial.texts),
+    };
+    let (mut answers, _) = sides.0.ask(setting, &[Question { world: 0, source, damaged }]);
+    (ours, answers.remove(0))
+}
+
+fn agrees_rounded(trial: &Trial<'_>, digits: u8, sides: &mut (Node, Vm)) -> bool {
+    let source = trial.body.source(Style { digits: Some(digits) });
+    let (ours, node) = ask_both(&source, false, trial, sides);
+    matches!(plain(trial, &ours, &node), Some(Verdict::Same))
+}
+
+/// A trial whose surrogate pairs are pairs of other letters.
+struct Plain {
+    source: String,
+    texts: (String, String),
+    changed: bool,
+}
+
+impl Plain {
+    fn new(trial: &Trial<'_>) -> Self {
+        let source = trial.body.source(Style::default());
+        let mut changed = false;
+        let mut plain = |text: &str| {
+            let plain = without_pairs(text);
+            changed |= plain != text;
+            plain
+        };
+        let plain_source = plain(&source);
+        let texts = (plain(&trial.texts.0), plain(&trial.texts.1));
+        Self { source: plain_source, texts, changed }
+    }
+
+    fn agrees(&self, trial: &Trial<'_>, sides: &mut (Node, Vm)) -> bool {
+        let trial = Trial { texts: &self.texts, ..*trial };
+        let (ours, node) = ask_both(&self.source, trial.body.is_damaged(), &trial, sides);
+        matches!(plain(&trial, &ours, &node), Some(Verdict::Same))
+    }
+}
+
+/// The text with two letters of one unit for each pair, whether it is written out or escaped.
+fn without_pairs(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        let mut units = [0; 2];
+        match c.encode_utf16(&mut units) {
+            [high, low] => out.extend([letter(*high), letter(*low)]),
+            _ => out.push(c),
+        }
+    }
+    let spelled = [
+        ("\\u{1F600}", "\\u3d3d\\u4e00"),
+        ("\\u{1f600}", "\\u3d3d\\u4e00"),
+        ("\\ud83d", "\\u3d3d"),
+        ("\\ude00", "\\u4e00"),
+        ("0xD83D", "0x3d3d"),
+        ("55357", "15677"),
+        ("128512", "15677"),
+        ("%F0%9F%98%80", "%E4%B8%80%E4%B8%80"),
+    ];
+    spelled.iter().fold(out, |text, (from, to)| text.replace(from, to))
+}
+
+fn letter(half: u16) -> char {
+    // Ideographs: no case, no digits, one unit each.
+    char::from_u32(0x4E00 + u32::from(half - 0xD800)).expect("an ideograph")
+}
