@@ -174,6 +174,17 @@ fn what_advice_calls_always_so_is_so_in_the_language_suite() {
 }
 
 #[test]
+fn the_page_lists_every_code() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/expressions.md");
+    let page = std::fs::read_to_string(page).expect("the page of expressions");
+    let listed: Vec<&str> = page.lines().filter_map(|line| line.get(2..7)).collect();
+    let codes = p13n::config::diagnostic::CODES.iter().map(|(code, _)| *code);
+    let without: Vec<&str> =
+        codes.filter(|code| code.starts_with("W02") && !listed.contains(code)).collect();
+    assert!(without.is_empty(), "codes that the page does not list: {without:?}");
+}
+
+#[test]
 fn advice_takes_time_in_proportion_to_the_text() {
     let types = Types { profile: ProfileTypes::Object, locals: &[] };
     let pieces = [
