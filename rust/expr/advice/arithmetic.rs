@@ -2,9 +2,9 @@
 
 use super::super::ast::{BinaryOperator, Expr, ExprKind};
 use super::super::error::Span;
-use super::super::{operators, refused};
+use super::super::{builtins, operators};
 use super::types::{Kinds, Measure, Type};
-use super::{Advisor, Side, comparisons, has_method};
+use super::{Advisor, Side, comparisons};
 use crate::value::{Value, array_index, number, ops};
 
 /// What has neither a number nor text of its own to give.
@@ -83,9 +83,7 @@ impl Advisor<'_> {
                 // What lists inherit is in them too: `"map" in list`.
                 name == "length"
                     || array_index(name).is_some()
-                    || has_method(Kinds::LIST, name)
-                    || refused::method(name, 0..0).is_some()
-                    || matches!(name.as_str(), "constructor" | "__proto__")
+                    || builtins::inherits(&Value::array(Vec::new()), name)
             }
             _ => true,
         };
