@@ -106,6 +106,24 @@ fuzz-expr: .make/node  ## Random expressions against Node (PROGRAMS=1000000, SEE
 	cargo test --quiet --profile campaign --test oracle -- \
 	  fuzz --programs $(or $(PROGRAMS),1000000) $(SEEDED)
 
+# The assertions of a test262 checkout that lie in our grammar; not in CI, as the checkout is not ours.
+.PHONY: test262
+test262: .make/node  ## Assertions of a test262 checkout that our grammar holds (DIR=path)
+	@[ -d "$(DIR)/test/built-ins" ] || $(call SAY_NO,make test262 DIR=path/to/test262)
+	cargo build --quiet --profile campaign --test oracle
+	node tests/oracle/test262.mjs $(DIR) \
+	  "$$(ls -t target/campaign/deps/oracle-* | grep -v '\.d$$' | head -n 1)"
+
+# Coverage-guided, each target for SECONDS; RUSTC_BOOTSTRAP lets the stable compiler count coverage.
+.PHONY: fuzz-core
+fuzz-core: .make/tools  ## libFuzzer on the parser, the evaluator and templates (SECONDS=600)
+	@command -v cargo-fuzz >/dev/null || $(call SAY_NO,cargo install cargo-fuzz first)
+	cargo test --quiet --test oracle -- seeds fuzz/corpus
+	for target in parse evaluate template; do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$target -- \
+	    -max_total_time=$(or $(SECONDS),600) -timeout=10 -rss_limit_mb=4096 -max_len=4096; \
+	done
+
 # The campaign in full (docs/reliability.md). SEED=N repeats what a seed decides; a part that this
 # system does not let run ends with a code other than 0, or with SKIP_OK=1 only says so.
 CAMPAIGN = cargo test --quiet --profile campaign --test campaign --
@@ -144,6 +162,11 @@ bench: .make/release  ## All benches, beside their controls; writes benches/resu
 	cargo bench --quiet --bench '*'
 	for bench in $(BENCHES); do $(BIN)/python $$bench; done
 
+# Not a part of `bench`: it compiles five other engines, which takes minutes.
+.PHONY: bench-peers
+bench-peers: .make/tools  ## Expressions beside QuickJS, CEL, Rhai, Zen and Boa (CASES='some find')
+	cargo run --release --manifest-path benches/peers/Cargo.toml -- $(CASES)
+
 .PHONY: docs
 docs: develop  ## Run every example of README and docs/, check their links
 	$(BIN)/python -m pytest -q tests/test_docs.py
@@ -169,6 +192,7 @@ lock:  ## Resolve the newest allowed versions into requirements-dev.lock
 .PHONY: clean
 clean:  ## Remove everything that was built
 	rm -rf target dist build .make $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf benches/peers/target
 	find python -name '*.so' -delete
 	find python tests benches -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

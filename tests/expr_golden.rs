@@ -9,6 +9,7 @@ use p13n::expr::{FieldTable, Names, ProfileNames, Vm, compile};
 #[path = "oracle/canonical.rs"]
 mod canonical;
 #[path = "oracle/engine.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
 mod engine;
 
 use engine::{Outcome, World, evaluate};

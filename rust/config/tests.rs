@@ -244,6 +244,18 @@ fn a_replay_loads_what_a_publish_would_refuse() {
 }
 
 #[test]
+fn a_time_zone_is_one_of_the_database_also_on_replay() {
+    assert_eq!(format!("{:?}", plan(&format!("{HEAD}{KEYS}")).plan.time_zone), "UTC");
+    let zoned = |name: &str| format!("{HEAD}time_zone: {name}\n{KEYS}");
+    assert_eq!(format!("{:?}", plan(&zoned("Asia/Tokyo")).plan.time_zone), "Asia/Tokyo");
+    for wrong in ["Mars/Olympus", "asia/tokyo", "", "+01:00", "[UTC]"] {
+        assert_eq!(codes(&zoned(wrong)).len(), 1, "{wrong}");
+        // Another zone in its place would compute other values.
+        assert!(compile_recorded(&zoned(wrong), &Numbers::default()).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn the_plan_holds_what_the_file_says() {
     let text = format!(
         "{HEAD}{KEYS}destinations: [{{table: pageviews}}]\nevents:\n  \

@@ -225,7 +225,7 @@ impl Compiler<'_, '_> {
             "SEGMENT" | "CATALOG" | "BEFORE" | "UPDATED" | "REQUEST" => {
                 return Err(refused::not_built(name, span.clone()));
             }
-            "RegExp" => return Err(refused::later("regular expressions", span.clone())),
+            "RegExp" => return Err(refused::dynamic_pattern(span.clone())),
             "Intl" => {
                 let message = "`Intl` is not allowed: it depends on the place";
                 return Err(CompileError::new("E0303", span.clone(), message)

@@ -2,17 +2,23 @@
 //!
 //! Template literals need no help from the parser: the lexer counts braces, so that `}` either
 //! closes a brace or goes on with the template. The same count tells where a `${…}` of a
-//! configuration ends. What can only be said while reading characters (a regular expression, a
-//! BigInt, an escape) is refused here.
+//! configuration ends. Whether `/` divides or starts a regular expression is told by the token
+//! before it. What can only be said while reading characters (a BigInt, an escape) is refused here.
 
 use super::error::{CompileError, Span};
-use crate::value::{Text, number, string};
+use crate::value::string::{self, Units};
+use crate::value::{Text, number};
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TokenKind {
     Number(f64),
     String(Text),
+    /// `/pattern/flags`.
+    RegExp {
+        pattern: Text,
+        flags: Text,
+    },
     /// A name or a word of the language.
     Name(Text),
     /// Punctuation and operators, as spelt.
@@ -151,15 +157,7 @@ impl Lexer<'_> {
                 self.position += 1;
                 self.template_text()
             }
-            '/' if self.operand_expected() => {
-                self.position += 1;
-                Err(CompileError::new(
-                    "E0302",
-                    start..self.position,
-                    "regular expressions are not in this version",
-                )
-                .help("use includes, startsWith, endsWith, indexOf or split"))
-            }
+            '/' if self.operand_expected() => self.regexp(),
             '\\' => {
                 self.position += 1;
                 Err(self.error(start, "escapes are not allowed in names"))
@@ -184,6 +182,35 @@ impl Lexer<'_> {
             Some(TokenKind::Name(name)) => matches!(name.as_str(), "typeof" | "void" | "in"),
             _ => false,
         }
+    }
+
+    /// A regular expression; what it says is the parser's to read.
+    fn regexp(&mut self) -> Result<(), CompileError> {
+        let start = self.position;
+        self.position += 1;
+        let mut in_class = false;
+        loop {
+            match self.advance() {
+                None | Some('\n' | '\r' | '\u{2028}' | '\u{2029}') => {
+                    let message = "regular expression not closed on its line";
+                    return Err(CompileError::new("E0301", start..start + 1, message));
+                }
+                Some('\\') if self.peek().is_some_and(|c| !is_line_end(c)) => {
+                    self.advance();
+                }
+                Some('[') => in_class = true,
+                Some(']') => in_class = false,
+                Some('/') if !in_class => break,
+                Some(_) => {}
+            }
+        }
+        let pattern = Text::new(&self.source[start + 1..self.position - 1]);
+        let rest = self.rest();
+        let length = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
+        let flags = Text::new(&rest[..length]);
+        self.position += length;
+        self.push(TokenKind::RegExp { pattern, flags }, start);
+        Ok(())
     }
 
     fn punctuation(&mut self) -> Result<(), CompileError> {
@@ -390,46 +417,6 @@ impl Lexer<'_> {
     }
 }
 
-/// Text built from characters and UTF-16 units; a lone surrogate becomes U+FFFD.
-#[derive(Default)]
-struct Units {
-    text: String,
-    high: Option<u16>,
-}
-
-impl Units {
-    fn push(&mut self, character: char) {
-        self.flush();
-        self.text.push(character);
-    }
-
-    fn push_unit(&mut self, unit: u16) {
-        if let (Some(high), 0xDC00..0xE000) = (self.high, unit) {
-            self.high = None;
-            self.text.extend(char::decode_utf16([high, unit]).flatten());
-            return;
-        }
-        self.flush();
-        match unit {
-            0xD800..0xDC00 => self.high = Some(unit),
-            _ => self
-                .text
-                .push(char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER)),
-        }
-    }
-
-    fn flush(&mut self) {
-        if self.high.take().is_some() {
-            self.text.push(char::REPLACEMENT_CHARACTER);
-        }
-    }
-
-    fn finish(mut self) -> Text {
-        self.flush();
-        Text::from(self.text)
-    }
-}
-
 /// Bytes of a decimal literal, separators included.
 fn decimal_len(bytes: &[u8]) -> usize {
     let digits = |from: usize| {
@@ -452,6 +439,10 @@ fn decimal_len(bytes: &[u8]) -> usize {
         }
     }
     end
+}
+
+fn is_line_end(character: char) -> bool {
+    matches!(character, '\n' | '\r' | '\u{2028}' | '\u{2029}')
 }
 
 fn is_name_start(character: char) -> bool {

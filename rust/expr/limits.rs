@@ -1,5 +1,7 @@
 //! Limits of expressions: every figure in one place (page 3.4).
 
+use crate::value::regexp;
+
 /// Characters of one expression.
 pub const EXPRESSION_CHARS_MAX: usize = 10_000;
 /// Fuel of one expression.
@@ -17,8 +19,24 @@ pub const CALL_DEPTH_MAX: usize = 64;
 pub const NESTING_MAX: usize = 100;
 /// Levels of lists and maps in what an expression yields (as JSON's, page 1.3).
 pub const VALUE_DEPTH_MAX: usize = 64;
+/// Bytes of the program that a regular expression becomes.
+pub const REGEXP_BYTES_MAX: usize = 64 * 1024;
+/// Levels that groups and classes nest in a regular expression.
+pub const REGEXP_NESTING_MAX: usize = 50;
+/// The largest bound of a repetition in a regular expression.
+pub const REGEXP_REPEAT_MAX: u32 = 1_000;
 /// Bytes that a built-in reads or writes for one unit of fuel.
 pub const BYTES_PER_FUEL: usize = 16;
+
+/// What writing a date costs beyond its bytes.
+pub const DATE_TEXT_FUEL: usize = 12;
+
+/// The limits of regular expressions, for what compiles them.
+pub(super) const REGEXP: regexp::Limits = regexp::Limits {
+    program_bytes_max: REGEXP_BYTES_MAX,
+    nesting_max: REGEXP_NESTING_MAX,
+    repeat_max: REGEXP_REPEAT_MAX,
+};
 
 /// Entries of one trace.
 pub const TRACE_ENTRIES_MAX: usize = 10_000;

@@ -332,6 +332,9 @@ impl Parser<'_> {
         let kind = match kind {
             TokenKind::Number(number) => ExprKind::Literal(Value::Number(number)),
             TokenKind::String(text) => ExprKind::Literal(Value::String(text)),
+            TokenKind::RegExp { pattern, flags } => {
+                ExprKind::Literal(super::regexp::literal(&pattern, &flags, span.start)?)
+            }
             TokenKind::TemplateStart => return self.template(span.start),
             TokenKind::Name(name) => {
                 let kind = self.name(name, span.clone())?;

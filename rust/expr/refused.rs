@@ -228,9 +228,7 @@ pub(super) fn punctuation(punct: &str, span: Span) -> Option<CompileError> {
 /// The error for `new …`.
 pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
     match what {
-        TokenKind::Name(name) if name == "Set" => later("`new Set`", span)
-            .help("ask a list with includes, or declare the attribute `distinct: true`"),
-        TokenKind::Name(name) if name == "RegExp" => later("regular expressions", span),
+        TokenKind::Name(name) if name == "RegExp" => dynamic_pattern(span),
         TokenKind::Name(name) => {
             let help = match name.as_str() {
                 "Object" | "Map" | "WeakMap" => "write an object: {name: value}",
@@ -248,10 +246,10 @@ pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
     }
 }
 
-/// The error for what a later version will have; `what` starts the sentence.
-pub(super) fn later(what: &str, span: Span) -> CompileError {
-    let verb = if what.starts_with('`') || what == "destructuring" { "is" } else { "are" };
-    CompileError::new("E0302", span, format!("{what} {verb} not in this version"))
+/// The error for a regular expression from text.
+pub(super) fn dynamic_pattern(span: Span) -> CompileError {
+    let message = "`RegExp` is not allowed: regular expressions are compiled with the expression";
+    CompileError::new("E0303", span, message).help("write a literal: /pattern/flags")
 }
 
 /// The error for names that the configuration page has and this release has not.
@@ -314,11 +312,10 @@ pub(super) fn method(name: &str, span: Span) -> Option<CompileError> {
         ));
     }
     match name {
-        "match" | "matchAll" | "search" | "test" | "exec" => Some(
-            later("regular expressions", span)
-                .help("use includes, startsWith, endsWith, indexOf or split"),
+        "compile" => Some(
+            CompileError::new("E0303", span, "`compile` is not allowed: values never change")
+                .help("write another literal: /pattern/flags"),
         ),
-        "normalize" | "isWellFormed" | "toWellFormed" => Some(later(&format!("`{name}`"), span)),
         "localeCompare" | "toLocaleString" | "toLocaleUpperCase" | "toLocaleLowerCase"
         | "toLocaleDateString" | "toLocaleTimeString" => Some(
             CompileError::new(

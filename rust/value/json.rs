@@ -544,6 +544,39 @@ mod tests {
     }
 
     #[test]
+    fn javascript_reads_what_events_may_not_hold() {
+        let read = |text: &str| parse_json_as_javascript(text, 3);
+        assert!(matches!(read("-0"), Ok(Value::Number(n)) if n == 0.0 && n.is_sign_negative()));
+        assert!(matches!(read("1e999"), Ok(Value::Number(n)) if n == f64::INFINITY));
+        assert!(
+            matches!(read("9007199254740993"), Ok(Value::Number(n)) if n == 9_007_199_254_740_992.0)
+        );
+        for (text, expected) in [
+            (r#""\ud800""#, "\u{fffd}"),
+            (r#""\udc00x""#, "\u{fffd}x"),
+            (r#""\ud83d\u0041""#, "\u{fffd}A"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
+        ] {
+            assert!(matches!(read(text), Ok(Value::String(t)) if t == expected), "{text}");
+        }
+        for text in [r#""\ud83d\u00""#, r#""\ud83d\x""#, "01", "[1,]", "1e", "\u{feff}1"] {
+            assert!(read(text).is_err_and(|error| !error.is_limit()), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_are_told_from_mistakes() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse_json_as_javascript(&nested(64), 3).is_ok());
+        assert!(parse_json_as_javascript(&nested(65), 3).is_err_and(|error| error.is_limit()));
+        assert!(parse_json_as_javascript("[1,2,3]", 3).is_ok());
+        assert!(parse_json_as_javascript("[1,2,3,4]", 3).is_err_and(|error| error.is_limit()));
+        let map = r#"{"a":1,"b":1,"c":1,"d":1}"#;
+        assert!(parse_json_as_javascript(map, 4).is_ok());
+        assert!(parse_json_as_javascript(map, 3).is_err_and(|error| error.is_limit()));
+    }
+
+    #[test]
     fn what_is_not_strict_json_is_refused_kept_or_skipped() {
         for text in [
             "",

@@ -141,7 +141,8 @@ fn from_binary_digits(values: impl Iterator<Item = u32>, bits: u32) -> f64 {
 /// Digits of other radixes, in parts of 32 bits as V8 adds them up.
 fn from_odd_digits(values: impl Iterator<Item = u32>, radix: u32) -> f64 {
     let (mut total, mut part, mut multiplier) = (0.0_f64, 0_u32, 1_u32);
-    for value in values {
+    // Zeroes before the first digit that counts would move where the parts begin.
+    for value in values.skip_while(|&value| value == 0) {
         if u64::from(multiplier) * u64::from(radix) > u64::from(u32::MAX / 36) {
             total = total * f64::from(multiplier) + f64::from(part);
             (part, multiplier) = (0, 1);
@@ -463,11 +464,42 @@ mod tests {
     }
 
     #[test]
+    fn ties_are_found_wherever_they_stand() {
+        assert_eq!(to_precision(9.5, 1), "1e+1");
+        assert_eq!(to_precision(1250.0, 2), "1.3e+3");
+        assert_eq!(to_precision(2.5e22, 1), "2e+22");
+        assert_eq!(to_precision(1.5e21, 1), "2e+21");
+        assert_eq!(to_precision(99_995.0, 4), "1.000e+5");
+        assert_eq!(to_precision(5e-324, 3), "4.94e-324");
+        assert_eq!(to_exponential(12_500.0, Some(1)), "1.3e+4");
+        assert_eq!(to_exponential(0.000_001_953_125, Some(5)), "1.95313e-6");
+        assert_eq!(to_fixed(0.125, 2), "0.13");
+        assert_eq!(to_fixed(1.45, 1), "1.4");
+        assert_eq!(to_fixed(4_503_599_627_370_497.5, 0), "4503599627370498");
+        assert_eq!(to_fixed(9.5, 0), "10");
+    }
+
+    #[test]
+    fn whole_numbers_are_spelt_as_the_general_way_spells_them() {
+        let mut number = 1.0_f64;
+        while number < 1e17 {
+            for near in [number - 1.0, number, number + 1.0, -number, number + 0.5] {
+                assert_eq!(to_text(near), ryu_js::Buffer::new().format(near), "{near}");
+            }
+            number *= 3.0;
+        }
+        assert_eq!(to_text(-0.0), "0");
+        assert_eq!(to_text(9_007_199_254_740_992.0), "9007199254740992");
+        assert_eq!(to_text(f64::NAN), "NaN");
+    }
+
+    #[test]
     fn radixes_spell_fractions_as_v8_does() {
         assert_eq!(to_radix(255.0, 16), "ff");
         assert_eq!(to_radix(-0.5, 2), "-0.1");
         assert_eq!(to_radix(0.1, 3), "0.0022002200220022002200220022002201");
         assert_eq!(parse_int("0x1f", 0), 31.0);
+        assert_eq!(parse_int("0xaFInfinityo.E", 36), 4_381_653_826_679_215_600.0);
         assert_eq!(parse_int("12px", 10), 12.0);
         assert!(parse_int("", 10).is_nan());
     }

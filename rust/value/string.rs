@@ -147,6 +147,63 @@ pub fn trim_end(text: &str) -> &str {
     text.trim_end_matches(is_white_space)
 }
 
+/// Text built from characters and UTF-16 units: halves of a pair beside each other make one
+/// character, a half alone is U+FFFD (page 3.6.2).
+#[derive(Debug, Default)]
+pub struct Units {
+    text: String,
+    high: Option<u16>,
+}
+
+impl Units {
+    /// Bytes so far.
+    pub fn byte_count(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Adds a character.
+    pub fn push(&mut self, character: char) {
+        self.flush();
+        self.text.push(character);
+    }
+
+    /// Adds text.
+    pub fn push_str(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.flush();
+            self.text.push_str(text);
+        }
+    }
+
+    /// Adds a unit.
+    pub fn push_unit(&mut self, unit: u16) {
+        if let (Some(high), 0xDC00..0xE000) = (self.high, unit) {
+            self.high = None;
+            self.text.extend(char::decode_utf16([high, unit]).flatten());
+            return;
+        }
+        self.flush();
+        match unit {
+            0xD800..0xDC00 => self.high = Some(unit),
+            _ => self
+                .text
+                .push(char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER)),
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.high.take().is_some() {
+            self.text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+
+    /// The text.
+    pub fn finish(mut self) -> Text {
+        self.flush();
+        Text::from(self.text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

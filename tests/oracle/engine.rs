@@ -4,9 +4,11 @@
 
 use std::borrow::Cow;
 
+use p13n::expr::limits::EXPRESSION_FUEL_MAX;
 use p13n::expr::{
     CompileError, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm, compile,
 };
+use p13n::value::date::Zone;
 use p13n::value::{FieldIndex, Text, Value, parse_json, take_fields_and_whole};
 
 use super::canonical::canonical;
@@ -28,11 +30,13 @@ pub struct World {
     event: String,
 }
 
-struct Read<'w> {
+/// A profile and an event as a program reads them.
+pub struct Read<'w> {
     profile: &'w Value,
     fields: Vec<Value>,
     event: Value,
     now_ms: i64,
+    zone: Zone,
 }
 
 impl Scope for Read<'_> {
@@ -57,6 +61,9 @@ impl Scope for Read<'_> {
     fn rid(&self) -> Option<Text> {
         None
     }
+    fn zone(&self) -> Zone {
+        self.zone
+    }
 }
 
 impl World {
@@ -66,12 +73,22 @@ impl World {
         Self { profile, event: event.to_string() }
     }
 
-    fn read(&self, fields: &FieldTable, now_ms: i64) -> Read<'_> {
+    /// The same of any text; `None` where it is no profile or no event.
+    pub fn read_if_json(profile: &str, event: &str) -> Option<Self> {
+        let profile = parse_json(profile.as_bytes()).ok()?;
+        let none = FieldIndex::new(&[]);
+        take_fields_and_whole(event.as_bytes(), &none, &mut Vec::new()).ok()?;
+        matches!(profile, Value::Object(_)).then(|| Self { profile, event: event.to_string() })
+    }
+
+    /// What programs that were compiled with this table read.
+    pub fn read(&self, fields: &FieldTable, now_ms: i64, time_zone: &str) -> Read<'_> {
         let mut taken = Vec::new();
         let index = FieldIndex::new(fields.names());
         let event = take_fields_and_whole(self.event.as_bytes(), &index, &mut taken)
             .expect("an event is an object");
-        Read { profile: &self.profile, fields: taken, event, now_ms }
+        let zone = Zone::named(time_zone).expect("a time zone");
+        Read { profile: &self.profile, fields: taken, event, now_ms, zone }
     }
 }
 
@@ -81,16 +98,18 @@ fn compiled(source: &str, fields: &mut FieldTable) -> Result<Program, CompileErr
 
 /// Compiles and evaluates, twice: the machine must be as good as new after the first time.
 pub fn evaluate(source: &str, world: &World, now_ms: i64, time_zone: &str, vm: &mut Vm) -> Outcome {
-    assert_eq!(time_zone, "UTC", "there are no other time zones yet");
     let mut fields = FieldTable::default();
     let program = match compiled(source, &mut fields) {
         Ok(program) => program,
         Err(error) => return Outcome::Refused(error.code, error.message),
     };
-    let scope = world.read(&fields, now_ms);
+    let scope = world.read(&fields, now_ms, time_zone);
     let mut outcome = || {
         let mut fuel = Fuel::request();
-        match vm.evaluate(&program, &scope, &mut fuel) {
+        let full = fuel.left;
+        let outcome = vm.evaluate(&program, &scope, &mut fuel);
+        assert!(full - fuel.left <= EXPRESSION_FUEL_MAX, "within its fuel: {source}");
+        match outcome {
             Ok(value) => Outcome::Value(canonical(&value)),
             Err(error) => Outcome::Error(error.kind.name().to_string()),
         }

@@ -2,7 +2,8 @@
 //
 // The golden suite's `generate.mjs` and the differential fuzzer's `node.mjs` both ask here, so that
 // there is one meaning. What page 3 fixes is fixed here too: the clock, the names beside the
-// built-ins, `sort` and `reverse` returning new lists, and `Date.parse` of ISO 8601 forms alone.
+// built-ins, `sort` and `reverse` returning new lists, and `Date.parse` of ISO 8601
+// forms alone (and of what dates themselves write).
 
 const RealDate = Date;
 const UNITS_MS = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
@@ -11,16 +12,18 @@ const ISO_FORM = new RegExp(
   '^(\\d{4}|[+-]\\d{6})(-\\d\\d(-\\d\\d)?)?' +
     '(T\\d\\d:\\d\\d(:\\d\\d([.,]\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)?)?$',
 );
+// What `toString` and `toUTCString` write must be read again (ECMA-262 21.4.3.2).
+const OWN_FORM = /^\w{3},? (\w{3} \d\d|\d\d \w{3}) -?\d{4,6} [\d:]{8} GMT([+-]\d{4}( \(.*\))?)?$/;
 const TEXT_UNITS_MAX = 1 << 22;
 const LIST_ITEMS_MAX = 1 << 20;
 
-const state = { nowMs: 1700000000000, otherDates: 0 };
+const state = { nowMs: 1700000000000, otherDates: 0, zoneNames: 0 };
 
 /** Thrown where Node would spend minutes or gigabytes on what our limits end at once. */
 class Huge extends Error {}
 
 function parseDate(text) {
-  if (ISO_FORM.test(text)) return RealDate.parse(text);
+  if (ISO_FORM.test(text) || OWN_FORM.test(text)) return RealDate.parse(text);
   state.otherDates += 1;
   return NaN;
 }
@@ -73,6 +76,12 @@ export function settle() {
       return original.apply(Array.isArray(this) ? this.slice() : this, list);
     });
   }
+  for (const name of ['toString', 'toTimeString']) {
+    guard(RealDate.prototype, name, function (original, list) {
+      state.zoneNames += 1;
+      return original.apply(this, list);
+    });
+  }
   const text = (longest) =>
     function (original, list) {
       if (this !== null && this !== undefined && longest(`${this}`, list) > TEXT_UNITS_MAX) {
@@ -106,11 +115,12 @@ export function setNow(nowMs) {
   state.nowMs = nowMs;
 }
 
-/** How often `Date.parse` met a form that is not ISO 8601 since the last call. */
-export function takeOtherDates() {
-  const count = state.otherDates;
-  state.otherDates = 0;
-  return count;
+/** What happened since the last call: texts that `Date.parse` met and that are not ISO 8601, and
+ * names of time zones that were written. */
+export function takeCounts() {
+  const { otherDates, zoneNames } = state;
+  Object.assign(state, { otherDates: 0, zoneNames: 0 });
+  return { other_dates: otherDates, zone_names: zoneNames };
 }
 
 const ago = (text) => state.nowMs - Number(text.slice(0, -1)) * UNITS_MS[text.at(-1)];

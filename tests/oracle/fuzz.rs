@@ -30,6 +30,8 @@ const KEPT_MAX: usize = 400;
 /// The share of programs that a limit may end, in a thousand.
 const LIMITED_SHARE_MAX: u64 = 20;
 
+/// Zones with every kind of change, but not those whose rules differ between the two sides' releases of
+/// the database (as Africa/Casablanca's after 2026 between Node 20's 2025c and our 2026e).
 const ZONES: &[&str] = &[
     "UTC",
     "Europe/Berlin",
@@ -38,7 +40,9 @@ const ZONES: &[&str] = &[
     "Australia/Lord_Howe",
     "America/Sao_Paulo",
     "Pacific/Apia",
-    "Africa/Casablanca",
+    "Europe/Dublin",
+    "Asia/Kathmandu",
+    "America/Caracas",
     "Asia/Tokyo",
     "America/St_Johns",
 ];
@@ -129,8 +133,8 @@ fn run_batch(plan: &Plan<'_>, batch: u64, sides: &mut (Node, Vm)) -> Figures {
         .map(|(world, body, source)| Question { world: *world, source, damaged: body.is_damaged() })
         .collect();
     let setting = Setting { now_ms, time_zone, worlds: &texts };
-    let (answers, other_dates) = sides.0.ask(setting, &questions);
-    let mut figures = Figures { other_dates, ..Figures::default() };
+    let (answers, counts) = sides.0.ask(setting, &questions);
+    let mut figures = Figures { other_dates: counts.other_dates, ..Figures::default() };
     for ((world, body, source), node) in programs.iter().zip(answers) {
         let ours = engine::evaluate(source, &worlds[*world], now_ms, time_zone, &mut sides.1);
         let trial = Trial { body, texts: &texts[*world], now_ms, time_zone };

@@ -33,4 +33,11 @@ pub const ALL: &[(&str, Group)] = &[
 ];
 
 /// What the language has today, and so what runs without being asked for.
-pub const TODAY: &[Group] = &[];
+pub const TODAY: &[Group] = &[
+    Group::Date,
+    Group::Set,
+    Group::Iterators,
+    Group::Holes,
+    Group::JsonFunctions,
+    Group::Destructuring,
+];

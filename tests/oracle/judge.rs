@@ -22,6 +22,10 @@ pub enum Cause {
     LastUnits,
     /// The program agrees when transcendental results are rounded.
     FromLastUnits,
+    /// The texts are equal without the names of time zones.
+    ZoneName,
+    /// The program writes names of time zones, and agrees in UTC.
+    FromZoneName,
     /// A damaged program that page 3.1 refuses for good.
     RefusedForGood,
     /// A damaged program that names what does not exist: refused here, thrown there.
@@ -37,6 +41,8 @@ pub const CAUSES: &[(Cause, &str)] = &[
     (Cause::FromCutPair, "follows from a cut pair"),
     (Cause::LastUnits, "last two units"),
     (Cause::FromLastUnits, "follows from the last two units"),
+    (Cause::ZoneName, "names of time zones"),
+    (Cause::FromZoneName, "follows from names of time zones"),
     (Cause::RefusedForGood, "refused for good (damaged)"),
     (Cause::UnknownName, "unknown name (damaged)"),
     (Cause::NodeCannot, "too large for Node"),
@@ -63,15 +69,65 @@ pub fn judge(trial: &Trial<'_>, ours: &Outcome, node: &Answer, sides: &mut (Node
     if let Some(verdict) = plain(trial, ours, node) {
         return verdict;
     }
-    let without = Plain::new(trial);
-    if without.changed && without.agrees(trial, sides) {
-        return Verdict::Exempt(Cause::FromCutPair);
+    let removable = removable(trial, sides);
+    // One cause alone first, so that it gets the blame; then all that there may be at once.
+    let mut tries: Vec<Vec<Cause>> = removable.iter().map(|cause| vec![*cause]).collect();
+    if tries.len() > 1 {
+        tries.push(removable);
     }
-    let rounds = trial.body.has_transcendental();
-    if rounds && [12, 9].iter().any(|digits| agrees_rounded(trial, *digits, sides)) {
-        return Verdict::Exempt(Cause::FromLastUnits);
+    for causes in tries {
+        if agrees_without(trial, &causes, sides) {
+            return Verdict::Exempt(causes[0]);
+        }
     }
     Verdict::Mismatch
+}
+
+/// The causes that may be at work in a program, and can be taken out of it.
+fn removable(trial: &Trial<'_>, sides: &mut (Node, Vm)) -> Vec<Cause> {
+    let source = trial.body.source(Style::default());
+    let texts = [&source, &trial.texts.0, &trial.texts.1];
+    let mut causes = Vec::new();
+    if texts.iter().any(|text| without_pairs(text) != **text) {
+        causes.push(Cause::FromCutPair);
+    }
+    if trial.body.has_transcendental() {
+        causes.push(Cause::FromLastUnits);
+    }
+    if trial.time_zone != "UTC" && writes_zone_names(trial, &source, sides) {
+        causes.push(Cause::FromZoneName);
+    }
+    causes
+}
+
+/// Whether both sides agree once these causes are taken out: pairs are other letters, transcendental
+/// results are rounded, local time is UTC, whose name both sides write.
+fn agrees_without(trial: &Trial<'_>, causes: &[Cause], sides: &mut (Node, Vm)) -> bool {
+    let rounds = causes.contains(&Cause::FromLastUnits);
+    let digits: &[Option<u8>] = if rounds { &[Some(12), Some(9)] } else { &[None] };
+    let time_zone = match causes.contains(&Cause::FromZoneName) {
+        true => "UTC",
+        false => trial.time_zone,
+    };
+    let letters = |text: &str| match causes.contains(&Cause::FromCutPair) {
+        true => without_pairs(text),
+        false => text.to_string(),
+    };
+    let texts = (letters(&trial.texts.0), letters(&trial.texts.1));
+    let other = Trial { texts: &texts, time_zone, ..*trial };
+    digits.iter().any(|digits| {
+        let source = letters(&trial.body.source(Style { digits: *digits }));
+        let (ours, node) = ask_both(&source, trial.body.is_damaged(), &other, sides);
+        // What else is exempt stays so; what is exempt by chance of the change is not.
+        let verdict = plain(&other, &ours, &node);
+        match verdict {
+            Some(Verdict::Same) => true,
+            Some(Verdict::Exempt(cause)) => {
+                matches!(cause, Cause::CutPair | Cause::LastUnits | Cause::ZoneName)
+            }
+            _ => false,
+        }
+    })
 }
 
 /// What is clear without asking again.
@@ -95,6 +151,11 @@ fn plain(trial: &Trial<'_>, ours: &Outcome, node: &Answer) -> Option<Verdict> {
             if trial.body.has_transcendental() && within_two_units(left, right) =>
         {
             Cause::LastUnits
+        }
+        (Outcome::Value(left), Answer::Value(right))
+            if trial.time_zone != "UTC" && nameless(left) == nameless(&well_formed(right)) =>
+        {
+            Cause::ZoneName
         }
         _ => return None,
     };
@@ -125,6 +186,20 @@ fn within_two_units(left: &str, right: &str) -> bool {
     }
 }
 
+/// The text with the names after `GMT+0100` cut off.
+fn nameless(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("GMT") {
+        let open = at + "GMT+0000 ".len();
+        let name = rest.get(open..).filter(|name| name.starts_with('('));
+        let end = name.and_then(|name| name.find(')')).map_or(at + 3, |close| open + close + 1);
+        out.push_str(&rest[..open.min(end)]);
+        rest = &rest[end..];
+    }
+    out + rest
+}
+
 /// Both sides' answers to one text.
 pub fn ask_both(
     source: &str,
@@ -143,38 +218,15 @@ pub fn ask_both(
     (ours, answers.remove(0))
 }
 
-fn agrees_rounded(trial: &Trial<'_>, digits: u8, sides: &mut (Node, Vm)) -> bool {
-    let source = trial.body.source(Style { digits: Some(digits) });
-    let (ours, node) = ask_both(&source, false, trial, sides);
-    matches!(plain(trial, &ours, &node), Some(Verdict::Same))
-}
-
-/// A trial whose surrogate pairs are pairs of other letters.
-struct Plain {
-    source: String,
-    texts: (String, String),
-    changed: bool,
-}
-
-impl Plain {
-    fn new(trial: &Trial<'_>) -> Self {
-        let source = trial.body.source(Style::default());
-        let mut changed = false;
-        let mut plain = |text: &str| {
-            let plain = without_pairs(text);
-            changed |= plain != text;
-            plain
-        };
-        let plain_source = plain(&source);
-        let texts = (plain(&trial.texts.0), plain(&trial.texts.1));
-        Self { source: plain_source, texts, changed }
-    }
-
-    fn agrees(&self, trial: &Trial<'_>, sides: &mut (Node, Vm)) -> bool {
-        let trial = Trial { texts: &self.texts, ..*trial };
-        let (ours, node) = ask_both(&self.source, trial.body.is_damaged(), &trial, sides);
-        matches!(plain(&trial, &ours, &node), Some(Verdict::Same))
-    }
+/// Whether the program writes the name of a time zone on its way.
+fn writes_zone_names(trial: &Trial<'_>, source: &str, sides: &mut (Node, Vm)) -> bool {
+    let setting = Setting {
+        now_ms: trial.now_ms,
+        time_zone: trial.time_zone,
+        worlds: std::slice::from_ref(trial.texts),
+    };
+    let question = Question { world: 0, source, damaged: trial.body.is_damaged() };
+    sides.0.ask(setting, &[question]).1.zone_names > 0
 }
 
 /// The text with two letters of one unit for each pair, whether it is written out or escaped.

@@ -2,10 +2,12 @@
 //!
 //! Without a command, as `cargo test` runs it: 20,000 random programs, each evaluated here and by Node, or a
 //! sentence that there is no Node. `fuzz --programs N --seed S` is the long form (`make fuzz-expr`), and
-//! `evaluate` answers expressions that come as JSON lines, for `make test262`.
+//! `evaluate` answers expressions that come as JSON lines, for `make test262`; `seeds` writes the golden suite
+//! as a corpus for `make fuzz-core`.
 
 mod body;
 mod canonical;
+#[allow(dead_code, reason = "other tests use more of it")]
 mod engine;
 mod fuzz;
 mod grammar;
@@ -15,8 +17,10 @@ mod kind;
 mod lines;
 mod node;
 mod pick;
+#[allow(dead_code, reason = "the campaign uses more of it")]
 #[path = "../campaign/random.rs"]
 mod random;
+mod seeds;
 mod shrink;
 mod tree;
 mod world;
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
     match words.first().map(String::as_str) {
         Some("fuzz") => fuzz_as_asked(&words[1..]),
         Some("evaluate") => lines::answer_all(),
+        Some("seeds") => seeds::write_all(words.get(1).map_or("fuzz/corpus", String::as_str)),
         _ if words.iter().any(|word| word == "--list") => ExitCode::SUCCESS,
         _ => fuzz(random::fresh_seed(), SHORT_PROGRAMS, group::TODAY),
     }

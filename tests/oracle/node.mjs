@@ -1,11 +1,12 @@
 // The other side of the differential fuzzer: answers batches of programs, a JSON line each.
 //
-// A batch is {now_ms, time_zone, worlds: [[profile, event] as JSON text], programs: [[world, source,
-// damaged]]}; the answer is a list of texts: `v` and the canonical value, `e` and the class of the error, `s` for what does
-// not parse, `p` for what parses only inside other parentheses, `h` for what is too large for Node.
+// A batch is {now_ms, time_zone, worlds: [[profile, event] as JSON text], programs: [[world,
+// source, damaged]]}; the answer is a list of texts: `v` and the canonical value, `e` and the class
+// of the error, `s` for what does not parse, `p` for what parses only inside other parentheses, `h`
+// for what is too large for Node.
 
 import { createInterface } from 'node:readline';
-import { evaluate, isOneExpression, setNow, settle, takeOtherDates } from './evaluate.mjs';
+import { evaluate, isOneExpression, setNow, settle, takeCounts } from './evaluate.mjs';
 
 function freeze(value) {
   if (value !== null && typeof value === 'object') {
@@ -28,7 +29,7 @@ function answerAll({ now_ms: nowMs, time_zone: timeZone, worlds, programs }) {
   setNow(nowMs);
   const read = worlds.map((texts) => texts.map((text) => freeze(JSON.parse(text))));
   const answers = programs.map(([world, source, damaged]) => answer(source, damaged, read[world]));
-  return { answers, other_dates: takeOtherDates() };
+  return { answers, ...takeCounts() };
 }
 
 settle();

@@ -44,6 +44,15 @@ pub struct Setting<'s> {
     pub worlds: &'s [(String, String)],
 }
 
+/// What happened while a batch was evaluated.
+#[derive(Clone, Copy, Default)]
+pub struct Counts {
+    /// Texts that `Date.parse` met and that are no ISO 8601 form.
+    pub other_dates: u64,
+    /// Names of time zones that were written.
+    pub zone_names: u64,
+}
+
 /// A process, started anew when it hangs.
 pub struct Node {
     process: Child,
@@ -83,8 +92,12 @@ impl Node {
         Self { process, input, output: receiver }
     }
 
-    /// The answers, in order, and how many calls of `Date.parse` met no ISO 8601 form.
-    pub fn ask(&mut self, setting: Setting<'_>, questions: &[Question<'_>]) -> (Vec<Answer>, u64) {
+    /// The answers, in order, and what happened.
+    pub fn ask(
+        &mut self,
+        setting: Setting<'_>,
+        questions: &[Question<'_>],
+    ) -> (Vec<Answer>, Counts) {
         if let Some(answers) = self.try_to_ask(setting, questions) {
             return answers;
         }
@@ -92,20 +105,24 @@ impl Node {
         let _ = self.process.wait();
         *self = Self::start();
         if questions.len() == 1 {
-            return (vec![Answer::Endless], 0);
+            return (vec![Answer::Endless], Counts::default());
         }
         let (left, right) = questions.split_at(questions.len() / 2);
         let (mut answers, counted) = self.ask(setting, left);
         let (more, counted_more) = self.ask(setting, right);
         answers.extend(more);
-        (answers, counted + counted_more)
+        let counts = Counts {
+            other_dates: counted.other_dates + counted_more.other_dates,
+            zone_names: counted.zone_names + counted_more.zone_names,
+        };
+        (answers, counts)
     }
 
     fn try_to_ask(
         &mut self,
         setting: Setting<'_>,
         questions: &[Question<'_>],
-    ) -> Option<(Vec<Answer>, u64)> {
+    ) -> Option<(Vec<Answer>, Counts)> {
         let programs: Vec<Json> =
             questions.iter().map(|q| json!([q.world, q.source, q.damaged])).collect();
         let line = json!({
@@ -119,7 +136,9 @@ impl Node {
         let line = self.output.recv_timeout(Duration::from_secs(patience_s)).ok()?;
         let reply: Json = serde_json::from_str(&line).expect("node answers in JSON");
         let answers = reply["answers"].as_array().expect("a list").iter().map(answer).collect();
-        Some((answers, reply["other_dates"].as_u64().expect("a number")))
+        let count = |name: &str| reply[name].as_u64().expect("a number");
+        let (other_dates, zone_names) = (count("other_dates"), count("zone_names"));
+        Some((answers, Counts { other_dates, zone_names }))
     }
 }
 

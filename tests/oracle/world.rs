@@ -6,6 +6,8 @@
 use std::fmt::Write;
 
 use super::kind::Kind;
+use p13n::value::number::to_text;
+
 use super::random::Random;
 
 /// The names of a profile and an event, with what they usually hold. `missing` never exists.
@@ -92,6 +94,60 @@ const TEXTS: &[&str] = &[
     "\u{ffff}",
     "\u{2028}",
     "%41%zz",
+];
+
+const LETTERS: &[&str] = &[
+    "a",
+    "b",
+    "c",
+    "A",
+    "z",
+    "0",
+    "1",
+    "9",
+    " ",
+    "-",
+    "_",
+    ".",
+    ",",
+    "/",
+    "@",
+    "$",
+    "&",
+    "\n",
+    "\t",
+    "\"",
+    "\u{e9}",
+    "\u{df}",
+    "\u{130}",
+    "\u{131}",
+    "\u{3a3}",
+    "\u{3c2}",
+    "\u{1c5}",
+    "\u{fb01}",
+    "\u{1e9e}",
+    "\u{212a}",
+    "\u{17f}",
+    "\u{301}",
+    "\u{345}",
+    "\u{ac00}",
+    "\u{4e00}",
+    "\u{fffd}",
+    "\u{ffff}",
+    "\u{200d}",
+    "\u{feff}",
+    "\u{a0}",
+    "\u{2028}",
+    "\u{1f600}",
+    "\u{10400}",
+    "\u{10428}",
+    "\u{1d7d8}",
+    "\u{661}",
+    "\u{0}",
+    "\u{7f}",
+    "\u{85}",
+    "\u{10ffff}",
+    "\u{e000}",
 ];
 
 const MOMENTS: &[&str] = &[
@@ -185,9 +241,9 @@ fn any_kind(random: &mut Random) -> Kind {
 
 fn value(random: &mut Random, kind: Kind, depth: u32) -> String {
     match kind {
-        Kind::Text => quoted(random.pick(TEXTS)),
+        Kind::Text => quoted(&text(random)),
         Kind::Moment => quoted(random.pick(MOMENTS)),
-        Kind::Number => (random.pick(NUMBERS)).to_string(),
+        Kind::Number => number(random),
         Kind::Bool => random.percent(50).to_string(),
         Kind::Nullish => "null".to_string(),
         Kind::Numbers => list(random, 6, |random| value(random, Kind::Number, 0)),
@@ -242,14 +298,25 @@ pub fn quoted(text: &str) -> String {
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
-/// A text literal's content, a number literal, a moment: as programs hold them.
-pub fn text(random: &mut Random) -> &'static str {
-    random.pick(TEXTS)
+/// A text: one with a meaning, or letters of every kind.
+pub fn text(random: &mut Random) -> String {
+    if random.percent(80) {
+        return random.pick(TEXTS).to_string();
+    }
+    (0..random.below(7)).map(|_| random.pick(LETTERS)).collect()
 }
 
-/// A number as JSON writes it.
-pub fn number(random: &mut Random) -> &'static str {
-    random.pick(NUMBERS)
+/// A number as JSON writes it: one at an edge, or any bits, or few digits.
+pub fn number(random: &mut Random) -> String {
+    let bits = random.next();
+    let number = match random.below(10) {
+        0 => f64::from_bits(bits),
+        1 => (bits % 2_000_001) as f64 / 1000.0 - 1000.0,
+        2 => (bits % 20_001) as f64 - 10_000.0,
+        _ => return random.pick(NUMBERS).to_string(),
+    };
+    // JSON has no infinities, and an event no -0 (page 3.6.6).
+    if number.is_finite() && number != 0.0 { to_text(number).to_string() } else { "0".to_string() }
 }
 
 /// A moment as text.

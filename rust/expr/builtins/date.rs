@@ -4,6 +4,7 @@
 //! clock. Setters are refused while compiling (page 3.1), as is what depends on the place.
 
 use super::super::error::Fault;
+use super::super::limits::DATE_TEXT_FUEL;
 use super::{Call, Entry, Function, Kind, global, within};
 use crate::value::date::{Date, Fields, parse};
 use crate::value::ops::Hint;
@@ -13,8 +14,6 @@ use crate::value::{Instance, Text, Value};
 const COMPONENTS: usize = 7;
 /// What parsing text, or a look at a zone's table, costs beyond the bytes.
 const LOOK_FUEL: usize = 4;
-/// What writing a date costs beyond the bytes.
-const WRITE_FUEL: usize = 12;
 
 /// A getter of one field, in UTC or in the zone.
 macro_rules! field {
@@ -88,7 +87,7 @@ fn receiver<'c>(call: &'c Call<'_, '_>) -> Result<&'c Date, Fault> {
 }
 
 fn written(call: &mut Call<'_, '_>, text: Text) -> Result<Value, Fault> {
-    call.machine.charge(WRITE_FUEL)?;
+    call.machine.charge(DATE_TEXT_FUEL)?;
     call.machine.text(text)
 }
 

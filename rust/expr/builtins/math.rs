@@ -26,41 +26,73 @@ macro_rules! unary {
     };
 }
 
+/// What a function costs that is computed by a series.
+const SERIES_FUEL: usize = 4;
+/// What an angle costs beyond that when it is so large that pi must be known to many digits.
+const LARGE_ANGLE_FUEL: usize = 16;
+/// From here on an angle is large.
+const LARGE_ANGLE: f64 = 1e6;
+
+/// A function of one number that is computed by a series.
+macro_rules! series {
+    ($name:literal, $function:expr) => {
+        within("Math", $name, |call| {
+            let function: fn(f64) -> f64 = $function;
+            call.machine.charge(SERIES_FUEL)?;
+            Ok(Value::Number(function(call.number(0)?)))
+        })
+    };
+}
+
+/// A function of an angle.
+macro_rules! angle {
+    ($name:literal, $function:expr) => {
+        within("Math", $name, |call| {
+            let function: fn(f64) -> f64 = $function;
+            let angle = call.number(0)?;
+            let large = if angle.abs() > LARGE_ANGLE { LARGE_ANGLE_FUEL } else { 0 };
+            call.machine.charge(SERIES_FUEL + large)?;
+            Ok(Value::Number(function(angle)))
+        })
+    };
+}
+
 pub(super) const FUNCTIONS: &[Function] = &[
     unary!("abs", f64::abs),
-    unary!("acos", libm::acos),
+    series!("acos", libm::acos),
     // Below 1 there is none, which `libm::acosh` does not see everywhere.
-    unary!("acosh", |number| if number < 1.0 { f64::NAN } else { libm::acosh(number) }),
-    unary!("asin", libm::asin),
-    unary!("asinh", libm::asinh),
-    unary!("atan", libm::atan),
-    unary!("atanh", libm::atanh),
-    unary!("cbrt", libm::cbrt),
+    series!("acosh", |number| if number < 1.0 { f64::NAN } else { libm::acosh(number) }),
+    series!("asin", libm::asin),
+    series!("asinh", libm::asinh),
+    series!("atan", libm::atan),
+    series!("atanh", libm::atanh),
+    series!("cbrt", libm::cbrt),
     unary!("ceil", libm::ceil),
     unary!("clz32", |number| f64::from(numbers::to_uint32(number).leading_zeros())),
-    unary!("cos", libm::cos),
-    unary!("cosh", libm::cosh),
-    unary!("exp", libm::exp),
-    unary!("expm1", libm::expm1),
+    angle!("cos", libm::cos),
+    series!("cosh", libm::cosh),
+    series!("exp", libm::exp),
+    series!("expm1", libm::expm1),
     unary!("floor", libm::floor),
     unary!("fround", |number| f64::from(number as f32)),
-    unary!("log", libm::log),
-    unary!("log10", libm::log10),
-    unary!("log1p", libm::log1p),
-    unary!("log2", libm::log2),
+    series!("log", libm::log),
+    series!("log10", libm::log10),
+    series!("log1p", libm::log1p),
+    series!("log2", libm::log2),
     unary!("round", round),
     unary!("sign", |number| if number == 0.0 || number.is_nan() {
         number
     } else {
         number.signum()
     }),
-    unary!("sin", libm::sin),
-    unary!("sinh", libm::sinh),
+    angle!("sin", libm::sin),
+    series!("sinh", libm::sinh),
     unary!("sqrt", libm::sqrt),
-    unary!("tan", libm::tan),
-    unary!("tanh", libm::tanh),
+    angle!("tan", libm::tan),
+    series!("tanh", libm::tanh),
     unary!("trunc", libm::trunc),
     within("Math", "atan2", |call| {
+        call.machine.charge(SERIES_FUEL)?;
         Ok(Value::Number(libm::atan2(call.number(0)?, call.number(1)?)))
     }),
     within("Math", "hypot", hypot),
@@ -72,7 +104,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     within("Math", "max", max),
     within("Math", "min", min),
     within("Math", "random", random),
-    within("Math", "pow", |call| Ok(Value::Number(power(call.number(0)?, call.number(1)?)))),
+    within("Math", "pow", |call| {
+        call.machine.charge(SERIES_FUEL)?;
+        Ok(Value::Number(power(call.number(0)?, call.number(1)?)))
+    }),
 ];
 
 fn random(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
@@ -144,4 +179,30 @@ fn hypot(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         sum = next;
     }
     Ok(Value::Number(libm::sqrt(sum) * greatest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::round;
+
+    #[test]
+    fn halves_are_rounded_up_and_nothing_else_is() {
+        let rows = [
+            (0.5, 1.0),
+            (-0.5, -0.0),
+            (0.499_999_999_999_999_94, 0.0),
+            (-0.2, -0.0),
+            (1.5, 2.0),
+            (-1.5, -1.0),
+            (2.5, 3.0),
+            (4_503_599_627_370_495.5, 4_503_599_627_370_496.0),
+            (4_503_599_627_370_497.0, 4_503_599_627_370_497.0),
+            (9_007_199_254_740_991.0, 9_007_199_254_740_991.0),
+            (f64::INFINITY, f64::INFINITY),
+        ];
+        for (number, expected) in rows {
+            assert_eq!(round(number).to_bits(), f64::to_bits(expected), "{number}");
+        }
+        assert!(round(f64::NAN).is_nan());
+    }
 }

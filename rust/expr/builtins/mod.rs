@@ -14,10 +14,12 @@ mod json;
 mod math;
 mod number;
 mod object;
+mod regexp;
 mod set;
 mod sort;
 mod string;
 mod string_search;
+mod substitute;
 
 use std::sync::LazyLock;
 
@@ -126,6 +128,7 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
         (Kind::Number, &[number::METHODS]),
         (Kind::Boolean, &[number::BOOLEAN_METHODS]),
         (Kind::Object, &[object::METHODS]),
+        (Kind::RegExp, &[regexp::METHODS]),
         (Kind::Date, &[date::METHODS]),
         (Kind::Set, &[set::METHODS]),
         (Kind::Iterator, &[iterator::METHODS]),

@@ -1,5 +1,7 @@
 //! Strings: what cuts, pads and spells text. Positions are UTF-16 units.
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::super::error::Fault;
 use super::super::limits::STRING_BYTES_MAX;
 use super::super::operators::too_long;
@@ -14,6 +16,8 @@ pub(super) const METHODS: &[Entry] = &[
     ("codePointAt", None, code_point_at),
     ("concat", None, concat),
     ("hasOwnProperty", None, super::object::has_own_property),
+    ("isWellFormed", None, is_well_formed),
+    ("normalize", None, normalize),
     ("padEnd", None, pad_end),
     ("padStart", None, pad_start),
     ("propertyIsEnumerable", None, super::object::property_is_enumerable),
@@ -24,6 +28,7 @@ pub(super) const METHODS: &[Entry] = &[
     ("toLowerCase", None, to_lower_case),
     ("toString", None, super::object::value_of),
     ("toUpperCase", None, to_upper_case),
+    ("toWellFormed", None, super::object::value_of),
     ("trim", None, trim),
     ("trimEnd", None, trim_end),
     ("trimLeft", None, trim_start),
@@ -201,6 +206,36 @@ fn to_upper_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
     charge_beyond_ascii(call, &text)?;
     call.machine.text(text.to_uppercase())
+}
+
+/// Always: text holds no half of a pair (page 3.6.2).
+fn is_well_formed(_: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    Ok(Value::Bool(true))
+}
+
+fn normalize(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
+    let text = call.receiver_text()?;
+    let form = if call.given(0) { call.text(0)? } else { "NFC".into() };
+    // Decomposition makes text longer, composition looks at each character a few times.
+    call.machine.charge(text.len() / 4)?;
+    let mut out = String::new();
+    let characters: &mut dyn Iterator<Item = char> = match form.as_str() {
+        "NFC" => &mut text.nfc(),
+        "NFD" => &mut text.nfd(),
+        "NFKC" => &mut text.nfkc(),
+        "NFKD" => &mut text.nfkd(),
+        _ => {
+            let message = "`normalize` takes \"NFC\", \"NFD\", \"NFKC\" or \"NFKD\"";
+            return Err(Fault::range_error(message));
+        }
+    };
+    for character in characters {
+        out.push(character);
+        if out.len() > STRING_BYTES_MAX {
+            return Err(too_long());
+        }
+    }
+    call.machine.text(out)
 }
 
 fn trim(call: &mut Call<'_, '_>) -> Result<Value, Fault> {

@@ -3,12 +3,13 @@
 use super::super::ast::{ChainPart, ChainPartKind, Element, Expr, ExprKind};
 use super::super::builtins::{self, Function};
 use super::super::error::{CompileError, Span};
+use super::super::limits::EXPRESSION_CHARS_MAX;
 use super::super::program::{
     Arguments, Callback, Item, MethodCall, Node, NodeKind, PartKind, Quick, Search, Visit,
 };
-use super::super::refused;
+use super::super::{refused, regexp};
 use super::{Compiled, Compiler, Resolved, suggest};
-use crate::value::Value;
+use crate::value::{Value, ops};
 
 impl Compiler<'_, '_> {
     /// A call of `name`; `optional` is for `name?.(…)`.
@@ -30,7 +31,11 @@ impl Compiler<'_, '_> {
             });
             return Err(error);
         };
-        let arguments = self.arguments(arguments, method.callback, name)?;
+        let pattern = self.constant_pattern(name, arguments)?;
+        let mut arguments = self.arguments(arguments, method.callback, name)?;
+        if let (Some(pattern), Some(first)) = (pattern, arguments.items.first_mut()) {
+            first.node.kind = NodeKind::Constant(pattern);
+        }
         let quick = quick(name, &arguments);
         Ok(PartKind::Method(Box::new(MethodCall { method, arguments, optional, quick })))
     }
@@ -46,6 +51,22 @@ impl Compiler<'_, '_> {
             unreachable!("the parser lets only classes through, and each has a constructor");
         };
         self.function_call(function, arguments, expr.span.clone())
+    }
+
+    /// What `match`, `matchAll` and `search` make of a constant that is no regular expression.
+    fn constant_pattern(&self, name: &str, arguments: &[Element]) -> Compiled<Option<Value>> {
+        let ("match" | "matchAll" | "search", Some(first)) = (name, arguments.first()) else {
+            return Ok(None);
+        };
+        match self.fold(&first.value).filter(|_| !first.spread) {
+            None | Some(Value::Undefined | Value::Instance(_)) => Ok(None),
+            Some(other) => match ops::to_text(&other, EXPRESSION_CHARS_MAX) {
+                Ok(text) => {
+                    regexp::of_text(&text, name == "matchAll", first.value.span.clone()).map(Some)
+                }
+                Err(_) => Ok(None),
+            },
+        }
     }
 
     /// The arguments; a function leaves `undefined` in its place.

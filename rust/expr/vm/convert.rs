@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::ast::BinaryOperator;
 use super::super::error::Fault;
-use super::super::limits::{BYTES_PER_FUEL, STRING_BYTES_MAX};
+use super::super::limits::{BYTES_PER_FUEL, DATE_TEXT_FUEL, STRING_BYTES_MAX};
 use super::super::operators;
 use super::Machine;
 use crate::value::ops::{self, Hint};
@@ -16,6 +16,10 @@ impl Machine<'_> {
         match value {
             Value::String(text) => Ok(text.clone()),
             value if let Some(items) = value.items() => self.join(items, ","),
+            Value::Instance(instance) if let Instance::Date(date) = &**instance => {
+                self.charge(DATE_TEXT_FUEL)?;
+                Ok(date.to_text())
+            }
             _ => Ok(ops::to_text(value, STRING_BYTES_MAX)?),
         }
     }

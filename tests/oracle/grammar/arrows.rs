@@ -124,6 +124,9 @@ impl Grammar<'_> {
             _ => {}
         }
         let outer = self.locals.len();
+        // Either names that hide others, or defaults: a default that reads a later parameter throws a
+        // ReferenceError in JavaScript, and is refused here.
+        let before = std::mem::replace(&mut self.hides, self.random.percent(50));
         let count = self.random.below(given.len() as u64 + 1) as usize;
         let mut names: Vec<String> = Vec::new();
         let mut parameters = Vec::new();
@@ -136,6 +139,7 @@ impl Grammar<'_> {
             parameters.push(Tree::leaf(level::ARROW, format!("...{name}")));
             self.locals.push((name, Kind::Mixed));
         }
+        self.hides = before;
         let body = self.expr(gives, depth.saturating_sub(1));
         self.locals.truncate(outer);
         Tree::new(level::ARROW).text("(").items(parameters).text(") => ").body(body)
@@ -143,17 +147,32 @@ impl Grammar<'_> {
 
     /// A name that this function's parameters do not have yet.
     fn fresh(&mut self, names: &mut Vec<String>) -> String {
-        let free: Vec<&&str> =
-            PARAMETERS.iter().filter(|name| names.iter().all(|used| used != **name)).collect();
+        let free: Vec<&str> = PARAMETERS
+            .iter()
+            .copied()
+            .filter(|name| names.iter().all(|used| used != name))
+            .filter(|name| self.hides || (*name != "EVENT" && !self.is_local(name)))
+            .collect();
         let name = match free.is_empty() {
-            true => format!("p{}", names.len()),
+            true => format!("p{}_{}", self.locals.len(), names.len()),
             false => self.random.pick(&free).to_string(),
         };
         names.push(name.clone());
         name
     }
 
+    fn is_local(&self, name: &str) -> bool {
+        self.locals.iter().any(|(local, _)| local == name)
+    }
+
+    /// A default, written after what it belongs to and made before its names are known.
+    fn default(&mut self, kind: Kind, percent: u64, depth: u32) -> Option<Tree> {
+        let wanted = !self.hides && self.random.percent(percent);
+        wanted.then(|| self.expr(kind, depth.saturating_sub(1)))
+    }
+
     fn parameter(&mut self, kind: Kind, names: &mut Vec<String>, depth: u32) -> Tree {
+        let default = self.default(kind, 12, depth);
         let taken = self.has(Group::Destructuring) && self.random.percent(25);
         let parameter = match taken {
             true => self.taken_apart(kind, names, depth),
@@ -163,16 +182,7 @@ impl Grammar<'_> {
                 Tree::leaf(level::ARROW, name)
             }
         };
-        match self.random.percent(6) {
-            true => {
-                let otherwise = self.expr(kind, depth.saturating_sub(1));
-                Tree::new(level::ARROW)
-                    .place(parameter, level::ARROW)
-                    .text(" = ")
-                    .place(otherwise, level::CONDITIONAL)
-            }
-            false => parameter,
-        }
+        with_default(parameter, default)
     }
 
     /// `{value, time: t = 1, ...rest}` or `[a, , b = 2, ...rest]`.
@@ -199,33 +209,31 @@ impl Grammar<'_> {
     fn named_part(&mut self, names: &mut Vec<String>, depth: u32) -> Tree {
         let property = self.random.pick(&["value", "time", "a", "b", "length", "city"]);
         let shorthand = names.iter().all(|used| used != property) && self.random.percent(60);
-        let part = match shorthand {
-            true => {
-                names.push(property.to_string());
-                self.locals.push((property.to_string(), Kind::Any));
-                Tree::leaf(level::ARROW, property)
-            }
-            false => {
-                let inner = self.parameter(Kind::Any, names, depth.saturating_sub(1));
-                let property = match self.random.below(4) {
-                    0 => format!("\"{property}\""),
-                    1 => format!("[\"{property}\"]"),
-                    _ => property.to_string(),
-                };
-                return Tree::new(level::ARROW)
-                    .text(format!("{property}: "))
-                    .place(inner, level::ARROW);
-            }
-        };
-        match self.random.percent(15) {
-            true => {
-                let otherwise = self.expr(Kind::Any, depth.saturating_sub(1));
-                Tree::new(level::ARROW)
-                    .place(part, level::ARROW)
-                    .text(" = ")
-                    .place(otherwise, level::CONDITIONAL)
-            }
-            false => part,
+        let shorthand = shorthand && (self.hides || !self.is_local(property));
+        if !shorthand {
+            let inner = self.parameter(Kind::Any, names, depth.saturating_sub(1));
+            let property = match self.random.below(4) {
+                0 => format!("\"{property}\""),
+                1 => format!("[\"{property}\"]"),
+                _ => property.to_string(),
+            };
+            return Tree::new(level::ARROW)
+                .text(format!("{property}: "))
+                .place(inner, level::ARROW);
         }
+        let default = self.default(Kind::Any, 30, depth);
+        names.push(property.to_string());
+        self.locals.push((property.to_string(), Kind::Any));
+        with_default(Tree::leaf(level::ARROW, property), default)
+    }
+}
+
+fn with_default(parameter: Tree, default: Option<Tree>) -> Tree {
+    match default {
+        Some(default) => Tree::new(level::ARROW)
+            .place(parameter, level::ARROW)
+            .text(" = ")
+            .place(default, level::CONDITIONAL),
+        None => parameter,
     }
 }

@@ -224,6 +224,7 @@ impl Grammar<'_> {
                 Tree::new(level::ARROW).text("...").place(list, level::CONDITIONAL)
             }
             'b' => self.stringify_option(depth),
+            'y' => self.space(depth),
             'v' => self.reviver(depth),
             _ => self.expr(Kind::Any, depth),
         }
@@ -292,21 +293,13 @@ impl Grammar<'_> {
         }
     }
 
+    /// The second argument of `JSON.stringify`.
     fn stringify_option(&mut self, depth: u32) -> Tree {
         if self.has(Group::JsonFunctions) && self.random.percent(40) {
             return self.replacer(depth);
         }
         match self.random.below(4) {
-            0 => Tree::atom(self.random.pick(&[
-                "null",
-                "undefined",
-                "2",
-                "\"\\t\"",
-                "20",
-                "-1",
-                "\"--------->\"",
-                "1.9",
-            ])),
+            0 => Tree::atom(self.random.pick(&["null", "undefined", "2", "\"a\""])),
             1 => Tree::atom(self.random.pick(&[
                 "[\"a\", \"value\"]",
                 "[]",
@@ -315,6 +308,16 @@ impl Grammar<'_> {
             ])),
             2 => self.expr(Kind::Texts, depth),
             _ => self.expr(Kind::Any, depth),
+        }
+    }
+
+    /// The third.
+    fn space(&mut self, depth: u32) -> Tree {
+        let known =
+            ["null", "undefined", "2", "\"\\t\"", "20", "-1", "\"--------->\"", "1.9", "[2]"];
+        match self.random.percent(70) {
+            true => Tree::atom(self.random.pick(&known)),
+            false => self.expr(Kind::Any, depth),
         }
     }
 }

@@ -101,10 +101,10 @@ impl Grammar<'_> {
     fn text_literal(&mut self) -> Tree {
         let text = world::text(self.random);
         match self.random.below(8) {
-            0 => Tree::atom(escaped(text)),
-            1 if !text.contains(['`', '\\', '$']) => Tree::atom(format!("`{text}`")),
+            0 => Tree::atom(escaped(&text)),
+            1 if !text.contains(['`', '\\', '$', '\r']) => Tree::atom(format!("`{text}`")),
             2 if !text.contains(['\'', '\\', '\n', '\r']) => Tree::atom(format!("'{text}'")),
-            _ => Tree::atom(quoted(text)),
+            _ => Tree::atom(quoted(&text)),
         }
     }
 

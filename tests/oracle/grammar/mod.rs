@@ -25,12 +25,14 @@ pub struct Grammar<'r> {
     groups: &'r [Group],
     /// Parameters of the arrow functions around this place.
     locals: Vec<(String, Kind)>,
+    /// Whether parameters may hide outer names.
+    hides: bool,
     nodes: u32,
 }
 
 /// A random program over these groups of the language.
 pub fn program(random: &mut Random, groups: &[Group]) -> Tree {
-    let mut grammar = Grammar { random, groups, locals: Vec::new(), nodes: 0 };
+    let mut grammar = Grammar { random, groups, locals: Vec::new(), hides: false, nodes: 0 };
     let depth = 2 + grammar.random.below(4) as u32;
     let kind = grammar.any_kind();
     grammar.expr(kind, depth)

@@ -2,7 +2,7 @@
 //!
 //! Arguments are letters: `i` index, `n` number, `r` radix or digits, `t` text, `s` text or pattern, `a`
 //! anything, `e` element, `l` list, `p` predicate, `m` mapper, `f` reducer, `c` comparator, `x` replacement,
-//! `k` name, `o` object, `u` anything that is iterated, `j` JSON text, `w` moment; a capital may be left out.
+//! `k` name, `o` object, `u` anything that is iterated, `j` JSON text, `b` names, `y` space, `w` moment; a capital may be left out.
 
 use super::super::group::Group;
 use super::super::kind::Kind;
@@ -186,7 +186,7 @@ pub const FUNCTIONS: &[Function] = &[
     (Core, "Number.parseInt", "tR", Number),
     (Core, "String.fromCharCode", "nN", Text),
     (Core, "String.fromCodePoint", "iI", Text),
-    (Core, "JSON.stringify", "aBB", Text),
+    (Core, "JSON.stringify", "aBY", Text),
     (Core, "JSON.parse", "jV", Any),
     (Core, "Math.abs", "n", Number),
     (Core, "Math.ceil", "n", Number),
