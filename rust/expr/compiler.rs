@@ -228,7 +228,8 @@ impl Compiler<'_, '_> {
             "RegExp" => return Err(refused::dynamic_pattern(span.clone())),
             "Intl" => {
                 let message = "`Intl` is not allowed: it depends on the place";
-                return Err(CompileError::new("E0303", span.clone(), message));
+                return Err(CompileError::new("E0303", span.clone(), message)
+                    .help("use toFixed, toISOString and template literals"));
             }
             _ if builtins::is_global(name) => Resolved::Builtin,
             _ => return Err(self.unknown_name(name, span)),
@@ -244,13 +245,13 @@ impl Compiler<'_, '_> {
         known.extend(self.names.locals.iter().map(Text::as_str));
         let error =
             CompileError::new("E0304", span.clone(), format!("there is no name `{name}` here"));
-        if let Some(help) = refused::foreign_value(name) {
-            return error.help(help);
-        }
         if let ProfileNames::Slots(slots) = &self.names.profile
             && slots.slot(name).is_some()
         {
             return error.help(format!("write `PROFILE.{name}`"));
+        }
+        if let Some(help) = refused::foreign_value(name) {
+            return error.help(help);
         }
         suggest(error, name, known.into_iter())
     }
