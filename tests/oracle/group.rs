@@ -40,4 +40,5 @@ pub const TODAY: &[Group] = &[
     Group::Holes,
     Group::JsonFunctions,
     Group::Destructuring,
+    Group::RegExp,
 ];
