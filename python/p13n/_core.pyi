@@ -29,6 +29,8 @@ __all__ = [
     "P13nError",
     "Reactor",
     "RecoveryProgress",
+    "Trace",
+    "TraceEntry",
     "UnknownTable",
     "__version__",
     "check",
@@ -173,6 +175,51 @@ class Expression:
         seed: int | None = None,
     ) -> bytes | None:
         """As `evaluate`, the value as `JSON.stringify` writes it; None for `undefined`."""
+    def trace(
+        self,
+        profile: dict[str, Any] | None = None,
+        event: dict[str, Any] | None = None,
+        *,
+        now_ms: int | None = None,
+        time_zone: str | None = None,
+        seed: int | None = None,
+    ) -> Trace:
+        """Evaluates and tells what each subexpression gave. What it throws is the trace's error."""
+
+@final
+class Trace:
+    """One evaluation, subexpression by subexpression. Spans are bytes of the source in UTF-8."""
+
+    @property
+    def value(self) -> Any:
+        """The whole expression's value, as `Expression.evaluate` gives it; None after an error."""
+    @property
+    def json(self) -> str | None:
+        """The value as `JSON.stringify` writes it; None for `undefined` and after an error."""
+    @property
+    def error(self) -> EvaluationError | None: ...
+    @property
+    def entries(self) -> list[TraceEntry]:
+        """In the order in which they had their values; literals and what was skipped are absent."""
+    @property
+    def decided(self) -> tuple[int, int]:
+        """The smallest subexpression that settled the result."""
+    @property
+    def cut(self) -> bool:
+        """Whether entries were left out: a function's body is shown for its first 100 calls."""
+
+@final
+class TraceEntry:
+    """What one subexpression gave, once."""
+
+    @property
+    def span(self) -> tuple[int, int]: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def json(self) -> str | None: ...
+    @property
+    def error(self) -> EvaluationError | None: ...
 
 @final
 class Reactor:

@@ -235,7 +235,7 @@ impl Compiler<'_, '_> {
         })
     }
 
-    fn unknown_name(&self, name: &str, span: &Span) -> CompileError {
+    pub(super) fn unknown_name(&self, name: &str, span: &Span) -> CompileError {
         let mut known: Vec<&str> = vec!["PROFILE", "EVENT", "undefined", "true", "false", "null"];
         for name in builtins::globals() {
             known.push(name);

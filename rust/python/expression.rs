@@ -10,6 +10,7 @@ use pyo3::types::{PyBytes, PyDict};
 use super::convert::{from_python, to_python};
 use super::diagnostic::PyExpressionWarning;
 use super::error::{compile_error, evaluation_error};
+use super::trace::PyTrace;
 use crate::config::time_zone;
 use crate::error::Error;
 use crate::expr::advice::{self, ProfileTypes, Purpose, Types};
@@ -93,6 +94,24 @@ impl PyExpression {
         Ok(Some(PyBytes::new(py, &out)))
     }
 
+    #[pyo3(signature = (profile=None, event=None, *, now_ms=None, time_zone=None, seed=None))]
+    fn trace(
+        &self,
+        profile: Option<&Bound<'_, PyDict>>,
+        event: Option<&Bound<'_, PyDict>>,
+        now_ms: Option<i64>,
+        time_zone: Option<&str>,
+        seed: Option<u64>,
+    ) -> PyResult<PyTrace> {
+        let circumstances = Circumstances::of(now_ms, time_zone, seed)?;
+        let object = |given: Option<&Bound<'_, PyDict>>| match given {
+            Some(dict) => from_python(dict.as_any()),
+            None => Ok(Value::Object(Default::default())),
+        };
+        let scope = self.scope(object(profile)?, object(event)?, circumstances);
+        Ok(PyTrace::new(Vm::default().trace(&self.program, &scope, &mut Fuel::request())))
+    }
+
     fn __repr__(&self) -> String {
         format!("Expression({:?})", self.source)
     }
@@ -106,6 +125,14 @@ impl PyExpression {
         event: Value,
         circumstances: Circumstances,
     ) -> PyResult<Value> {
+        let scope = self.scope(profile, event, circumstances);
+        Vm::default()
+            .evaluate(&self.program, &scope, &mut Fuel::request())
+            .map(Value::into_plain)
+            .map_err(|error| evaluation_error(py, &error))
+    }
+
+    fn scope(&self, profile: Value, event: Value, circumstances: Circumstances) -> Given {
         let fields = self.fields.names().iter().map(|name| match &event {
             Value::Object(object) => object.get(name).cloned().unwrap_or_default(),
             _ => Value::Undefined,
@@ -116,11 +143,7 @@ impl PyExpression {
             Some(seed) => Sequence::new(seed),
             None => Sequence::of_source(&self.source, now_ms),
         };
-        let scope = Given { profile, fields, event, now_ms, zone, draws };
-        Vm::default()
-            .evaluate(&self.program, &scope, &mut Fuel::request())
-            .map(Value::into_plain)
-            .map_err(|error| evaluation_error(py, &error))
+        Given { profile, fields, event, now_ms, zone, draws }
     }
 }
 

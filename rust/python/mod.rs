@@ -14,6 +14,7 @@ mod log;
 mod offers;
 mod reactor;
 mod stats;
+mod trace;
 
 use pyo3::prelude::*;
 
@@ -25,6 +26,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<diagnostic::PyDiagnostic>()?;
     module.add_class::<diagnostic::PyExpressionWarning>()?;
     module.add_class::<expression::PyExpression>()?;
+    module.add_class::<trace::PyTrace>()?;
+    module.add_class::<trace::PyTraceEntry>()?;
     module.add_class::<reactor::PyIngestReport>()?;
     module.add_class::<reactor::PyReactor>()?;
     module.add_class::<reactor::PyRecoveryProgress>()?;

@@ -2,12 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from p13n.cli.failures import fail, must_read
 from p13n.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from p13n import Expression
+
+# How much of a subexpression or a value, and how many values of one, a line of a trace shows.
+_SHOWN_CHARS_MAX = 60
+_VALUES_SHOWN = 4
 
 
 def evaluate(
@@ -18,6 +25,9 @@ def evaluate(
     event: Annotated[
         str | None, typer.Option(metavar="JSON|@FILE", help="What `EVENT` is.")
     ] = None,
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Show each subexpression's value, and which decided.")
+    ] = False,
     time_zone: Annotated[
         str | None, typer.Option(metavar="ZONE", help="What local time is, by default UTC.")
     ] = None,
@@ -32,13 +42,15 @@ def evaluate(
     """Evaluate an expression as a configuration would and print its value as JSON.
 
     `undefined` is printed as `undefined`. An expression that does not compile or throws exits 1
-    and shows where. What compiles and is hardly meant is shown on stderr.
+    and shows where. What compiles and is hardly meant is shown on stderr. With `--trace` every
+    subexpression that was evaluated is shown with its value, and the one that decided is marked.
 
     Examples:
 
     \b
       p13n eval '1 + 2'
       p13n eval 'PROFILE.views > 3' --profile '{"views": 5}'
+      p13n eval 'PROFILE.views > 3 && EVENT.price < 10' --event '{"price": 5}' --trace
       p13n eval 'EVENT.product_list.map(p => p.toUpperCase())' --event @event.json
       p13n eval 'new Date().getHours()' --time-zone Europe/Berlin
     """
@@ -49,6 +61,8 @@ def evaluate(
         for warning in compiled.warnings:
             shown = _shown(expression, warning.span, warning.help)
             print(f"warning {warning.code}: {warning.message}\n{shown}", file=sys.stderr)
+        if trace:
+            print("\n".join(_traced(compiled, profile, event, now_ms, time_zone, seed)))
         value = compiled.evaluate_json(
             _json(profile, "--profile"),
             _json(event, "--event"),
@@ -63,6 +77,55 @@ def evaluate(
     except EvaluationError as error:
         fail(f"{error.kind}: {error.message}\n{_shown(expression, error.span, None)}")
     print("undefined" if value is None else value.decode())
+
+
+def _traced(
+    compiled: "Expression",
+    profile: str | None,
+    event: str | None,
+    now_ms: int | None,
+    time_zone: str | None,
+    seed: int | None,
+) -> list[str]:
+    """One line a subexpression, those inside others indented, in the order of the source."""
+    import orjson
+
+    def given(argument: str | None, flag: str) -> dict[str, Any] | None:
+        text = _json(argument, flag)
+        return None if text is None else orjson.loads(text)
+
+    trace = compiled.trace(
+        given(profile, "--profile"),
+        given(event, "--event"),
+        now_ms=now_ms,
+        time_zone=time_zone,
+        seed=seed,
+    )
+    outcomes: dict[tuple[int, int], list[str]] = {trace.decided: []}
+    for entry in trace.entries:
+        shown = f"throws {entry.error.kind}" if entry.error else _short(entry.json or "undefined")
+        outcomes.setdefault(entry.span, []).append(shown)
+    source = compiled.source.encode()
+    lines: list[tuple[str, str, str]] = []
+    around: list[tuple[int, int]] = []
+    for start, end in sorted(outcomes, key=lambda span: (span[0], -span[1])):
+        while around and around[-1][1] < end:
+            around.pop()
+        text = " ".join(source[start:end].decode(errors="replace").split())
+        values = outcomes[start, end]
+        shown = ", ".join(values[:_VALUES_SHOWN])
+        if len(values) > _VALUES_SHOWN:
+            shown += f", ... ({len(values)} times)"
+        mark = "  <- decided" if (start, end) == trace.decided else ""
+        lines.append((f"{'  ' * len(around)}{_short(text)}", shown, mark))
+        around.append((start, end))
+    width = max(len(text) for text, _, _ in lines)
+    shown_lines = [f"{text:<{width}}  {shown}{mark}".rstrip() for text, shown, mark in lines]
+    return [*shown_lines, "(some calls are left out)"] if trace.cut else shown_lines
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN_CHARS_MAX else f"{text[: _SHOWN_CHARS_MAX - 3]}..."
 
 
 def _json(argument: str | None, flag: str) -> bytes | None:

@@ -196,6 +196,17 @@ pub(super) fn function(name: &str, member: Option<&str>) -> Option<&'static Func
     })
 }
 
+/// The name of the function or class, where it is read and not called.
+pub(super) fn function_name(name: &str, member: Option<&str>) -> Option<&'static str> {
+    if let Some(function) = function(name, member) {
+        return Some(function.member);
+    }
+    let classes = NAMESPACES.iter().chain(CLASSES).copied();
+    let mut classes =
+        classes.filter(|class| member.is_none() && !matches!(*class, "Math" | "JSON"));
+    classes.find(|class| *class == name)
+}
+
 /// `Math.PI` and its like.
 pub(super) fn constant(name: &str, member: &str) -> Option<f64> {
     let table = match name {
@@ -216,7 +227,7 @@ pub(super) fn members(name: &str) -> impl Iterator<Item = &'static str> {
 
 /// Whether the name is a namespace or a function without one.
 pub(super) fn is_global(name: &str) -> bool {
-    NAMESPACES.contains(&name) || function(name, None).is_some()
+    NAMESPACES.contains(&name) || CLASSES.contains(&name) || function(name, None).is_some()
 }
 
 /// All global names.

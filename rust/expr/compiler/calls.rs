@@ -9,7 +9,7 @@ use super::super::program::{
 };
 use super::super::{refused, regexp};
 use super::{Compiled, Compiler, Resolved, suggest};
-use crate::value::{Value, ops};
+use crate::value::{Instance, Value, ops};
 
 impl Compiler<'_, '_> {
     /// A call of `name`; `optional` is for `name?.(…)`.
@@ -169,14 +169,13 @@ impl Compiler<'_, '_> {
         if member.is_some() && builtins::function(name, member.map(|m| m.as_str())).is_none() {
             return Err(self.no_function(name, member.map(|m| m.as_str()), &path, path_span));
         }
-        let message =
-            format!("`{path}` is not a value: functions are called, or passed to methods");
-        let help = if call_at == 0 && builtins::function(name, None).is_none() {
-            format!("read a member of it: {name}.something")
-        } else {
-            format!("write {path}(…)")
-        };
-        Err(CompileError::new("E0303", whole.span.start..path_span.end, message).help(help))
+        if let Some(name) = builtins::function_name(name, member.map(|m| m.as_str())) {
+            let kind = NodeKind::Constant(Instance::Function(name).into());
+            return Ok((Node { kind, span: path_span }, call_at));
+        }
+        let message = format!("`{path}` is not a value");
+        Err(CompileError::new("E0303", whole.span.start..path_span.end, message)
+            .help(format!("read a member of it: {name}.something")))
     }
 
     /// A duration that is written out is checked before anything runs.
@@ -202,6 +201,7 @@ impl Compiler<'_, '_> {
         span: Span,
     ) -> CompileError {
         match (name, member) {
+            (class, None) if builtins::is_class(class) => return self.unknown_name(name, &span),
             ("String", Some("raw")) => {
                 return CompileError::new("E0303", span, "tagged templates are not allowed");
             }

@@ -67,13 +67,18 @@ impl Parser<'_> {
             }
             parameters.push(parameter);
             if rest && !self.is(")") {
-                return Err(self.unexpected("`)` after the rest parameter"));
+                return Err(self.rest_not_last());
             }
             if !self.take(",") && !self.is(")") {
                 return Err(self.unexpected("`,` or `)`"));
             }
         }
         Ok(parameters)
+    }
+
+    fn rest_not_last(&self) -> CompileError {
+        let message = "what takes the rest (`...`) stands last";
+        CompileError::new("E0301", self.peek_span(), message)
     }
 
     /// A name or a pattern, with its default where one may stand.
@@ -123,7 +128,7 @@ impl Parser<'_> {
             if self.take("...") {
                 rest = Some(self.binding_name()?.0);
                 if !self.is("}") {
-                    return Err(self.unexpected("`}` after the rest of a pattern"));
+                    return Err(self.rest_not_last());
                 }
                 continue;
             }
@@ -173,7 +178,7 @@ impl Parser<'_> {
             if self.take("...") {
                 rest = Some(Box::new(self.target(false)?));
                 if !self.is("]") {
-                    return Err(self.unexpected("`]` after the rest of a pattern"));
+                    return Err(self.rest_not_last());
                 }
                 continue;
             }

@@ -5,7 +5,7 @@ const VALUES = [
   'undefined', 'null', 'true', 'false', '0', '-0', '1', '-1.5', 'NaN', 'Infinity', '""', '" "', '"0"', '"1"',
   '"12"', '"0x10"', '"abc"', '"true"', '[]', '[0]', '[12]', '[1, 2]', '["abc"]', '[null]', '[[]]', '{}', '{a: 1}',
 ];
-const INSTANCES = ['new Date(0)', 'new Date(NaN)', 'new Set([1])', '/a/g', '[].map'];
+const INSTANCES = ['new Date(0)', 'new Date(NaN)', 'new Set([1])', '/a/g', '[].map', 'Math.max'];
 const OPERATORS = [
   '+', '-', '*', '/', '%', '**', '<<', '>>', '>>>', '&', '|', '^', '<', '<=', '>', '>=', '==', '!=', '===', '!==',
   '&&', '||', '??',
