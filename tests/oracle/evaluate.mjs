@@ -39,6 +39,8 @@ const FixedDate = new Proxy(RealDate, {
     }
     return new RealDate(typeof value === 'string' ? parseDate(value) : value);
   },
+  set: () => false,
+  defineProperty: () => false,
   get(target, name) {
     if (name === 'now') return () => state.nowMs;
     if (name === 'parse') return (text) => parseDate(`${text}`);
@@ -122,7 +124,7 @@ export function protect() {
     const value = globalThis[name];
     Object.defineProperty(globalThis, name, { writable: false, configurable: false });
     if (name === 'globalThis') continue;
-    const owners = name === 'Date' ? [RealDate, RealDate.prototype] : [value, value.prototype];
+    const owners = name === 'Date' ? [RealDate.prototype] : [value, value.prototype];
     owners.filter((owner) => owner instanceof Object).forEach(Object.freeze);
   }
   const iterators = [[].values(), new Set().values(), ''[Symbol.iterator](), ''.matchAll(/a/g)];

@@ -41,4 +41,6 @@ pub const TODAY: &[Group] = &[
     Group::JsonFunctions,
     Group::Destructuring,
     Group::RegExp,
+    Group::Functions,
+    Group::MoreText,
 ];
