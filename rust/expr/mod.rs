@@ -81,7 +81,8 @@
 //!    U+FFFD (`charCodeAt` and `codePointAt` give true units).
 //! 3. Regular expressions run in linear time: look-around, back-references, strings in classes and
 //!    patterns from text that only run time knows are refused; a group inside a repetition keeps
-//!    what it matched last; `lastIndex` is 0 always, so that each call starts at the text's start.
+//!    what it matched last; `lastIndex` is 0 always, so that each call starts at the text's start;
+//!    the `groups` of a match inherit as every object does.
 //! 4. `JSON.parse` and `JSON.stringify` refuse what nests too deep (64 and 256 levels). An iterator
 //!    is never spent: it can be walked again.
 //! 5. `localeCompare`, `toLocale*` and `Intl` are refused; case mapping follows our release's

@@ -14,7 +14,7 @@ impl Compiler<'_, '_> {
     /// The value of a constant expression.
     pub(super) fn fold(&self, expr: &Expr) -> Option<Value> {
         match &expr.kind {
-            ExprKind::Literal(value) => Some(value.clone()),
+            ExprKind::Literal(value) => (!ops::is_compound(value)).then(|| value.clone()),
             ExprKind::Paren(inner) => self.fold(inner),
             ExprKind::Name(name) => match self.resolve(name, &expr.span) {
                 Ok(Resolved::Constant(value)) => Some(value),
