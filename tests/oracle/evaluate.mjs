@@ -39,6 +39,8 @@ const FixedDate = new Proxy(RealDate, {
     }
     return new RealDate(typeof value === 'string' ? parseDate(value) : value);
   },
+  set: () => false,
+  defineProperty: () => false,
   get(target, name) {
     if (name === 'now') return () => state.nowMs;
     if (name === 'parse') return (text) => parseDate(`${text}`);
@@ -108,6 +110,25 @@ export function settle() {
     if (!iterates && length > LIST_ITEMS_MAX && length < 2 ** 32) throw new Huge();
     return original.apply(this, list);
   });
+}
+
+const GLOBALS = [
+  'Array', 'Boolean', 'Date', 'JSON', 'Math', 'Number', 'Object', 'RegExp', 'Set', 'String',
+  'Function', 'Promise', 'Map', 'Symbol', 'Error', 'Proxy', 'Reflect', 'parseInt', 'parseFloat',
+  'isNaN', 'isFinite', 'encodeURIComponent', 'decodeURIComponent', 'globalThis',
+];
+
+/** Keeps a program that assigns from changing what the next one sees. */
+export function protect() {
+  for (const name of GLOBALS) {
+    const value = globalThis[name];
+    Object.defineProperty(globalThis, name, { writable: false, configurable: false });
+    if (name === 'globalThis') continue;
+    const owners = name === 'Date' ? [RealDate.prototype] : [value, value.prototype];
+    owners.filter((owner) => owner instanceof Object).forEach(Object.freeze);
+  }
+  const iterators = [[].values(), new Set().values(), ''[Symbol.iterator](), ''.matchAll(/a/g)];
+  iterators.map(Object.getPrototypeOf).forEach(Object.freeze);
 }
 
 /** The event's processing time, for `Date` and `ago`. */

@@ -40,4 +40,7 @@ pub const TODAY: &[Group] = &[
     Group::Holes,
     Group::JsonFunctions,
     Group::Destructuring,
+    Group::RegExp,
+    Group::Functions,
+    Group::MoreText,
 ];

@@ -6,7 +6,7 @@
 // for what is too large for Node.
 
 import { createInterface } from 'node:readline';
-import { evaluate, isOneExpression, setNow, settle, takeCounts } from './evaluate.mjs';
+import { evaluate, isOneExpression, protect, setNow, settle, takeCounts } from './evaluate.mjs';
 
 function freeze(value) {
   if (value !== null && typeof value === 'object') {
@@ -33,6 +33,7 @@ function answerAll({ now_ms: nowMs, time_zone: timeZone, worlds, programs }) {
 }
 
 settle();
+protect();
 for await (const line of createInterface({ input: process.stdin })) {
   process.stdout.write(`${JSON.stringify(answerAll(JSON.parse(line)))}\n`);
 }
