@@ -50,8 +50,6 @@ pub const VISIT_FUEL: usize = 1;
 pub const LIST_FUEL: usize = 2;
 /// A new map, beside three units an entry.
 pub const MAP_FUEL: usize = 3;
-/// A method that is read and not called: it is made a value.
-pub const FUNCTION_FUEL: usize = 64;
 
 /// A budget: the only clock that expressions have.
 #[derive(Debug)]

@@ -21,8 +21,9 @@ pub enum Instance {
     Date(Date),
     /// Distinct values in insertion order.
     Set(Set),
-    /// A compiled regular expression.
-    RegExp(RegExp),
+    /// A compiled regular expression; large, and made once an expression, so that dates and others
+    /// stay small.
+    RegExp(Box<RegExp>),
     /// What a regular expression found: a list with `index`, `input` and `groups`.
     Match(Match),
     /// What `keys`, `values`, `entries` and `matchAll` give.

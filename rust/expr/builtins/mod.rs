@@ -78,6 +78,8 @@ pub(super) struct Method {
     pub name: &'static str,
     /// The argument that is a function.
     pub callback: Option<usize>,
+    /// What reading it and not calling it gives: one for all.
+    pub value: Value,
     of_kind: [Option<Builtin>; Kind::COUNT],
 }
 
@@ -136,7 +138,8 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
     for (kind, entries) in tables {
         for &(name, callback, run) in entries.iter().copied().flatten() {
             let at = methods.iter().position(|method| method.name == name).unwrap_or_else(|| {
-                methods.push(Method { name, callback, of_kind: [None; Kind::COUNT] });
+                let value = Instance::Function(name).into();
+                methods.push(Method { name, callback, value, of_kind: [None; Kind::COUNT] });
                 methods.len() - 1
             });
             debug_assert_eq!(methods[at].callback, callback, "{name}: one place for a function");

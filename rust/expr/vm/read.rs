@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::super::builtins;
 use super::super::error::Fault;
-use super::super::limits::FUNCTION_FUEL;
 use super::super::program::{Base, Read, Step, StepKind};
 use super::{Lent, Machine, UNDEFINED, excerpt, kind_of, unit_value};
 use crate::value::{Instance, Value, ops, string};
@@ -200,8 +199,7 @@ impl<'m> Machine<'m> {
     fn inherited<'v>(&mut self, value: &Value, kind: StepKind) -> Result<Cow<'v, Value>, Fault> {
         match kind {
             StepKind::Name(Some(method)) if method.of(value).is_some() => {
-                self.charge(FUNCTION_FUEL)?;
-                Ok(Cow::Owned(Instance::Function(method.name).into()))
+                Ok(Cow::Borrowed(&method.value))
             }
             _ => Ok(Cow::Borrowed(&UNDEFINED)),
         }
