@@ -209,7 +209,7 @@ fn own<'m>(value: Cow<'_, Value>) -> Lent<'m> {
 fn inherited<'v>(value: &Value, kind: StepKind) -> Cow<'v, Value> {
     match kind {
         StepKind::Name(Some(method)) if method.of(value).is_some() => {
-            Cow::Owned(Instance::Function(method.name).into())
+            Cow::Owned(builtins::method_value(method, value))
         }
         _ => Cow::Borrowed(&UNDEFINED),
     }
