@@ -164,7 +164,7 @@ pub fn to_primitive(value: &Value, hint: Hint, bytes_max: usize) -> Result<Value
     }
 }
 
-/// `===`: lists, maps and instances are equal when they are the same one, functions by name. A hole
+/// `===`: lists, maps and instances are equal when they are the same one, and a built-in is one function. A hole
 /// is like nothing.
 pub fn strict_equals(left: &Value, right: &Value) -> bool {
     match (left, right) {

@@ -5,6 +5,8 @@ use super::super::vm::{entries_of, index_name, kind_of};
 use super::{Call, Entry, Function, array, within};
 use crate::value::{Instance, Text, Value, array_index, ops, string};
 
+/// What every object has. Iterators have no more: they are there to be spread, given to `Array.from`,
+/// `new Set` or `Object.fromEntries`, and taken apart; nor have functions, which are passed on.
 pub(super) const METHODS: &[Entry] = &[
     ("hasOwnProperty", None, has_own_property),
     ("propertyIsEnumerable", None, property_is_enumerable),

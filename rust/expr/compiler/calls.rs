@@ -9,7 +9,7 @@ use super::super::program::{
 };
 use super::super::{refused, regexp};
 use super::{Compiled, Compiler, Resolved, suggest};
-use crate::value::{Instance, Value, ops};
+use crate::value::{Value, ops};
 
 impl Compiler<'_, '_> {
     /// A call of `name`; `optional` is for `name?.(…)`.
@@ -169,8 +169,8 @@ impl Compiler<'_, '_> {
         if member.is_some() && builtins::function(name, member.map(|m| m.as_str())).is_none() {
             return Err(self.no_function(name, member.map(|m| m.as_str()), &path, path_span));
         }
-        if let Some(name) = builtins::function_name(name, member.map(|m| m.as_str())) {
-            let kind = NodeKind::Constant(Instance::Function(name).into());
+        if let Some(value) = builtins::function_value(name, member.map(|m| m.as_str())) {
+            let kind = NodeKind::Constant(value);
             return Ok((Node { kind, span: path_span }, call_at));
         }
         let message = format!("`{path}` is not a value");

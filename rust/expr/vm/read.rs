@@ -201,7 +201,7 @@ impl<'m> Machine<'m> {
         match kind {
             StepKind::Name(Some(method)) if method.of(value).is_some() => {
                 self.charge(FUNCTION_FUEL)?;
-                Ok(Cow::Owned(Instance::Function(method.name).into()))
+                Ok(Cow::Owned(builtins::method_value(method, value)))
             }
             _ => Ok(Cow::Borrowed(&UNDEFINED)),
         }
