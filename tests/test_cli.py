@@ -359,6 +359,15 @@ def test_eval_shows_where_an_expression_is_wrong() -> None:
     assert "Traceback" not in evaluated.stderr
 
 
+def test_eval_shows_on_stderr_what_is_hardly_meant_and_prints_the_value() -> None:
+    evaluated = run_p13n("eval", "[10, 9].sort()")
+    assert (evaluated.returncode, evaluated.stdout) == (0, "[10,9]\n")
+    lines = evaluated.stderr.splitlines()
+    assert lines[0].startswith("warning W0218: ")
+    assert lines[1:3] == ["  [10, 9].sort()", "         ^^^^^"]
+    assert lines[3].startswith("help: ")
+
+
 def test_eval_shows_where_an_expression_threw() -> None:
     evaluated = run_p13n("eval", "EVENT.a.b")
     assert evaluated.returncode == 1

@@ -9,12 +9,14 @@ mod chains;
 mod fold;
 mod functions;
 
+use std::sync::Arc;
+
 use super::ast::UnaryOperator;
 use super::ast::{BinaryOperator, Element, Expr, ExprKind, LogicalOperator, Property};
 use super::error::{CompileError, Span};
 use super::program::{Base, Comparison, Entry, Item, Node, NodeKind, Program};
 use super::{Names, ProfileNames, builtins, operators, refused};
-use crate::value::{Text, Value};
+use crate::value::{Instance, Text, Value};
 
 type Compiled<T> = Result<T, CompileError>;
 
@@ -52,10 +54,24 @@ enum Resolved {
 }
 
 impl Compiler<'_, '_> {
+    /// The node of a constant. Functions run many times, and a regular expression in one is another
+    /// object each time.
+    fn constant(&self, value: Value) -> NodeKind {
+        match &value {
+            Value::Instance(instance)
+                if self.arrows > 0
+                    && let Instance::RegExp(regexp) = &**instance =>
+            {
+                NodeKind::Pattern(Arc::clone(regexp))
+            }
+            _ => NodeKind::Constant(value),
+        }
+    }
+
     fn expr(&mut self, expr: &Expr) -> Compiled<Node> {
         let node = |kind| Ok(Node { kind, span: expr.span.clone() });
         if let Some(value) = self.fold(expr) {
-            return node(NodeKind::Constant(value));
+            return node(self.constant(value));
         }
         match &expr.kind {
             ExprKind::Literal(value) => node(NodeKind::Constant(value.clone())),
@@ -228,7 +244,8 @@ impl Compiler<'_, '_> {
             "RegExp" => return Err(refused::dynamic_pattern(span.clone())),
             "Intl" => {
                 let message = "`Intl` is not allowed: it depends on the place";
-                return Err(CompileError::new("E0303", span.clone(), message));
+                return Err(CompileError::new("E0303", span.clone(), message)
+                    .help("use toFixed, toISOString and template literals"));
             }
             _ if builtins::is_global(name) => Resolved::Builtin,
             _ => return Err(self.unknown_name(name, span)),
@@ -244,13 +261,13 @@ impl Compiler<'_, '_> {
         known.extend(self.names.locals.iter().map(Text::as_str));
         let error =
             CompileError::new("E0304", span.clone(), format!("there is no name `{name}` here"));
-        if let Some(help) = refused::foreign_value(name) {
-            return error.help(help);
-        }
         if let ProfileNames::Slots(slots) = &self.names.profile
             && slots.slot(name).is_some()
         {
             return error.help(format!("write `PROFILE.{name}`"));
+        }
+        if let Some(help) = refused::foreign_value(name) {
+            return error.help(help);
         }
         suggest(error, name, known.into_iter())
     }

@@ -46,6 +46,13 @@ pub const TRACE_SPAN_ENTRIES_MAX: usize = 100;
 /// A function called on an element, beside what its body costs.
 pub const VISIT_FUEL: usize = 1;
 
+/// A new list, beside a unit an element.
+pub const LIST_FUEL: usize = 2;
+/// A new map, beside three units an entry.
+pub const MAP_FUEL: usize = 3;
+/// A method that is read and not called: it is made a value.
+pub const FUNCTION_FUEL: usize = 64;
+
 /// A budget: the only clock that expressions have.
 #[derive(Debug)]
 pub struct Fuel {

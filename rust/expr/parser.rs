@@ -134,7 +134,8 @@ impl Parser<'_> {
     /// The error for the token that stands here while `wanted` should.
     fn unexpected(&self, wanted: &str) -> CompileError {
         if let TokenKind::Punct(punct) = self.peek()
-            && let Some(error) = refused::punctuation(punct, self.peek_span())
+            && let Some(error) = refused::misspelt_operator(self.source, &self.peek_span())
+                .or_else(|| refused::punctuation(punct, self.peek_span()))
         {
             return error;
         }
@@ -215,7 +216,8 @@ impl Parser<'_> {
             next = self.binary(0)?;
         }
         if let TokenKind::Punct(punct) = self.peek()
-            && let Some(error) = refused::assignment(punct, self.peek_span())
+            && let Some(error) = refused::misspelt_operator(self.source, &self.peek_span())
+                .or_else(|| refused::assignment(punct, self.peek_span()))
         {
             return Err(error);
         }

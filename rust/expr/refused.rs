@@ -71,6 +71,14 @@ pub(super) fn foreign_operator(word: &str) -> Option<&'static str> {
         "or" => "write || instead",
         "is" | "eq" => "write === instead",
         "not" => "write ! before the value",
+        "contains" => "write left.includes(right)",
+        "startswith" => "write left.startsWith(right)",
+        "endswith" => "write left.endsWith(right)",
+        "like" | "matches" => "write text.includes(part), startsWith or endsWith",
+        "between" => "write a <= x && x <= b",
+        "xor" => "write a !== b",
+        "mod" => "write % instead",
+        "then" | "unless" => "write condition ? value : other",
         _ => return None,
     })
 }
@@ -84,6 +92,27 @@ pub(super) fn foreign_value(word: &str) -> Option<&'static str> {
         "Set" => "write new Set(list)",
         "escape" => "write encodeURIComponent(text)",
         "unescape" => "write decodeURIComponent(text)",
+        "Map" | "WeakMap" => "write an object: {name: value}",
+        "BigInt" => "numbers are doubles: write Number(value)",
+        "Symbol" | "Proxy" | "Reflect" | "Promise" | "require" | "module" => {
+            "only the built-ins of the language reference exist"
+        }
+        "document" | "navigator" | "location" | "process" | "global" | "self" => {
+            "an expression sees PROFILE, EVENT and the built-ins, nothing else"
+        }
+        "console" => "an expression has no output: try it with p13n eval",
+        "fetch" | "setTimeout" | "setInterval" | "alert" => {
+            "an expression gives a value and does nothing else"
+        }
+        "len" | "length" | "count" | "size" => "write value.length",
+        "upper" | "lower" => "write text.toUpperCase() or text.toLowerCase()",
+        "str" => "write String(value)",
+        "int" => "write Math.trunc(Number(value))",
+        "float" => "write Number(value)",
+        "abs" | "ceil" | "floor" | "max" | "min" | "pow" | "round" | "sqrt" => {
+            "write Math. before it"
+        }
+        "now" => "write Date.now()",
         "ITEM" => "ITEM is the element of a rule with `each`; this rule has none",
         _ => return None,
     })
@@ -150,6 +179,22 @@ pub(super) fn assignment(punct: &str, span: Span) -> Option<CompileError> {
     }
 }
 
+/// The error for an operator that JavaScript spells otherwise: what stands around `span` tells.
+pub(super) fn misspelt_operator(source: &str, span: &Span) -> Option<CompileError> {
+    let (before, after) = (source.get(..span.start)?, source.get(span.end..)?);
+    let (start, end, help) = match source.get(span.clone())? {
+        ">" if before.ends_with('<') => (1, 0, "write !== instead of <>"),
+        "=" if after.starts_with('<') => (0, 1, "write <= instead of =<"),
+        "=" if before.ends_with("!==") => (3, 0, "write !== instead of !==="),
+        "=" if before.ends_with("===") => (3, 0, "write === instead of ===="),
+        "=" if after.starts_with('!') => (0, 1, "write !== instead of =!"),
+        _ => return None,
+    };
+    let whole = span.start - start..span.end + end;
+    let message = format!("there is no operator `{}`", &source[whole.clone()]);
+    Some(CompileError::new("E0301", whole, message).help(help))
+}
+
 /// The error for the comma operator.
 pub(super) fn comma(span: Span) -> CompileError {
     CompileError::new("E0303", span, "the comma operator is not allowed")
@@ -168,7 +213,14 @@ pub(super) fn punctuation(punct: &str, span: Span) -> Option<CompileError> {
             CompileError::new("E0303", span, "an arrow function stands only as an argument")
                 .help("pass it to a method: list.map(x => x.value)"),
         ),
-        "#" | "@" => Some(CompileError::new("E0303", span, format!("`{punct}` is not allowed"))),
+        "#" => Some(
+            CompileError::new("E0303", span, "`#` is not allowed")
+                .help("a comment starts with //, a name with a letter, `_` or `$`"),
+        ),
+        "@" => Some(
+            CompileError::new("E0303", span, "`@` is not allowed")
+                .help("text stands in quotes: \"a@b\""),
+        ),
         _ => assignment(punct, span),
     }
 }
@@ -176,9 +228,19 @@ pub(super) fn punctuation(punct: &str, span: Span) -> Option<CompileError> {
 /// The error for `new …`.
 pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
     match what {
-        TokenKind::Name(name) if name == "Set" => later("`new Set`", span)
-            .help("ask a list with includes, or declare the attribute `distinct: true`"),
         TokenKind::Name(name) if name == "RegExp" => dynamic_pattern(span),
+        TokenKind::Name(name) => {
+            let help = match name.as_str() {
+                "Object" | "Map" | "WeakMap" => "write an object: {name: value}",
+                "Array" => "write a list: [1, 2], or Array.from({length: 3})",
+                "Number" | "String" | "Boolean" => "leave `new` out",
+                "Error" | "TypeError" | "RangeError" => "yield `undefined` instead",
+                "Promise" => "expressions never wait: write the value itself",
+                "Function" => "write an arrow function: x => expression",
+                _ => "write values as literals: [1, 2], {name: value}, \"text\"",
+            };
+            CompileError::new("E0303", span, format!("`new {name}` is not allowed")).help(help)
+        }
         _ => CompileError::new("E0303", span, "`new` is not allowed")
             .help("write values as literals: [1, 2], {name: value}, \"text\""),
     }
@@ -188,12 +250,6 @@ pub(super) fn construction(what: &TokenKind, span: Span) -> CompileError {
 pub(super) fn dynamic_pattern(span: Span) -> CompileError {
     let message = "`RegExp` is not allowed: regular expressions are compiled with the expression";
     CompileError::new("E0303", span, message).help("write a literal: /pattern/flags")
-}
-
-/// The error for what a later version will have; `what` starts the sentence.
-pub(super) fn later(what: &str, span: Span) -> CompileError {
-    let verb = if what.starts_with('`') || what == "destructuring" { "is" } else { "are" };
-    CompileError::new("E0302", span, format!("{what} {verb} not in this version"))
 }
 
 /// The error for names that the configuration page has and this release has not.
@@ -267,14 +323,24 @@ pub(super) fn method(name: &str, span: Span) -> Option<CompileError> {
                 span,
                 format!("`{name}` is not allowed: it depends on the place"),
             )
-            .help("use <, toUpperCase, toLowerCase or toFixed"),
+            .help(match name {
+                "localeCompare" => "use <: a < b ? -1 : a > b ? 1 : 0",
+                "toLocaleUpperCase" => "use toUpperCase",
+                "toLocaleLowerCase" => "use toLowerCase",
+                "toLocaleString" => "use toFixed for numbers, toISOString for dates",
+                _ => "use toISOString, or getFullYear, getMonth, getDate and their like",
+            }),
         ),
         "isPrototypeOf"
         | "getPrototypeOf"
         | "create"
         | "getOwnPropertyDescriptor"
         | "getOwnPropertyDescriptors"
-        | "getOwnPropertySymbols" => Some(
+        | "getOwnPropertySymbols"
+        | "__defineGetter__"
+        | "__defineSetter__"
+        | "__lookupGetter__"
+        | "__lookupSetter__" => Some(
             CompileError::new("E0303", span, format!("`{name}` is not allowed"))
                 .help("values have no prototypes here; read names with Object.keys"),
         ),

@@ -103,6 +103,11 @@ export function settle() {
   guard(String.prototype, 'repeat', text((self, [count]) => self.length * finite(count)));
   guard(String.prototype, 'padStart', text((self, [length]) => finite(length)));
   guard(String.prototype, 'padEnd', text((self, [length]) => finite(length)));
+  // Between 0 and 1 V8 breaks lines without indenting them; the standard's ToIntegerOrInfinity is 0.
+  guard(JSON, 'stringify', function (original, [value, replacer, space, ...more]) {
+    const small = typeof space === 'number' && space > 0 && space < 1;
+    return original.call(this, value, replacer, small ? 0 : space, ...more);
+  });
   guard(Array, 'from', function (original, list) {
     const from = list[0];
     const length = from !== null && typeof from === 'object' ? number(from.length) : 0;

@@ -2,10 +2,10 @@
 
 use super::super::ast::{BinaryOperator, Expr, ExprKind};
 use super::super::error::Span;
-use super::super::operators;
+use super::super::{builtins, operators};
 use super::types::{Kinds, Measure, Type};
 use super::{Advisor, Side, comparisons};
-use crate::value::{Value, number, ops};
+use crate::value::{Value, array_index, number, ops};
 
 /// What has neither a number nor text of its own to give.
 const WITHOUT_NUMBER: Kinds = Kinds::COMPOUND.without(Kinds::DATE);
@@ -80,7 +80,10 @@ impl Advisor<'_> {
         }
         let is_place = match &left.is.constant {
             Some(Value::String(name)) => {
-                name == "length" || crate::value::array_index(name).is_some()
+                // What lists inherit is in them too: `"map" in list`.
+                name == "length"
+                    || array_index(name).is_some()
+                    || builtins::inherits(&Value::array(Vec::new()), name)
             }
             _ => true,
         };
@@ -258,7 +261,7 @@ fn unit(side: &Side<'_>, compares: bool) -> Option<Measure> {
 /// What a number counts that two numbers give.
 fn measure_of(operator: BinaryOperator, left: &Side<'_>, right: &Side<'_>) -> Measure {
     use BinaryOperator as B;
-    let by_1000 = |side: &Side<'_>| matches!(&side.is.constant, Some(Value::Number(n)) if *n == MILLISECONDS_PER_SECOND);
+    let by_1000 = |side: &Side<'_>| matches!(&side.is.constant, Some(Value::Number(by)) if *by == MILLISECONDS_PER_SECOND);
     let is_time = |measure| matches!(measure, Measure::Seconds | Measure::Milliseconds);
     let (of_left, of_right) = (left.is.measure, right.is.measure);
     match operator {

@@ -1,6 +1,8 @@
 //! Calls: methods on what they are called on, built-in functions, and the functions given to them.
 
-use super::super::ast::{Arrow, BinaryOperator, Element, Expr, ExprKind, Target, TargetKind};
+use super::super::ast::{
+    Arrow, BinaryOperator, Element, Expr, ExprKind, PatternName, Target, TargetKind,
+};
 use super::super::builtins;
 use super::super::error::Span;
 use super::results::{self, Gives};
@@ -47,7 +49,9 @@ impl Advisor<'_> {
             }
         }
         if receiver == Kinds::NONE {
-            if !method.optional && is.kinds != Kinds::NONE {
+            let own = is.kinds.meets(Kinds::OBJECT)
+                && is.field_names().is_some_and(|mut names| names.any(|name| name == method.name));
+            if !method.optional && !own && is.kinds != Kinds::NONE {
                 self.no_such_method(is, method);
             }
             self.unread(arguments);
@@ -131,18 +135,43 @@ impl Advisor<'_> {
         body.without_constant()
     }
 
-    /// Gives names to what is passed: of what a pattern takes apart nothing is known.
+    /// Gives a value to a name, or its parts to the names of a pattern.
     fn bind(&mut self, target: &Target, mut is: Type) {
         if let Some(default) = &target.default {
             is = is.without(Kinds::UNDEFINED).or(self.expr(default).without_constant());
         }
-        if let TargetKind::Name(name) = &target.kind {
-            self.parameters.push((name.clone(), is));
-            return;
+        match &target.kind {
+            TargetKind::Name(name) => self.parameters.push((name.clone(), is)),
+            TargetKind::Object { properties, rest } => {
+                let is = is.without(Kinds::NULLISH);
+                for (name, part) in properties {
+                    let of_part = match name {
+                        PatternName::Written(name) => {
+                            self.property(&is, &target.span, &part.span, name)
+                        }
+                        PatternName::Computed(name) => {
+                            self.expr(name);
+                            Type::unknown()
+                        }
+                    };
+                    self.bind(part, of_part);
+                }
+                let rest = rest.iter().map(|name| (name.clone(), Type::of_kinds(Kinds::OBJECT)));
+                self.parameters.extend(rest);
+            }
+            TargetKind::Array { elements, rest } => {
+                let item = match is.kinds.only(Kinds::LIST) {
+                    true => is.item().or_undefined(),
+                    false => Type::unknown(),
+                };
+                for part in elements.iter().flatten() {
+                    self.bind(part, item.clone());
+                }
+                if let Some(rest) = rest {
+                    self.bind(rest, Type::list_of(item));
+                }
+            }
         }
-        let mut names = Vec::new();
-        target.names(&mut names);
-        self.parameters.extend(names.into_iter().map(|name| (name.clone(), Type::unknown())));
     }
 
     fn no_such_method(&mut self, is: &Type, method: &Method<'_>) {

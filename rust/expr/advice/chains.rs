@@ -139,7 +139,7 @@ impl Advisor<'_> {
     }
 
     /// A property of what is neither `undefined` nor `null`.
-    fn property(&mut self, is: &Type, subject: &Span, part: &Span, name: &str) -> Type {
+    pub(super) fn property(&mut self, is: &Type, subject: &Span, part: &Span, name: &str) -> Type {
         let at_index = array_index(name).is_some();
         let mut found: Option<Type> = None;
         let mut lacking = false;

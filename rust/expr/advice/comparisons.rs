@@ -461,7 +461,10 @@ fn never_loosely_equal(one: &Type, other: &Type) -> bool {
     }
     if one.kinds.only(Kinds::OBJECT.or(Kinds::SET)) {
         // Its text is [object Object], which nobody compares with.
-        return other.kinds.only(primitive.without(Kinds::TEXT));
+        // One with a `toString` or `valueOf` of its own throws instead.
+        let mut names = one.field_names().into_iter().flatten();
+        return other.kinds.only(primitive.without(Kinds::TEXT))
+            && !names.any(|name| matches!(name, "toString" | "valueOf"));
     }
     if one.kinds.only(Kinds::COMPOUND) && other.kinds.only(Kinds::COMPOUND) {
         return true;

@@ -143,7 +143,8 @@ const EVERYWHERE: &[(Gives, &str)] =
     &[(Gives::Boolean, "hasOwnProperty isPrototypeOf propertyIsEnumerable")];
 
 const FUNCTIONS: &[(&str, Gives, &str)] = &[
-    ("", Gives::Text, "Date String decodeURIComponent encodeURIComponent"),
+    ("", Gives::Text, "Date String"),
+    ("", Gives::Text, "decodeURI decodeURIComponent encodeURI encodeURIComponent"),
     ("", Gives::TextOrNullish, "escapeHtml"),
     ("", Gives::Number, "Number parseFloat parseInt"),
     ("", Gives::Boolean, "Boolean isFinite isNaN"),

@@ -79,7 +79,9 @@ impl Compiler<'_, '_> {
 
     /// A list of constants that nothing but a read or call of it will see.
     pub(super) fn folded_receiver(&self, base: &Expr) -> Option<Value> {
-        let ExprKind::Array(elements) = &base.kind else { return None };
+        let ExprKind::Array(elements) = &base.kind else {
+            return self.fold(base).filter(|value| matches!(value, Value::Instance(_)));
+        };
         let items: Option<Vec<Value>> = elements
             .iter()
             .map(|element| if element.spread { None } else { self.fold(&element.value) })

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::super::error::{EvalErrorKind, Fault};
-use super::super::limits::{BYTES_PER_FUEL, LIST_ITEMS_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX};
+use super::super::limits::{
+    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, STRING_BYTES_MAX, VALUE_DEPTH_MAX,
+};
 use super::super::operators::too_long;
 use super::super::program::{Entry, Item, Node};
 use super::{Lent, Machine, char_value, index_name, kind_of, too_many, unit_value};
@@ -174,7 +176,7 @@ impl<'m> Machine<'m> {
     /// The price of a new list.
     pub(super) fn charge_list(&mut self, items: usize) -> Result<(), Fault> {
         self.containers += 1;
-        self.charge(items)
+        self.charge(LIST_FUEL + items)
     }
 
     /// A new map, within the limit.
@@ -184,7 +186,7 @@ impl<'m> Machine<'m> {
         }
         self.containers += 1;
         // Three an entry: names are sorted when there are many.
-        self.charge(entries.len() * 3)?;
+        self.charge(MAP_FUEL + entries.len() * 3)?;
         Ok(Value::object(entries))
     }
 

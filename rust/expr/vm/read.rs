@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::super::builtins;
 use super::super::error::Fault;
+use super::super::limits::FUNCTION_FUEL;
 use super::super::program::{Base, Read, Step, StepKind};
 use super::{Lent, Machine, UNDEFINED, excerpt, kind_of, unit_value};
 use crate::value::{Instance, Value, ops, string};
@@ -109,7 +110,7 @@ impl<'m> Machine<'m> {
         match (value, step.kind) {
             (Value::Object(object), _) => Ok(match object.get(&step.name) {
                 Some(value) => Cow::Borrowed(value),
-                None => inherited(value, step.kind),
+                None => self.inherited(value, step.kind)?,
             }),
             (Value::Array(items), StepKind::Length) => {
                 Ok(Cow::Owned(Value::Number(items.len() as f64)))
@@ -134,7 +135,7 @@ impl<'m> Machine<'m> {
             }
             Value::String(text) => {
                 if matches!(step.kind, StepKind::Name(_)) {
-                    return Ok(inherited(value, step.kind));
+                    return self.inherited(value, step.kind);
                 }
                 // Text beyond ASCII is counted through.
                 self.charge_bytes(text.len())?;
@@ -145,8 +146,11 @@ impl<'m> Machine<'m> {
                     _ => Value::Number(string::length(text) as f64),
                 }))
             }
-            Value::Instance(instance) => Ok(instance_member(value, instance, step)),
-            _ => Ok(inherited(value, step.kind)),
+            Value::Instance(instance) => match instance_member(value, instance, step) {
+                Some(member) => Ok(member),
+                None => self.inherited(value, step.kind),
+            },
+            _ => self.inherited(value, step.kind),
         }
     }
 
@@ -191,6 +195,18 @@ impl<'m> Machine<'m> {
         }
     }
 
+    /// What a value has by its kind: a method that is read and not called is a function.
+    #[inline]
+    fn inherited<'v>(&mut self, value: &Value, kind: StepKind) -> Result<Cow<'v, Value>, Fault> {
+        match kind {
+            StepKind::Name(Some(method)) if method.of(value).is_some() => {
+                self.charge(FUNCTION_FUEL)?;
+                Ok(Cow::Owned(builtins::method_value(method, value)))
+            }
+            _ => Ok(Cow::Borrowed(&UNDEFINED)),
+        }
+    }
+
     #[cold]
     fn unreadable(&self, step: &Step, kind: &str, start: usize) -> Fault {
         let object = start..step.object_end.max(start);
@@ -204,27 +220,17 @@ fn own<'m>(value: Cow<'_, Value>) -> Lent<'m> {
     Cow::Owned(value.into_owned())
 }
 
-/// What a value has by its kind: a method that is read and not called is a function.
-#[inline]
-fn inherited<'v>(value: &Value, kind: StepKind) -> Cow<'v, Value> {
-    match kind {
-        StepKind::Name(Some(method)) if method.of(value).is_some() => {
-            Cow::Owned(builtins::method_value(method, value))
-        }
-        _ => Cow::Borrowed(&UNDEFINED),
-    }
-}
-
-/// One member of an instance: an element of a match, a property, or a method.
-fn instance_member<'v>(value: &'v Value, instance: &Instance, step: &Step) -> Cow<'v, Value> {
+/// One member of an instance of its own: an element of a match, or a property.
+fn instance_member<'v>(
+    value: &'v Value,
+    instance: &Instance,
+    step: &Step,
+) -> Option<Cow<'v, Value>> {
     match (step.kind, value.items()) {
-        (StepKind::Length, Some(items)) => Cow::Owned(Value::Number(items.len() as f64)),
+        (StepKind::Length, Some(items)) => Some(Cow::Owned(Value::Number(items.len() as f64))),
         (StepKind::Index(index), Some(items)) => {
-            Cow::Borrowed(items.get(index as usize).map_or(&UNDEFINED, Value::element))
+            Some(Cow::Borrowed(items.get(index as usize).map_or(&UNDEFINED, Value::element)))
         }
-        _ => match instance.property(&step.name) {
-            Some(value) => Cow::Owned(value),
-            None => inherited(value, step.kind),
-        },
+        _ => instance.property(&step.name).map(Cow::Owned),
     }
 }
