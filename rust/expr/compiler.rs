@@ -71,10 +71,10 @@ impl Compiler<'_, '_> {
     fn expr(&mut self, expr: &Expr) -> Compiled<Node> {
         let node = |kind| Ok(Node { kind, span: expr.span.clone() });
         if let Some(value) = self.fold(expr) {
-            return node(self.constant(value));
+            return node(NodeKind::Constant(value));
         }
         match &expr.kind {
-            ExprKind::Literal(value) => node(NodeKind::Constant(value.clone())),
+            ExprKind::Literal(value) => node(self.constant(value.clone())),
             ExprKind::Paren(inner) => self.expr(inner),
             ExprKind::Name(_) => self.chain(expr, expr, &[]),
             ExprKind::Chain { base, parts } => self.chain(expr, base, parts),

@@ -57,12 +57,16 @@ function primitive(value) {
   throw new TypeError('Cannot convert object to primitive value');
 }
 
+const originals = new WeakMap();
+const sourceOf = Function.prototype.toString;
+
 /** Replaces a method by one that first looks at what it is asked for. */
 function guard(owner, name, look) {
   const original = owner[name];
   const guarded = function (...list) {
     return look.call(this, original, list);
   };
+  originals.set(guarded, original);
   Object.defineProperty(guarded, 'length', { value: original.length });
   Object.defineProperty(guarded, 'name', { value: name });
   Object.defineProperty(owner, name, {
@@ -73,6 +77,10 @@ function guard(owner, name, look) {
 /** Makes the built-ins what page 3 says, and safe to call with any number. */
 export function settle() {
   globalThis.Date = FixedDate;
+  originals.set(FixedDate, RealDate);
+  guard(Function.prototype, 'toString', function () {
+    return sourceOf.call(originals.get(this) ?? this);
+  });
   for (const name of ['sort', 'reverse']) {
     guard(Array.prototype, name, function (original, list) {
       return original.apply(Array.isArray(this) ? this.slice() : this, list);

@@ -231,7 +231,8 @@ pub(super) fn method_value(method: &Method, receiver: &Value) -> Value {
     Instance::Function(value::Function::new(owner, method.name)).into()
 }
 
-/// How a function is called that is a value. A method so called has no receiver, and throws.
+/// How a function is called that is a value. A method so called has no receiver, and
+/// throws, but for the text that everything has.
 pub(super) fn callback(function: value::Function) -> &'static Callback {
     static CALLBACKS: LazyLock<Vec<(value::Function, Callback)>> = LazyLock::new(|| {
         let value = |function: &Function| {
@@ -245,6 +246,15 @@ pub(super) fn callback(function: value::Function) -> &'static Callback {
         callback: None,
         run: |_| Err(Fault::type_error("a method is called without its receiver")),
     });
+    static TEXT_OF_NOTHING: Callback = Callback::Function(&Function {
+        namespace: None,
+        member: "toString",
+        callback: None,
+        run: |_| Ok(Value::from("[object Undefined]")),
+    });
+    if function == value::Function::new("Object", "toString") {
+        return &TEXT_OF_NOTHING;
+    }
     let found = CALLBACKS.iter().find(|(known, _)| *known == function);
     found.map_or(&WITHOUT_RECEIVER, |(_, callback)| callback)
 }

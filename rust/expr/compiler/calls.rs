@@ -72,12 +72,7 @@ impl Compiler<'_, '_> {
             None | Some(Value::Undefined | Value::Instance(_)) => Ok(None),
             Some(other) => match ops::to_text(&other, EXPRESSION_CHARS_MAX) {
                 Ok(text) => {
-                    let span = first.value.span.clone();
-                    match regexp::of_text(&text, name == "matchAll", span) {
-                        // No pattern at all: JavaScript throws when it gets there.
-                        Err(error) if error.code == "E0301" => Ok(None),
-                        pattern => pattern.map(Some),
-                    }
+                    regexp::of_text(&text, name == "matchAll", first.value.span.clone()).map(Some)
                 }
                 Err(_) => Ok(None),
             },

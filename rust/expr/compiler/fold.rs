@@ -80,7 +80,10 @@ impl Compiler<'_, '_> {
     /// A list of constants that nothing but a read or call of it will see.
     pub(super) fn folded_receiver(&self, base: &Expr) -> Option<Value> {
         let ExprKind::Array(elements) = &base.kind else {
-            return self.fold(base).filter(|value| matches!(value, Value::Instance(_)));
+            return match &base.kind {
+                ExprKind::Literal(pattern @ Value::Instance(_)) => Some(pattern.clone()),
+                _ => None,
+            };
         };
         let items: Option<Vec<Value>> = elements
             .iter()
