@@ -27,6 +27,7 @@ pub(super) use global::duration_ms;
 pub(super) use object::owns;
 
 use super::error::Fault;
+use super::program::Callback;
 use crate::value::{self, Instance, Value};
 
 /// What a built-in is.
@@ -228,6 +229,34 @@ pub(super) fn function_value(name: &str, member: Option<&str>) -> Option<Value> 
 pub(super) fn method_value(method: &Method, receiver: &Value) -> Value {
     let owner = Kind::of(receiver).map_or("", Kind::class);
     Instance::Function(value::Function::new(owner, method.name)).into()
+}
+
+/// How a function is called that is a value. A method so called has no receiver, and
+/// throws, but for the text that everything has.
+pub(super) fn callback(function: value::Function) -> &'static Callback {
+    static CALLBACKS: LazyLock<Vec<(value::Function, Callback)>> = LazyLock::new(|| {
+        let value = |function: &Function| {
+            value::Function::new(function.namespace.unwrap_or(""), function.member)
+        };
+        FUNCTION_TABLE.iter().map(|known| (value(known), Callback::Function(known))).collect()
+    });
+    static WITHOUT_RECEIVER: Callback = Callback::Function(&Function {
+        namespace: None,
+        member: "method",
+        callback: None,
+        run: |_| Err(Fault::type_error("a method is called without its receiver")),
+    });
+    static TEXT_OF_NOTHING: Callback = Callback::Function(&Function {
+        namespace: None,
+        member: "toString",
+        callback: None,
+        run: |_| Ok(Value::from("[object Undefined]")),
+    });
+    if function == value::Function::new("Object", "toString") {
+        return &TEXT_OF_NOTHING;
+    }
+    let found = CALLBACKS.iter().find(|(known, _)| *known == function);
+    found.map_or(&WITHOUT_RECEIVER, |(_, callback)| callback)
 }
 
 /// `Math.PI` and its like.

@@ -1,5 +1,7 @@
 //! Calls: methods by name, built-in functions by path, and the functions given to them.
 
+use std::sync::Arc;
+
 use super::super::ast::{ChainPart, ChainPartKind, Element, Expr, ExprKind};
 use super::super::builtins::{self, Function};
 use super::super::error::{CompileError, Span};
@@ -9,7 +11,7 @@ use super::super::program::{
 };
 use super::super::{refused, regexp};
 use super::{Compiled, Compiler, Resolved, suggest};
-use crate::value::{Value, ops};
+use crate::value::{Instance, Value, ops};
 
 impl Compiler<'_, '_> {
     /// A call of `name`; `optional` is for `name?.(…)`.
@@ -35,6 +37,14 @@ impl Compiler<'_, '_> {
         let mut arguments = self.arguments(arguments, method.callback, name)?;
         if let (Some(pattern), Some(first)) = (pattern, arguments.items.first_mut()) {
             first.node.kind = NodeKind::Constant(pattern);
+        }
+        // Nobody sees which object a pattern is that such a method takes.
+        if let ("match" | "matchAll" | "replace" | "replaceAll" | "search" | "split", Some(first)) =
+            (name, arguments.items.first_mut())
+            && let NodeKind::Pattern(regexp) = &first.node.kind
+        {
+            let regexp = Instance::RegExp(Arc::clone(regexp));
+            first.node.kind = NodeKind::Constant(regexp.into());
         }
         let quick = quick(name, &arguments);
         Ok(PartKind::Method(Box::new(MethodCall { method, arguments, optional, quick })))

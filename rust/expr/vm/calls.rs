@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::super::builtins::{Call, Function, Method};
+use super::super::builtins::{self, Call, Function, Method};
 use super::super::error::{Fault, Span};
 use super::super::limits::{LIST_ITEMS_MAX, VISIT_FUEL};
 use super::super::program::{Arguments, Callback};
 use super::{Lent, Machine, too_many};
-use crate::value::Value;
+use crate::value::{Instance, Value};
 
 impl<'m> Machine<'m> {
     /// The values of arguments, in order.
@@ -54,6 +54,7 @@ impl<'m> Machine<'m> {
             Some(run) if receiver.get(method.name).is_none() => run,
             _ => return Err(self.no_method(method.name, &receiver, span)),
         };
+        let callback = callback.or_else(|| computed(method.callback, &arguments));
         let mut call = Call { machine: self, receiver, arguments, callback };
         let value = run(&mut call);
         let arguments = std::mem::take(&mut call.arguments);
@@ -67,6 +68,7 @@ impl<'m> Machine<'m> {
         arguments: Vec<Value>,
         callback: Option<&'m Callback>,
     ) -> Result<Value, Fault> {
+        let callback = callback.or_else(|| computed(function.callback, &arguments));
         let mut call = Call { machine: self, receiver: Value::Undefined, arguments, callback };
         let value = (function.run)(&mut call);
         let arguments = std::mem::take(&mut call.arguments);
@@ -108,5 +110,16 @@ impl<'m> Machine<'m> {
                 self.eval::<TRACED>(&arrow.body)
             }
         }
+    }
+}
+
+/// The function among the arguments that is a value: one that was chosen or read, not written out.
+fn computed(position: Option<usize>, arguments: &[Value]) -> Option<&'static Callback> {
+    match arguments.get(position?)? {
+        Value::Instance(instance) => match &**instance {
+            Instance::Function(function) => Some(builtins::callback(*function)),
+            _ => None,
+        },
+        _ => None,
     }
 }

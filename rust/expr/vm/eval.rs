@@ -4,6 +4,7 @@
 //! holds nothing of that.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::super::ast::{BinaryOperator, UnaryOperator};
 use super::super::error::Fault;
@@ -12,7 +13,7 @@ use super::super::operators::{self, too_long};
 use super::super::program::{Comparison, Node, NodeKind};
 use super::convert::push_number;
 use super::{Lent, Machine, UNDEFINED};
-use crate::value::{Text, Value, ops};
+use crate::value::{Instance, Text, Value, ops};
 
 impl<'m> Machine<'m> {
     /// The value of a node.
@@ -67,6 +68,9 @@ impl<'m> Machine<'m> {
                     }
                 }
                 self.eval::<TRACED>(otherwise)
+            }
+            NodeKind::Pattern(regexp) => {
+                Ok(Cow::Owned(Instance::RegExp(Arc::clone(regexp)).into()))
             }
             NodeKind::Concatenate(pieces) => self.concatenate::<TRACED>(pieces),
             NodeKind::List(nodes) => self.list::<TRACED>(nodes),
