@@ -14,7 +14,9 @@ use std::path::Path;
 
 use p13n::expr::limits::EXPRESSION_FUEL_MAX;
 use p13n::expr::random::Sequence;
-use p13n::expr::{CompileError, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm, compile};
+use p13n::expr::{
+    CompileError, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm, compile,
+};
 use p13n::value::date::Zone;
 use p13n::value::{Text, Value};
 use rustix::time::{ClockId, clock_gettime};
@@ -28,7 +30,10 @@ const UNITS_MIN: u64 = 2_000;
 /// What the programs read: a name, and the program that gives its value, with those before it.
 const NAMES: &[(&str, &str)] = &[
     ("N", "Array.from({length: 1000}, (x, i) => i)"),
-    ("K", "Array.from({length: 2500}, (x, i) => i).flatMap(i => [4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3])"),
+    (
+        "K",
+        "Array.from({length: 2500}, (x, i) => i).flatMap(i => [4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3])",
+    ),
     ("O", "N.map(n => ({value: \"value \" + n, time: n}))"),
     ("T", "N.map(n => \"text \" + n * 7919 % 1000)"),
     ("P", "N.map(n => [n, 1000 - n])"),
@@ -144,8 +149,10 @@ struct Burnt {
 }
 
 impl Burnt {
+    /// Of the whole budget where an error ended it: nothing can be run again behind that.
     fn unit_ns(&self) -> f64 {
-        self.whole_us * 1e3 / self.units as f64
+        let units = if self.outcome == "ends" { self.units } else { EXPRESSION_FUEL_MAX };
+        self.whole_us * 1e3 / units as f64
     }
 }
 

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::date::Date;
+use super::function::Function;
 use super::iterator::Iter;
 use super::object::Object;
 use super::regexp::{Match, RegExp};
@@ -21,15 +22,14 @@ pub enum Instance {
     Date(Date),
     /// Distinct values in insertion order.
     Set(Set),
-    /// A compiled regular expression; large, and made once an expression, so that dates and others
-    /// stay small.
-    RegExp(Box<RegExp>),
+    /// A compiled regular expression.
+    RegExp(Arc<RegExp>),
     /// What a regular expression found: a list with `index`, `input` and `groups`.
     Match(Match),
     /// What `keys`, `values`, `entries` and `matchAll` give.
     Iterator(Iter),
-    /// A built-in method or function that is read and not called, by its name.
-    Function(&'static str),
+    /// A built-in method or function that is read and not called.
+    Function(Function),
 }
 
 impl Instance {
@@ -40,7 +40,8 @@ impl Instance {
             Self::RegExp(regexp) => regexp.property(name),
             Self::Match(found) => found.property(name),
             Self::Function(own) => match name {
-                "name" => Some(Value::String(Text::new_static(own))),
+                "name" => Some(Value::String(Text::new_static(own.name()))),
+                "length" => Some(Value::Number(f64::from(own.length()))),
                 _ => None,
             },
             Self::Date(_) | Self::Iterator(_) => None,
@@ -54,7 +55,9 @@ impl Instance {
             Self::Set(_) => Text::new_static("[object Set]"),
             Self::RegExp(regexp) => regexp.to_text(),
             Self::Iterator(iter) => Text::from(format!("[object {}]", iter.class())),
-            Self::Function(name) => Text::from(format!("function {name}() {{ [native code] }}")),
+            Self::Function(own) => {
+                Text::from(format!("function {}() {{ [native code] }}", own.name()))
+            }
             Self::Match(_) => Text::default(),
         }
     }

@@ -1,8 +1,9 @@
 //! Math: through `libm`, never the platform's, so that every machine gives the same last bit.
 
 use super::super::error::Fault;
+use super::super::limits::POWER_FUEL;
 use super::super::power::power;
-use super::{Call, Function, within};
+use super::{Call, Fold, Function, within};
 use crate::value::{Value, number as numbers};
 
 pub(super) const CONSTANTS: &[(&str, f64)] = &[
@@ -19,15 +20,18 @@ pub(super) const CONSTANTS: &[(&str, f64)] = &[
 /// A function of one number.
 macro_rules! unary {
     ($name:literal, $function:expr) => {
-        within("Math", $name, |call| {
-            let function: fn(f64) -> f64 = $function;
-            Ok(Value::Number(function(call.number(0)?)))
-        })
+        Function {
+            number: Some($function),
+            ..within("Math", $name, |call| {
+                let function: fn(f64) -> f64 = $function;
+                Ok(Value::Number(function(call.number(0)?)))
+            })
+        }
     };
 }
 
 /// What a function costs that is computed by a series.
-const SERIES_FUEL: usize = 4;
+const SERIES_FUEL: usize = 6;
 /// What an angle costs beyond that when it is so large that pi must be known to many digits.
 const LARGE_ANGLE_FUEL: usize = 16;
 /// From here on an angle is large.
@@ -101,11 +105,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let right = numbers::to_int32(call.number(1)?);
         Ok(Value::Number(f64::from(left.wrapping_mul(right))))
     }),
-    within("Math", "max", max),
-    within("Math", "min", min),
+    Function { fold: Some(MAX), ..within("Math", "max", max) },
+    Function { fold: Some(MIN), ..within("Math", "min", min) },
     within("Math", "random", random),
     within("Math", "pow", |call| {
-        call.machine.charge(SERIES_FUEL)?;
+        call.machine.charge(POWER_FUEL)?;
         Ok(Value::Number(power(call.number(0)?, call.number(1)?)))
     }),
 ];
@@ -129,32 +133,37 @@ fn numbers_of(call: &mut Call<'_, '_>) -> Result<Vec<f64>, Fault> {
     (0..call.arguments.len()).map(|position| call.number(position)).collect()
 }
 
+const MAX: Fold = Fold { start: f64::NEG_INFINITY, step: greater };
+const MIN: Fold = Fold { start: f64::INFINITY, step: less };
+
+fn greater(most: f64, next: f64) -> f64 {
+    let wins = next > most || (next == most && most.is_sign_negative());
+    if most.is_nan() || next.is_nan() {
+        f64::NAN
+    } else if wins {
+        next
+    } else {
+        most
+    }
+}
+
+fn less(least: f64, next: f64) -> f64 {
+    let wins = next < least || (next == least && next.is_sign_negative());
+    if least.is_nan() || next.is_nan() {
+        f64::NAN
+    } else if wins {
+        next
+    } else {
+        least
+    }
+}
+
 fn max(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let greater = |most: f64, next: f64| {
-        let wins = next > most || (next == most && most.is_sign_negative());
-        if most.is_nan() || next.is_nan() {
-            f64::NAN
-        } else if wins {
-            next
-        } else {
-            most
-        }
-    };
-    Ok(Value::Number(numbers_of(call)?.into_iter().fold(f64::NEG_INFINITY, greater)))
+    Ok(Value::Number(numbers_of(call)?.into_iter().fold(MAX.start, MAX.step)))
 }
 
 fn min(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let less = |least: f64, next: f64| {
-        let wins = next < least || (next == least && next.is_sign_negative());
-        if least.is_nan() || next.is_nan() {
-            f64::NAN
-        } else if wins {
-            next
-        } else {
-            least
-        }
-    };
-    Ok(Value::Number(numbers_of(call)?.into_iter().fold(f64::INFINITY, less)))
+    Ok(Value::Number(numbers_of(call)?.into_iter().fold(MIN.start, MIN.step)))
 }
 
 /// Scaled by the greatest, and summed with compensation.

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::super::builtins::{Call, Function, Method};
+use super::super::builtins::{self, Call, Function, Method};
 use super::super::error::{Fault, Span};
-use super::super::limits::{LIST_ITEMS_MAX, VISIT_FUEL};
-use super::super::program::{Arguments, Callback};
+use super::super::limits::{CALL_FUEL, CALLBACK_FUEL, LIST_ITEMS_MAX};
+use super::super::program::{Arguments, Callback, Item};
 use super::{Lent, Machine, too_many};
-use crate::value::Value;
+use crate::value::{Instance, Value};
 
 impl<'m> Machine<'m> {
     /// The values of arguments, in order.
@@ -18,20 +18,42 @@ impl<'m> Machine<'m> {
         arguments: &'m Arguments,
     ) -> Result<Vec<Value>, Fault> {
         let mut given = self.vm.spare.pop().unwrap_or_default();
-        for item in &arguments.items {
-            let value = self.eval::<TRACED>(&item.node)?;
-            if !item.spread {
-                given.push(value.into_owned());
-                continue;
-            }
-            let items = self.iterate(&value).map_err(|fault| fault.at(&item.node.span))?;
-            if given.len() + items.len() > LIST_ITEMS_MAX {
-                return Err(too_many());
-            }
-            self.charge(items.len())?;
-            given.extend(items.iter().map(|item| item.element().clone()));
-        }
+        self.arguments_from::<TRACED>(&arguments.items, &mut given)?;
         Ok(given)
+    }
+
+    /// The values of the arguments that are left.
+    pub(super) fn arguments_from<const TRACED: bool>(
+        &mut self,
+        items: &'m [Item],
+        given: &mut Vec<Value>,
+    ) -> Result<(), Fault> {
+        for item in items {
+            let value = self.eval::<TRACED>(&item.node)?;
+            self.give(item, value, given)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an argument, or those that it is spread to.
+    #[inline]
+    pub(super) fn give(
+        &mut self,
+        item: &'m Item,
+        value: Lent<'m>,
+        given: &mut Vec<Value>,
+    ) -> Result<(), Fault> {
+        if !item.spread {
+            given.push(value.into_owned());
+            return Ok(());
+        }
+        let items = self.iterate(&value).map_err(|fault| fault.at(&item.node.span))?;
+        if given.len() + items.len() > LIST_ITEMS_MAX {
+            return Err(too_many());
+        }
+        self.charge(items.len())?;
+        given.extend(items.iter().map(|item| item.element().clone()));
+        Ok(())
     }
 
     pub(super) fn recycle(&mut self, mut arguments: Vec<Value>) {
@@ -54,6 +76,8 @@ impl<'m> Machine<'m> {
             Some(run) if receiver.get(method.name).is_none() => run,
             _ => return Err(self.no_method(method.name, &receiver, span)),
         };
+        self.charge(CALL_FUEL)?;
+        let callback = callback.or_else(|| computed(method.callback, &arguments));
         let mut call = Call { machine: self, receiver, arguments, callback };
         let value = run(&mut call);
         let arguments = std::mem::take(&mut call.arguments);
@@ -67,6 +91,8 @@ impl<'m> Machine<'m> {
         arguments: Vec<Value>,
         callback: Option<&'m Callback>,
     ) -> Result<Value, Fault> {
+        self.charge(CALL_FUEL)?;
+        let callback = callback.or_else(|| computed(function.callback, &arguments));
         let mut call = Call { machine: self, receiver: Value::Undefined, arguments, callback };
         let value = (function.run)(&mut call);
         let arguments = std::mem::take(&mut call.arguments);
@@ -96,7 +122,7 @@ impl<'m> Machine<'m> {
         callback: &'m Callback,
         given: SmallVec<[Lent<'m>; 4]>,
     ) -> Result<Lent<'m>, Fault> {
-        self.charge(VISIT_FUEL)?;
+        self.charge(CALLBACK_FUEL)?;
         match callback {
             Callback::Function(function) => {
                 let mut arguments = self.vm.spare.pop().unwrap_or_default();
@@ -108,5 +134,16 @@ impl<'m> Machine<'m> {
                 self.eval::<TRACED>(&arrow.body)
             }
         }
+    }
+}
+
+/// The function among the arguments that is a value: one that was chosen or read, not written out.
+fn computed(position: Option<usize>, arguments: &[Value]) -> Option<&'static Callback> {
+    match arguments.get(position?)? {
+        Value::Instance(instance) => match &**instance {
+            Instance::Function(function) => Some(builtins::callback(*function)),
+            _ => None,
+        },
+        _ => None,
     }
 }
