@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::error::{EvalErrorKind, Fault};
 use super::super::limits::{
-    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, STRING_BYTES_MAX, TEXT_FUEL,
+    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, NAME_FUEL, STRING_BYTES_MAX, TEXT_FUEL,
     VALUE_DEPTH_MAX,
 };
 use super::super::operators::too_long;
@@ -98,6 +98,8 @@ impl<'m> Machine<'m> {
             return Ok(object.entries().to_vec());
         }
         let items = self.own_items(value)?;
+        // Each is given a name that is spelt for it.
+        self.charge(items.len() * NAME_FUEL)?;
         let items = items.into_iter().enumerate();
         Ok(items
             .filter(|(_, item)| !matches!(item, Value::Hole))
@@ -122,7 +124,8 @@ impl<'m> Machine<'m> {
                 _ => Err(Fault::type_error(format!("{} is not iterable", kind_of(value)))),
             },
             Value::String(text) => {
-                self.charge_bytes(text.len())?;
+                // A text is made of each character.
+                self.charge(text.len() / 4)?;
                 if text.len() > LIST_ITEMS_MAX && text.chars().count() > LIST_ITEMS_MAX {
                     return Err(too_many());
                 }
@@ -141,7 +144,8 @@ impl<'m> Machine<'m> {
             }
             Value::String(text) => {
                 let length = string::length(text);
-                self.charge(length)?;
+                // A text is made of each.
+                self.charge(4 * length)?;
                 if length > LIST_ITEMS_MAX {
                     return Err(too_many());
                 }
