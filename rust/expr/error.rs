@@ -122,10 +122,15 @@ impl Fault {
         Self::new(EvalErrorKind::Fuel, "the expression ran out of fuel")
     }
 
+    /// Blames `span`, unless another is blamed already.
+    pub(super) fn blame(&mut self, span: &Span) {
+        self.0.span.get_or_insert_with(|| span.clone());
+    }
+
     /// The fault with `span`, unless it has one already.
     #[must_use]
     pub(super) fn at(mut self, span: &Span) -> Self {
-        self.0.span.get_or_insert_with(|| span.clone());
+        self.blame(span);
         self
     }
 }

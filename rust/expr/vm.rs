@@ -23,6 +23,7 @@ mod chain;
 mod convert;
 mod eval;
 mod kept;
+mod operand;
 mod quick;
 mod read;
 mod trace;
@@ -95,6 +96,8 @@ pub(super) struct Machine<'m> {
     /// By place.
     parameters: SmallVec<[Lent<'m>; 4]>,
     recorder: Option<Box<Recorder>>,
+    /// The value of the last operand, where it did not fit into registers.
+    odd: Value,
 }
 
 impl<'m> Machine<'m> {
@@ -108,12 +111,19 @@ impl<'m> Machine<'m> {
         let budget = fuel.left.min(EXPRESSION_FUEL_MAX);
         let parameters = SmallVec::new();
         let (left, containers, recorder) = (budget, 0, None);
-        Self { vm, program, scope, kept, budget, left, containers, parameters, recorder }
+        let odd = Value::Undefined;
+        Self { vm, program, scope, kept, budget, left, containers, parameters, recorder, odd }
     }
 
     /// The whole program's value, no deeper than values may be.
     fn whole<const TRACED: bool>(&mut self) -> Result<Value, Fault> {
-        let value = self.eval::<TRACED>(&self.program.root)?.into_owned();
+        let root = &self.program.root;
+        let value = if TRACED {
+            self.eval::<TRACED>(root)?.into_owned()
+        } else {
+            let operand = self.operand(root)?;
+            self.owned(operand)
+        };
         if self.containers > 0 {
             self.check_depth(&value, VALUE_DEPTH_MAX)?;
         }

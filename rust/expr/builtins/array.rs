@@ -35,7 +35,7 @@ pub(super) const METHODS: &[Entry] = &[
 
 pub(super) const FUNCTIONS: &[Function] = &[
     global("Array", array_of),
-    Function { namespace: Some("Array"), member: "from", callback: Some(1), run: from },
+    Function { callback: Some(1), ..within("Array", "from", from) },
     within("Array", "isArray", is_array),
     within("Array", "of", of),
 ];

@@ -10,13 +10,13 @@ use super::super::limits::{BYTES_PER_FUEL, LIST_ITEMS_MAX, STRING_BYTES_MAX, VAL
 use super::super::operators::too_long;
 use super::super::program::Callback;
 use super::super::vm::index_name;
-use super::{Call, Function};
+use super::{Call, Function, within};
 use crate::value::json::{write_number, write_string};
 use crate::value::{Instance, Object, Text, Value, parse_json_as_javascript, string};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function { namespace: Some("JSON"), member: "parse", callback: Some(1), run: parse },
-    Function { namespace: Some("JSON"), member: "stringify", callback: Some(1), run: stringify },
+    Function { callback: Some(1), ..within("JSON", "parse", parse) },
+    Function { callback: Some(1), ..within("JSON", "stringify", stringify) },
 ];
 
 /// What making a value of text, or text of a value, costs beyond its bytes.

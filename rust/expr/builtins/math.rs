@@ -2,7 +2,7 @@
 
 use super::super::error::Fault;
 use super::super::power::power;
-use super::{Call, Function, within};
+use super::{Call, Fold, Function, within};
 use crate::value::{Value, number as numbers};
 
 pub(super) const CONSTANTS: &[(&str, f64)] = &[
@@ -19,10 +19,13 @@ pub(super) const CONSTANTS: &[(&str, f64)] = &[
 /// A function of one number.
 macro_rules! unary {
     ($name:literal, $function:expr) => {
-        within("Math", $name, |call| {
-            let function: fn(f64) -> f64 = $function;
-            Ok(Value::Number(function(call.number(0)?)))
-        })
+        Function {
+            number: Some($function),
+            ..within("Math", $name, |call| {
+                let function: fn(f64) -> f64 = $function;
+                Ok(Value::Number(function(call.number(0)?)))
+            })
+        }
     };
 }
 
@@ -101,8 +104,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let right = numbers::to_int32(call.number(1)?);
         Ok(Value::Number(f64::from(left.wrapping_mul(right))))
     }),
-    within("Math", "max", max),
-    within("Math", "min", min),
+    Function { fold: Some(MAX), ..within("Math", "max", max) },
+    Function { fold: Some(MIN), ..within("Math", "min", min) },
     within("Math", "random", random),
     within("Math", "pow", |call| {
         call.machine.charge(SERIES_FUEL)?;
@@ -129,32 +132,37 @@ fn numbers_of(call: &mut Call<'_, '_>) -> Result<Vec<f64>, Fault> {
     (0..call.arguments.len()).map(|position| call.number(position)).collect()
 }
 
+const MAX: Fold = Fold { start: f64::NEG_INFINITY, step: greater };
+const MIN: Fold = Fold { start: f64::INFINITY, step: less };
+
+fn greater(most: f64, next: f64) -> f64 {
+    let wins = next > most || (next == most && most.is_sign_negative());
+    if most.is_nan() || next.is_nan() {
+        f64::NAN
+    } else if wins {
+        next
+    } else {
+        most
+    }
+}
+
+fn less(least: f64, next: f64) -> f64 {
+    let wins = next < least || (next == least && next.is_sign_negative());
+    if least.is_nan() || next.is_nan() {
+        f64::NAN
+    } else if wins {
+        next
+    } else {
+        least
+    }
+}
+
 fn max(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let greater = |most: f64, next: f64| {
-        let wins = next > most || (next == most && most.is_sign_negative());
-        if most.is_nan() || next.is_nan() {
-            f64::NAN
-        } else if wins {
-            next
-        } else {
-            most
-        }
-    };
-    Ok(Value::Number(numbers_of(call)?.into_iter().fold(f64::NEG_INFINITY, greater)))
+    Ok(Value::Number(numbers_of(call)?.into_iter().fold(MAX.start, MAX.step)))
 }
 
 fn min(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let less = |least: f64, next: f64| {
-        let wins = next < least || (next == least && next.is_sign_negative());
-        if least.is_nan() || next.is_nan() {
-            f64::NAN
-        } else if wins {
-            next
-        } else {
-            least
-        }
-    };
-    Ok(Value::Number(numbers_of(call)?.into_iter().fold(f64::INFINITY, less)))
+    Ok(Value::Number(numbers_of(call)?.into_iter().fold(MIN.start, MIN.step)))
 }
 
 /// Scaled by the greatest, and summed with compensation.

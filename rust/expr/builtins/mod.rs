@@ -117,6 +117,17 @@ pub(super) struct Function {
     /// The argument that is a function.
     pub callback: Option<usize>,
     pub run: Builtin,
+    /// The same of one number, where that is all that it does.
+    pub number: Option<fn(f64) -> f64>,
+    /// The same of any count of numbers, for a unit of fuel each.
+    pub fold: Option<Fold>,
+}
+
+/// A function of numbers, one after the other.
+#[derive(Debug)]
+pub(super) struct Fold {
+    pub start: f64,
+    pub step: fn(f64, f64) -> f64,
 }
 
 impl Function {
@@ -129,11 +140,11 @@ impl Function {
 type Entry = (&'static str, Option<usize>, Builtin);
 
 const fn within(namespace: &'static str, member: &'static str, run: Builtin) -> Function {
-    Function { namespace: Some(namespace), member, callback: None, run }
+    Function { namespace: Some(namespace), member, callback: None, run, number: None, fold: None }
 }
 
 const fn global(member: &'static str, run: Builtin) -> Function {
-    Function { namespace: None, member, callback: None, run }
+    Function { namespace: None, member, callback: None, run, number: None, fold: None }
 }
 
 static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {

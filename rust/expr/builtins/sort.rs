@@ -4,9 +4,10 @@
 //! are asked in which order. So this is TimSort step by step as V8 takes it: runs found or made by
 //! binary insertion, merged under the classic invariant, galloping where one side wins on.
 
+use super::super::ast::BinaryOperator;
 use super::super::error::Fault;
-use super::super::limits::BYTES_PER_FUEL;
-use super::super::program::Callback;
+use super::super::limits::{BYTES_PER_FUEL, VISIT_FUEL};
+use super::super::program::{Base, Callback, Node, NodeKind, Read};
 use super::{Call, Entry, array};
 use crate::value::{Text, Value, string};
 
@@ -17,6 +18,9 @@ const KEY_FUEL: usize = 4;
 
 /// Wins in a row after which a merge gallops.
 const GALLOP_WINS: usize = 7;
+
+/// What `a - b` costs: the call, two reads and the difference.
+const SUBTRACTION_FUEL: u64 = VISIT_FUEL as u64 + 3;
 
 /// `undefined` goes last, and holes after it.
 fn sort(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
@@ -80,13 +84,16 @@ struct Sort<'s, 'c, 'm> {
     function: &'m Callback,
     items: Vec<Value>,
     runs: Vec<Run>,
+    /// The function is `(a, b) => a - b` (true) or `(a, b) => b - a`.
+    subtracts: Option<bool>,
     /// Wins in a row after which this sort's next merge gallops.
     gallop_wins: usize,
 }
 
 impl<'s, 'c, 'm> Sort<'s, 'c, 'm> {
     fn new(call: &'s mut Call<'c, 'm>, function: &'m Callback, items: Vec<Value>) -> Self {
-        Self { call, function, items, runs: Vec::new(), gallop_wins: GALLOP_WINS }
+        let subtracts = subtracts(function);
+        Self { call, function, items, runs: Vec::new(), subtracts, gallop_wins: GALLOP_WINS }
     }
 
     fn run(mut self) -> Result<Vec<Value>, Fault> {
@@ -116,8 +123,14 @@ impl<'s, 'c, 'm> Sort<'s, 'c, 'm> {
 
     /// Whether the function puts `left` before `right`; what it gives that is no number is not less.
     fn less(&mut self, left: &Value, right: &Value) -> Result<bool, Fault> {
-        let order = self.call.machine.call(self.function, &[left, right])?;
-        Ok(self.call.machine.number_of(&order)? < 0.0)
+        if let (Some(rises), Value::Number(left), Value::Number(right)) =
+            (self.subtracts, left, right)
+            && self.call.machine.afford(SUBTRACTION_FUEL)
+        {
+            let order = if rises { left - right } else { right - left };
+            return Ok(order < 0.0);
+        }
+        Ok(self.call.machine.order(self.function, left, right)? < 0.0)
     }
 
     /// The same, of an element and a value.
@@ -278,6 +291,26 @@ impl<'s, 'c, 'm> Sort<'s, 'c, 'm> {
             }
         }
         Ok(high)
+    }
+}
+
+/// Whether the function takes the second from the first, or the first from the second.
+fn subtracts(function: &Callback) -> Option<bool> {
+    let Callback::Arrow(arrow) = function else { return None };
+    let NodeKind::Binary { operator: BinaryOperator::Subtract, operands } = &arrow.body.kind else {
+        return None;
+    };
+    let place = |node: &Node| match &node.kind {
+        NodeKind::Read(Read { base: Base::Parameter(place), steps }) if steps.is_empty() => {
+            (*place as usize).checked_sub(arrow.first)
+        }
+        _ => None,
+    };
+    let plain = arrow.count == 2 && !arrow.rest && arrow.bindings.is_empty();
+    match (place(&operands[0]), place(&operands[1])) {
+        (Some(0), Some(1)) if plain => Some(true),
+        (Some(1), Some(0)) if plain => Some(false),
+        _ => None,
     }
 }
 

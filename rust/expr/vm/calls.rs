@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::super::builtins::{self, Call, Function, Method};
 use super::super::error::{Fault, Span};
 use super::super::limits::{LIST_ITEMS_MAX, VISIT_FUEL};
-use super::super::program::{Arguments, Callback};
+use super::super::program::{Arguments, Callback, Item};
 use super::{Lent, Machine, too_many};
 use crate::value::{Instance, Value};
 
@@ -18,20 +18,42 @@ impl<'m> Machine<'m> {
         arguments: &'m Arguments,
     ) -> Result<Vec<Value>, Fault> {
         let mut given = self.vm.spare.pop().unwrap_or_default();
-        for item in &arguments.items {
-            let value = self.eval::<TRACED>(&item.node)?;
-            if !item.spread {
-                given.push(value.into_owned());
-                continue;
-            }
-            let items = self.iterate(&value).map_err(|fault| fault.at(&item.node.span))?;
-            if given.len() + items.len() > LIST_ITEMS_MAX {
-                return Err(too_many());
-            }
-            self.charge(items.len())?;
-            given.extend(items.iter().map(|item| item.element().clone()));
-        }
+        self.arguments_from::<TRACED>(&arguments.items, &mut given)?;
         Ok(given)
+    }
+
+    /// The values of the arguments that are left.
+    pub(super) fn arguments_from<const TRACED: bool>(
+        &mut self,
+        items: &'m [Item],
+        given: &mut Vec<Value>,
+    ) -> Result<(), Fault> {
+        for item in items {
+            let value = self.eval::<TRACED>(&item.node)?;
+            self.give(item, value, given)?;
+        }
+        Ok(())
+    }
+
+    /// Adds an argument, or those that it is spread to.
+    #[inline]
+    pub(super) fn give(
+        &mut self,
+        item: &'m Item,
+        value: Lent<'m>,
+        given: &mut Vec<Value>,
+    ) -> Result<(), Fault> {
+        if !item.spread {
+            given.push(value.into_owned());
+            return Ok(());
+        }
+        let items = self.iterate(&value).map_err(|fault| fault.at(&item.node.span))?;
+        if given.len() + items.len() > LIST_ITEMS_MAX {
+            return Err(too_many());
+        }
+        self.charge(items.len())?;
+        given.extend(items.iter().map(|item| item.element().clone()));
+        Ok(())
     }
 
     pub(super) fn recycle(&mut self, mut arguments: Vec<Value>) {

@@ -18,25 +18,36 @@ use crate::value::{Instance, Text, Value, ops};
 impl<'m> Machine<'m> {
     /// The value of a node.
     pub(super) fn eval<const TRACED: bool>(&mut self, node: &'m Node) -> Result<Lent<'m>, Fault> {
-        let outcome = match &node.kind {
+        if !TRACED
+            && let NodeKind::Read(_)
+            | NodeKind::Compare(_)
+            | NodeKind::Not(_)
+            | NodeKind::Binary { .. }
+            | NodeKind::Operators { .. }
+            | NodeKind::Call { .. } = &node.kind
+        {
+            let operand = self.operand(node)?;
+            return Ok(self.lent(operand));
+        }
+        let mut outcome = match &node.kind {
             NodeKind::Constant(value) => return Ok(Cow::Borrowed(value)),
-            NodeKind::Read(read) => match self.charge(1) {
-                Ok(()) => self.read(read, node.span.start),
-                Err(fault) => Err(fault),
-            },
             _ => self.compute::<TRACED>(node),
         };
         if TRACED {
             self.record(node, &outcome);
         }
-        match outcome {
-            Ok(value) => Ok(value),
-            Err(fault) => Err(fault.at(&node.span)),
+        // In place: a value that is moved is waited for.
+        if let Err(fault) = &mut outcome {
+            fault.blame(&node.span);
         }
+        outcome
     }
 
     /// What is neither constant nor plainly read.
-    fn compute<const TRACED: bool>(&mut self, node: &'m Node) -> Result<Lent<'m>, Fault> {
+    pub(super) fn compute<const TRACED: bool>(
+        &mut self,
+        node: &'m Node,
+    ) -> Result<Lent<'m>, Fault> {
         self.charge(1)?;
         match &node.kind {
             NodeKind::Constant(value) => Ok(Cow::Borrowed(value)),
@@ -53,7 +64,10 @@ impl<'m> Machine<'m> {
                 let right = self.eval::<TRACED>(&operands[1])?;
                 self.binary(*operator, &left, &right).map(Cow::Owned)
             }
-            NodeKind::Operators { first, rest } => self.operators::<TRACED>(node, first, rest),
+            NodeKind::Operators { first, rest } => {
+                let left = self.eval::<TRACED>(first)?;
+                self.operators_from::<TRACED>(node, left, rest, 0)
+            }
             NodeKind::And(operands) => {
                 self.settled::<TRACED>(operands, |value| !ops::truthy(value))
             }
@@ -110,15 +124,16 @@ impl<'m> Machine<'m> {
             return Ok(ops::truthy(&*self.eval::<TRACED>(node)?));
         }
         match &node.kind {
-            NodeKind::Compare(_)
-            | NodeKind::And(_)
-            | NodeKind::Or(_)
-            | NodeKind::Not(_)
-            | NodeKind::Binary { .. } => match self.truth(node) {
-                Ok(truth) => Ok(truth),
-                Err(fault) => Err(fault.at(&node.span)),
-            },
-            _ => Ok(ops::truthy(&*self.eval::<TRACED>(node)?)),
+            NodeKind::Compare(_) | NodeKind::And(_) | NodeKind::Or(_) | NodeKind::Not(_) => {
+                match self.truth(node) {
+                    Ok(truth) => Ok(truth),
+                    Err(fault) => Err(fault.at(&node.span)),
+                }
+            }
+            _ => {
+                let operand = self.operand(node)?;
+                Ok(self.truth_of(operand))
+            }
         }
     }
 
@@ -144,14 +159,6 @@ impl<'m> Machine<'m> {
                 Ok(false)
             }
             NodeKind::Not(operand) => Ok(!self.test::<false>(operand)?),
-            NodeKind::Binary { operator, operands } => {
-                let left = self.eval::<false>(&operands[0])?;
-                let right = self.eval::<false>(&operands[1])?;
-                if operators::is_relation(*operator) {
-                    return self.relation(*operator, &left, &right);
-                }
-                Ok(ops::truthy(&self.arithmetic(*operator, &left, &right)?))
-            }
             _ => Ok(ops::truthy(&*self.compute::<false>(node)?)),
         }
     }
@@ -164,6 +171,19 @@ impl<'m> Machine<'m> {
     ) -> Result<bool, Fault> {
         self.charge(1)?;
         let span = &comparison.read_span;
+        if !TRACED {
+            let operand = match self.read_operand(&comparison.read, span.start) {
+                Ok(operand) => operand,
+                Err(fault) => return Err(fault.at(span)),
+            };
+            if let (Some(left), &Value::Number(right)) = (operand.number(), &comparison.constant)
+                && let Some(truth) = operators::related(comparison.operator, left, right)
+            {
+                return Ok(truth);
+            }
+            let value = self.lent(operand);
+            return self.relation(comparison.operator, &value, &comparison.constant);
+        }
         let value = match self.read(&comparison.read, span.start) {
             Ok(value) => value,
             Err(fault) => {
@@ -197,15 +217,15 @@ impl<'m> Machine<'m> {
         }
     }
 
-    /// Operators of one precedence, from the left.
-    fn operators<const TRACED: bool>(
+    /// Operators of one precedence, from the left, of which the first `done` are in `left` already.
+    pub(super) fn operators_from<const TRACED: bool>(
         &mut self,
         node: &'m Node,
-        first: &'m Node,
+        mut left: Lent<'m>,
         rest: &'m [(BinaryOperator, Node)],
+        done: usize,
     ) -> Result<Lent<'m>, Fault> {
-        let mut left = self.eval::<TRACED>(first)?;
-        for (position, (operator, operand)) in rest.iter().enumerate() {
+        for (position, (operator, operand)) in rest.iter().enumerate().skip(done) {
             let span = node.span.start..operand.span.end;
             if position > 0 {
                 self.charge(1).map_err(|fault| fault.at(&span))?;

@@ -45,7 +45,7 @@ impl<'m> Machine<'m> {
     }
 
     /// A parameter whose value is its own: only what is read of it is shared.
-    fn read_parameter(
+    pub(super) fn read_parameter(
         &mut self,
         place: u32,
         steps: &'m [Step],

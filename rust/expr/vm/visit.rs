@@ -9,7 +9,7 @@ use smallvec::smallvec;
 
 use super::super::error::Fault;
 use super::super::limits::{LIST_ITEMS_MAX, VALUE_DEPTH_MAX, VISIT_FUEL};
-use super::super::program::{Arguments, Base, Callback, NodeKind, Visit};
+use super::super::program::{Arguments, Arrow, Base, Callback, NodeKind, Visit};
 use super::quick::lent_item;
 use super::{Lent, Machine, UNDEFINED, too_many};
 use crate::value::{Value, ops};
@@ -275,8 +275,39 @@ impl<'m> Machine<'m> {
             },
         };
         let mut checked = self.containers;
+        if let (false, Callback::Arrow(arrow)) = (TRACED, visited.callback)
+            && arrow.count == 2
+            && !arrow.rest
+        {
+            return self.fold_plainly(visited, arrow, folded, positions);
+        }
         for at in positions {
             folded = self.fold_one::<TRACED>(visited, folded, at)?;
+            // Only here can a value grow deeper with every element.
+            if self.containers - checked > CONTAINERS_BETWEEN_CHECKS {
+                self.check_depth(&folded, 2 * VALUE_DEPTH_MAX)?;
+                checked = self.containers;
+            }
+        }
+        Ok(folded)
+    }
+
+    /// `reduce` by a function of two parameters, on which numbers stay numbers.
+    fn fold_plainly(
+        &mut self,
+        visited: &Visited<'m>,
+        arrow: &'m Arrow,
+        mut folded: Lent<'m>,
+        positions: impl Iterator<Item = usize>,
+    ) -> Result<Lent<'m>, Fault> {
+        let mut checked = self.containers;
+        for at in positions {
+            self.charge(VISIT_FUEL)?;
+            self.parameters[arrow.first] = folded;
+            self.parameters[arrow.first + 1] = lent_item(&visited.list, at);
+            self.settle_bindings::<false>(arrow)?;
+            let operand = self.operand(&arrow.body)?;
+            folded = self.lent(operand);
             // Only here can a value grow deeper with every element.
             if self.containers - checked > CONTAINERS_BETWEEN_CHECKS {
                 self.check_depth(&folded, 2 * VALUE_DEPTH_MAX)?;
