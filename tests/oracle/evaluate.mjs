@@ -28,6 +28,11 @@ function parseDate(text) {
   return NaN;
 }
 
+const fixed = {
+  now: () => state.nowMs,
+  parse: (text) => parseDate(`${text}`),
+};
+
 const FixedDate = new Proxy(RealDate, {
   apply: () => new RealDate(state.nowMs).toString(),
   construct(target, list) {
@@ -42,9 +47,7 @@ const FixedDate = new Proxy(RealDate, {
   set: () => false,
   defineProperty: () => false,
   get(target, name) {
-    if (name === 'now') return () => state.nowMs;
-    if (name === 'parse') return (text) => parseDate(`${text}`);
-    return Reflect.get(target, name);
+    return Object.hasOwn(fixed, name) ? fixed[name] : Reflect.get(target, name);
   },
 });
 
@@ -78,6 +81,7 @@ function guard(owner, name, look) {
 export function settle() {
   globalThis.Date = FixedDate;
   originals.set(FixedDate, RealDate);
+  for (const name of ['now', 'parse']) originals.set(fixed[name], RealDate[name]);
   guard(Function.prototype, 'toString', function () {
     return sourceOf.call(originals.get(this) ?? this);
   });
