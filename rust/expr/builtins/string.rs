@@ -193,17 +193,44 @@ fn substr(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 /// Letters beyond ASCII are looked up one by one.
 fn charge_beyond_ascii(call: &mut Call<'_, '_>, text: &str) -> Result<(), Fault> {
-    call.machine.charge(if text.is_ascii() { 0 } else { text.len() / 2 })
+    call.machine.charge(text.len() / 2)
+}
+
+/// ASCII text with its letters in the other case: short text without an allocation.
+fn ascii_cased(text: Text, upper: bool) -> Text {
+    let changes = if upper { u8::is_ascii_lowercase } else { u8::is_ascii_uppercase };
+    if !text.as_bytes().iter().any(changes) {
+        return text;
+    }
+    let mut buffer = [0; 23];
+    if let Some(short) = buffer.get_mut(..text.len()) {
+        short.copy_from_slice(text.as_bytes());
+        if upper {
+            short.make_ascii_uppercase();
+        } else {
+            short.make_ascii_lowercase();
+        }
+        if let Ok(short) = std::str::from_utf8(short) {
+            return Text::new(short);
+        }
+    }
+    Text::from(if upper { text.to_ascii_uppercase() } else { text.to_ascii_lowercase() })
 }
 
 fn to_lower_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    if text.is_ascii() {
+        return call.machine.text(ascii_cased(text, false));
+    }
     charge_beyond_ascii(call, &text)?;
     call.machine.text(text.to_lowercase())
 }
 
 fn to_upper_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    if text.is_ascii() {
+        return call.machine.text(ascii_cased(text, true));
+    }
     charge_beyond_ascii(call, &text)?;
     call.machine.text(text.to_uppercase())
 }
