@@ -53,6 +53,7 @@ fn bucket(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let Some(rid) = call.machine.rid() else {
         return Err(Fault::type_error("`bucket` needs a profile, and there is none here"));
     };
+    call.machine.charge(8)?;
     let mut bytes = Vec::with_capacity(rid.len() + salt.len() + 1);
     bytes.extend_from_slice(rid.as_bytes());
     bytes.push(0);

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::super::error::{EvalErrorKind, Fault};
 use super::super::limits::{
-    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, STRING_BYTES_MAX, VALUE_DEPTH_MAX,
+    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, STRING_BYTES_MAX, TEXT_FUEL,
+    VALUE_DEPTH_MAX,
 };
 use super::super::operators::too_long;
 use super::super::program::{Entry, Item, Node};
@@ -160,7 +161,7 @@ impl<'m> Machine<'m> {
         if text.len() > STRING_BYTES_MAX {
             return Err(too_long());
         }
-        self.charge_bytes(text.len())?;
+        self.charge(TEXT_FUEL + text.len() / BYTES_PER_FUEL)?;
         Ok(Value::String(text))
     }
 

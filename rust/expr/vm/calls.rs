@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::super::builtins::{self, Call, Function, Method};
 use super::super::error::{Fault, Span};
-use super::super::limits::{LIST_ITEMS_MAX, VISIT_FUEL};
+use super::super::limits::{CALL_FUEL, CALLBACK_FUEL, LIST_ITEMS_MAX};
 use super::super::program::{Arguments, Callback, Item};
 use super::{Lent, Machine, too_many};
 use crate::value::{Instance, Value};
@@ -76,6 +76,7 @@ impl<'m> Machine<'m> {
             Some(run) if receiver.get(method.name).is_none() => run,
             _ => return Err(self.no_method(method.name, &receiver, span)),
         };
+        self.charge(CALL_FUEL)?;
         let callback = callback.or_else(|| computed(method.callback, &arguments));
         let mut call = Call { machine: self, receiver, arguments, callback };
         let value = run(&mut call);
@@ -90,6 +91,7 @@ impl<'m> Machine<'m> {
         arguments: Vec<Value>,
         callback: Option<&'m Callback>,
     ) -> Result<Value, Fault> {
+        self.charge(CALL_FUEL)?;
         let callback = callback.or_else(|| computed(function.callback, &arguments));
         let mut call = Call { machine: self, receiver: Value::Undefined, arguments, callback };
         let value = (function.run)(&mut call);
@@ -120,7 +122,7 @@ impl<'m> Machine<'m> {
         callback: &'m Callback,
         given: SmallVec<[Lent<'m>; 4]>,
     ) -> Result<Lent<'m>, Fault> {
-        self.charge(VISIT_FUEL)?;
+        self.charge(CALLBACK_FUEL)?;
         match callback {
             Callback::Function(function) => {
                 let mut arguments = self.vm.spare.pop().unwrap_or_default();
