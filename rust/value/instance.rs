@@ -23,7 +23,7 @@ pub enum Instance {
     /// Distinct values in insertion order.
     Set(Set),
     /// A compiled regular expression.
-    RegExp(RegExp),
+    RegExp(Box<RegExp>),
     /// What a regular expression found: a list with `index`, `input` and `groups`.
     Match(Match),
     /// What `keys`, `values`, `entries` and `matchAll` give.

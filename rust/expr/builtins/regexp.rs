@@ -158,7 +158,7 @@ fn each_match(
 
 static ANYWHERE: LazyLock<Arc<Instance>> = LazyLock::new(|| {
     match RegExp::new("", Flags { global: true, ..Flags::default() }, &limits::REGEXP) {
-        Ok(regexp) => Arc::new(Instance::RegExp(regexp)),
+        Ok(regexp) => Arc::new(Instance::RegExp(Box::new(regexp))),
         Err(error) => unreachable!("the empty pattern compiles: {error}"),
     }
 });
