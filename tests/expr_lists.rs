@@ -135,7 +135,7 @@ fn what_compares_long_texts_pays_for_their_bytes() {
 /// A chain of sets or iterators is dropped level by level, as one of lists is.
 #[test]
 fn values_do_not_grow_deep_by_what_is_no_data() {
-    for body in ["new Set([a])", "[a].values()", "new Set([a]).entries()", "[[a].entries()]"] {
+    for body in ["new Set([a])", "[a].values()", "[[a].entries()]"] {
         for method in ["reduce", "reduceRight"] {
             let source = format!("[...Array(10000)].{method}(a => {body}, 1)");
             assert_eq!(value(&source), "LimitError", "{source}");
