@@ -93,7 +93,7 @@ fn lists_sets_and_json_end_at_their_limits() {
         ("JSON.stringify('x'.repeat(65535))", "LimitError"),
         ("JSON.stringify(Array(3), null, 10).length", "50"),
         ("new Set(Array(3000).keys()).size", "3000"),
-        ("[...new Set(Array(2000).keys())].every(x => new Set([x]).has(x))", "true"),
+        ("[...new Set(Array(1000).keys())].every(x => new Set([x]).has(x))", "true"),
     ] {
         assert_eq!(value(source), expected, "{source}");
     }
