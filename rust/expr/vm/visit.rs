@@ -10,6 +10,7 @@ use smallvec::smallvec;
 use super::super::error::Fault;
 use super::super::limits::{LIST_ITEMS_MAX, VALUE_DEPTH_MAX, VISIT_FUEL};
 use super::super::program::{Arguments, Arrow, Base, Callback, NodeKind, Visit};
+use super::operand::walk;
 use super::quick::lent_item;
 use super::{Lent, Machine, UNDEFINED, too_many};
 use crate::value::{Value, ops};
@@ -159,6 +160,11 @@ impl<'m> Machine<'m> {
             self.charge(VISIT_FUEL + 2)?;
             let span = &comparison.read_span;
             let item = visited.items()[at].element();
+            if let Some(value) = walk(item, &comparison.read.steps) {
+                return self
+                    .relation(comparison.operator, value, &comparison.constant)
+                    .map_err(|fault| fault.at(&arrow.body.span));
+            }
             return match self.follow(item, &comparison.read.steps, span.start) {
                 Ok(value) => self
                     .relation(comparison.operator, &value, &comparison.constant)
