@@ -14,7 +14,9 @@ use std::path::Path;
 
 use p13n::expr::limits::EXPRESSION_FUEL_MAX;
 use p13n::expr::random::Sequence;
-use p13n::expr::{CompileError, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm, compile};
+use p13n::expr::{
+    CompileError, FieldTable, Fuel, Names, ProfileNames, Program, Scope, Vm, compile,
+};
 use p13n::value::date::Zone;
 use p13n::value::{Text, Value};
 use rustix::time::{ClockId, clock_gettime};
@@ -28,7 +30,10 @@ const UNITS_MIN: u64 = 2_000;
 /// What the programs read: a name, and the program that gives its value, with those before it.
 const NAMES: &[(&str, &str)] = &[
     ("N", "Array.from({length: 1000}, (x, i) => i)"),
-    ("K", "Array.from({length: 2500}, (x, i) => i).flatMap(i => [4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3])"),
+    (
+        "K",
+        "Array.from({length: 2500}, (x, i) => i).flatMap(i => [4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3])",
+    ),
     ("O", "N.map(n => ({value: \"value \" + n, time: n}))"),
     ("T", "N.map(n => \"text \" + n * 7919 % 1000)"),
     ("P", "N.map(n => [n, 1000 - n])"),
@@ -203,7 +208,9 @@ pub fn burn(wanted: Option<&str>) -> Dearest {
             }
         }
     }
-    if std::env::var_os("LOOSE").is_none() { assert_eq!(refused, 0, "programs that do not compile burn nothing"); }
+    if std::env::var_os("LOOSE").is_none() {
+        assert_eq!(refused, 0, "programs that do not compile burn nothing");
+    }
     rows.sort_by(|left, right| right.unit_ns().total_cmp(&left.unit_ns()));
     for row in &rows {
         let Burnt { name, whole_us, units, outcome } = row;

@@ -251,18 +251,11 @@ pub(super) fn callback(function: value::Function) -> &'static Callback {
         };
         FUNCTION_TABLE.iter().map(|known| (value(known), Callback::Function(known))).collect()
     });
-    static WITHOUT_RECEIVER: Callback = Callback::Function(&Function {
-        namespace: None,
-        member: "method",
-        callback: None,
-        run: |_| Err(Fault::type_error("a method is called without its receiver")),
-    });
-    static TEXT_OF_NOTHING: Callback = Callback::Function(&Function {
-        namespace: None,
-        member: "toString",
-        callback: None,
-        run: |_| Ok(Value::from("[object Undefined]")),
-    });
+    static WITHOUT_RECEIVER: Callback = Callback::Function(&global("method", |_| {
+        Err(Fault::type_error("a method is called without its receiver"))
+    }));
+    static TEXT_OF_NOTHING: Callback =
+        Callback::Function(&global("toString", |_| Ok(Value::from("[object Undefined]"))));
     if function == value::Function::new("Object", "toString") {
         return &TEXT_OF_NOTHING;
     }
