@@ -285,7 +285,7 @@ fn values_end_at_their_limits() {
         ("Array.from({length: 9999}).concat([1, 2])", Limit),
         ("Array.from({length: 300}).reduce(a => [a], 0)", Limit),
         ("Array.from({length: 300}).reduce(a => ({a}), 0)", Limit),
-        ("String(Array.from({length: 40}).reduce(a => [a, a], 0))", Limit),
+        ("String(Array.from({length: 40}).reduce(a => [a, a], \"sixteen letters!\"))", Limit),
         ("JSON.stringify(Array.from({length: 40}).reduce(a => [a, a], 0))", Spent),
         ("JSON.stringify(\"x\".repeat(65536))", Limit),
         ("Array.from({length: 60}).reduce(a => [a, a], 0)", Spent),
@@ -408,6 +408,19 @@ fn templates_keep_types_make_text_and_leave_out_what_is_missing() {
     assert_eq!(error.span, 7..8);
     let error = Template::scalar("a ${1", &mut names(&mut fields)).unwrap_err();
     assert!(error.message.contains("not closed"));
+}
+
+#[test]
+fn what_leaves_an_evaluation_is_paid_for_as_often_as_it_is_written() {
+    let mut fields = FieldTable::default();
+    // A text of 32 KiB, shared by each element of the list: half a gigabyte of JSON.
+    let source = "${[\"x\".repeat(32768)].flatMap(t => Array.from({length: 9000}, () => t))}";
+    let template = Template::scalar(source, &mut names(&mut fields)).unwrap();
+    let mut fuel = Fuel::request();
+    let mut vm = Vm::default();
+    let outcome = template.evaluate(&mut vm, &Customer::default(), &mut fuel, &mut |_| ());
+    assert_eq!(outcome.unwrap_err().kind, EvalErrorKind::Fuel);
+    assert!(fuel.left >= 800_000, "two expressions' worth at most: {}", fuel.left);
 }
 
 #[test]

@@ -106,8 +106,20 @@ fn add(left: &Value, right: &Value) -> Result<Value, Fault> {
     Ok(Value::String(concatenate(&left, &right)))
 }
 
+/// Bytes of text that needs no allocation.
+const INLINE_BYTES: usize = 23;
+
 /// Two texts as one, without an allocation when the result is short.
-fn concatenate(left: &str, right: &str) -> Text {
+pub(super) fn concatenate(left: &str, right: &str) -> Text {
+    let mut buffer = [0; INLINE_BYTES];
+    let length = left.len() + right.len();
+    if length <= INLINE_BYTES {
+        buffer[..left.len()].copy_from_slice(left.as_bytes());
+        buffer[left.len()..length].copy_from_slice(right.as_bytes());
+        if let Ok(text) = std::str::from_utf8(&buffer[..length]) {
+            return Text::new(text);
+        }
+    }
     let mut builder = smol_str::SmolStrBuilder::new();
     builder.push_str(left);
     builder.push_str(right);

@@ -191,6 +191,11 @@ pub fn to_fixed(number: f64, digits: usize) -> Text {
     if !number.is_finite() || number.abs() >= 1e21 {
         return to_text(number);
     }
+    short_fixed(number, digits).unwrap_or_else(|| general_fixed(number, digits))
+}
+
+/// `toFixed` of every magnitude under 1e21.
+fn general_fixed(number: f64, digits: usize) -> Text {
     let magnitude = number.abs();
     let mut text = if tie_place(magnitude) == Some(digits as i32) {
         // Rust rounds ties to even, JavaScript upward; one digit more is the exact number.
@@ -203,6 +208,40 @@ pub fn to_fixed(number: f64, digits: usize) -> Text {
         text.insert(0, '-');
     }
     Text::from(text)
+}
+
+/// `toFixed` of an ordinary magnitude: all of the double's bits times the power of ten are a whole
+/// number of 128 bits, so that the rounding, ties upward, is exact.
+fn short_fixed(number: f64, digits: usize) -> Option<Text> {
+    const DIGITS_MAX: usize = 15;
+    let magnitude = number.abs();
+    if digits > DIGITS_MAX || !(1e-9..1e15).contains(&magnitude) {
+        return None;
+    }
+    let bits = magnitude.to_bits();
+    // The magnitude is `mantissa / 2^shift`, by its bounds with a shift between 3 and 82.
+    let (mantissa, shift) = (bits & ((1 << 52) - 1) | 1 << 52, 1075 - (bits >> 52));
+    let product = u128::from(mantissa) * u128::from(10_u64.pow(digits as u32));
+    let rounded = (product + (1_u128 << (shift - 1))) >> shift;
+    let mut rest = u64::try_from(rounded).ok()?;
+    // Twenty digits of 64 bits, the point and the sign.
+    let mut buffer = [0; 22];
+    let (mut start, mut written) = (buffer.len(), 0);
+    while rest > 0 || written <= digits {
+        if written == digits && digits > 0 {
+            start -= 1;
+            buffer[start] = b'.';
+        }
+        start -= 1;
+        buffer[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        written += 1;
+    }
+    if number < 0.0 {
+        start -= 1;
+        buffer[start] = b'-';
+    }
+    std::str::from_utf8(&buffer[start..]).ok().map(Text::new)
 }
 
 /// After how many decimals (negative: before the point) the magnitude would be cut exactly in the
@@ -477,6 +516,25 @@ mod tests {
         assert_eq!(to_fixed(1.45, 1), "1.4");
         assert_eq!(to_fixed(4_503_599_627_370_497.5, 0), "4503599627370498");
         assert_eq!(to_fixed(9.5, 0), "10");
+    }
+
+    #[test]
+    fn ordinary_magnitudes_are_fixed_as_the_general_way_fixes_them() {
+        let mut number = 1.3e-9_f64;
+        let mut ties = 0;
+        while number < 1e15 {
+            for near in [number, number.trunc() + 0.5, number.trunc() + 0.125, number.trunc()] {
+                for digits in 0..16 {
+                    let short = [short_fixed(near, digits), short_fixed(-near, digits)];
+                    let [Some(short), Some(negative)] = short else { continue };
+                    assert_eq!(short, general_fixed(near, digits), "{near} {digits}");
+                    ties += usize::from(tie_place(near) == Some(digits as i32));
+                    assert_eq!(negative, format!("-{short}"));
+                }
+            }
+            number *= 1.7;
+        }
+        assert!(ties > 50, "{ties} ties");
     }
 
     #[test]

@@ -40,7 +40,9 @@ pub(in super::super) fn duration_ms(text: &str) -> Option<i64> {
 fn ago(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.text(0)?;
     match duration_ms(&text) {
-        Some(duration_ms) => Ok(Value::Number((call.machine.now_ms() - duration_ms) as f64)),
+        Some(duration_ms) => {
+            Ok(Value::Number(call.machine.now_ms().saturating_sub(duration_ms) as f64))
+        }
         None => {
             Err(Fault::range_error("`ago` takes a duration such as \"90s\", \"24h\" or \"7d\""))
         }

@@ -68,6 +68,10 @@ fn digits(call: &mut Call<'_, '_>, least: f64, most: f64) -> Result<usize, Fault
 
 /// Pays for digits of the exact value: each is worked out of a number as long as the exponent.
 fn charge_digits(call: &mut Call<'_, '_>, digits: usize, value: f64) -> Result<(), Fault> {
+    // Most exponents are below 16, where they cost nothing and need not be worked out.
+    if (1e-15..1e15).contains(&value.abs()) {
+        return call.machine.charge(16 + digits);
+    }
     let exponent = libm::fabs(libm::log10(libm::fabs(value)));
     let exponent = if exponent.is_finite() { exponent as usize } else { 0 };
     call.machine.charge(24 + digits * (1 + exponent / 16))

@@ -128,9 +128,12 @@ fn concat(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 fn padding(call: &mut Call<'_, '_>) -> Result<(Text, Text), Fault> {
     let text = call.receiver_text()?;
     let target = call.integer(0)?;
-    let fill = if call.given(1) { call.text(1)? } else { " ".into() };
     let length = string::length(&text) as f64;
-    if target <= length || fill.is_empty() {
+    if target <= length {
+        return Ok((text, Text::default()));
+    }
+    let fill = if call.given(1) { call.text(1)? } else { " ".into() };
+    if fill.is_empty() {
         return Ok((text, Text::default()));
     }
     if target > STRING_BYTES_MAX as f64 {
@@ -199,11 +202,35 @@ fn substr(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 /// Letters beyond ASCII are looked up one by one.
 fn charge_beyond_ascii(call: &mut Call<'_, '_>, text: &str) -> Result<(), Fault> {
-    call.machine.charge(if text.is_ascii() { 0 } else { text.len() / 2 })
+    call.machine.charge(text.len() / 2)
+}
+
+/// ASCII text with its letters in the other case: short text without an allocation.
+fn ascii_cased(text: Text, upper: bool) -> Text {
+    let changes = if upper { u8::is_ascii_lowercase } else { u8::is_ascii_uppercase };
+    if !text.as_bytes().iter().any(changes) {
+        return text;
+    }
+    let mut buffer = [0; 23];
+    if let Some(short) = buffer.get_mut(..text.len()) {
+        short.copy_from_slice(text.as_bytes());
+        if upper {
+            short.make_ascii_uppercase();
+        } else {
+            short.make_ascii_lowercase();
+        }
+        if let Ok(short) = std::str::from_utf8(short) {
+            return Text::new(short);
+        }
+    }
+    Text::from(if upper { text.to_ascii_uppercase() } else { text.to_ascii_lowercase() })
 }
 
 fn to_lower_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    if text.is_ascii() {
+        return call.machine.text(ascii_cased(text, false));
+    }
     // Eight times: whether a sigma is the last of its word depends on its neighbours.
     (0..8).try_for_each(|_| charge_beyond_ascii(call, &text))?;
     call.machine.text(text.to_lowercase())
@@ -211,6 +238,9 @@ fn to_lower_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn to_upper_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    if text.is_ascii() {
+        return call.machine.text(ascii_cased(text, true));
+    }
     charge_beyond_ascii(call, &text)?;
     call.machine.text(text.to_uppercase())
 }

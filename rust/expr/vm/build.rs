@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::super::builtins::MATCH_NAMES;
 use super::super::error::{EvalErrorKind, Fault};
 use super::super::limits::{
     BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, NAME_FUEL, STRING_BYTES_MAX, TEXT_FUEL,
@@ -96,6 +97,16 @@ impl<'m> Machine<'m> {
         if let Value::Object(object) = value {
             self.charge(object.len())?;
             return Ok(object.entries().to_vec());
+        }
+        if let Value::Instance(instance) = value
+            && let Instance::Match(found) = &**instance
+        {
+            let items = found.items();
+            self.charge(items.len() + MATCH_NAMES.len())?;
+            let named = |name| instance.property(name).map(|value| (Text::new_static(name), value));
+            let entries = items.iter().cloned().enumerate();
+            let entries = entries.map(|(at, item)| (index_name(at), item));
+            return Ok(entries.chain(MATCH_NAMES.into_iter().filter_map(named)).collect());
         }
         let items = self.own_items(value)?;
         // Each is given a name that is spelt for it.
@@ -211,30 +222,26 @@ impl<'m> Machine<'m> {
         value: &Value,
         levels: usize,
     ) -> Result<(), Fault> {
-        let deeper = |machine: &mut Self, value: &Value| match value {
-            Value::Array(_) | Value::Object(_) => match levels.checked_sub(1) {
-                Some(levels) => machine.check_depth(value, levels),
-                None => Ok(()),
-            },
-            _ => Ok(()),
-        };
-        match value {
-            Value::Array(items) => {
-                if levels == 0 {
-                    return Err(too_deep());
-                }
-                self.charge(items.len() / BYTES_PER_FUEL + 1)?;
-                items.iter().try_for_each(|item| deeper(self, item))
-            }
+        let inner = match value {
+            Value::Array(items) => items,
             Value::Object(object) => {
-                if levels == 0 {
-                    return Err(too_deep());
-                }
+                let Some(levels) = levels.checked_sub(1) else { return Err(too_deep()) };
                 self.charge(object.len() / BYTES_PER_FUEL + 1)?;
-                object.entries().iter().try_for_each(|(_, item)| deeper(self, item))
+                let mut entries = object.entries().iter();
+                return entries.try_for_each(|(_, item)| self.check_depth(item, levels));
             }
-            _ => Ok(()),
-        }
+            // What is no data is dropped level by level all the same.
+            Value::Instance(instance) => match &**instance {
+                Instance::Set(set) => set.items(),
+                Instance::Iterator(iter) => iter.items(),
+                Instance::Match(found) => found.items(),
+                Instance::Date(_) | Instance::RegExp(_) | Instance::Function(_) => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        let Some(levels) = levels.checked_sub(1) else { return Err(too_deep()) };
+        self.charge(inner.len() / BYTES_PER_FUEL + 1)?;
+        inner.iter().try_for_each(|item| self.check_depth(item, levels))
     }
 }
 

@@ -105,8 +105,23 @@ impl Machine<'_> {
                 self.charge(operators::number_fuel(operator))?;
                 Ok(Value::Number(operators::computed(operator, *left, *right)))
             }
+            (Value::String(left), Value::String(right)) if operator == BinaryOperator::Add => {
+                self.add_texts(left, right)
+            }
             _ => self.general(operator, left, right),
         }
+    }
+
+    /// `+` of two texts, at the price that `general` takes.
+    #[inline(never)]
+    fn add_texts(&mut self, left: &str, right: &str) -> Result<Value, Fault> {
+        self.charge_bytes(left.len().min(right.len()))?;
+        self.charge_bytes(left.len())?;
+        self.charge_bytes(right.len())?;
+        if left.len() + right.len() > STRING_BYTES_MAX {
+            return Err(operators::too_long());
+        }
+        Ok(Value::String(operators::concatenate(left, right)))
     }
 
     /// Operators that yield true or false.

@@ -14,21 +14,30 @@ use super::super::builtins::{Fold, Function};
 use super::super::error::Fault;
 use super::super::limits::{CALL_FUEL, CALLBACK_FUEL, LIST_ITEMS_MAX};
 use super::super::operators;
-use super::super::program::{Arguments, Base, Callback, Item, Node, NodeKind, Read, StepKind};
+use super::super::program::{
+    Arguments, Base, Callback, Item, Node, NodeKind, Read, Step, StepKind,
+};
 use super::{Lent, Machine, UNDEFINED, too_many};
 use crate::value::{Value, ops};
 
-/// What a node gave.
+static TRUE: Value = Value::Bool(true);
+static FALSE: Value = Value::Bool(false);
+
+/// What a node gave. Truths are lent: a byte beside the tag would send all of it through memory.
 #[derive(Clone, Copy)]
 pub(super) enum Operand<'m> {
     Number(f64),
-    Truth(bool),
     Lent(&'m Value),
     /// In `Machine::odd`, until another node is evaluated.
     Odd,
 }
 
 impl Operand<'_> {
+    #[inline]
+    fn truth(truth: bool) -> Self {
+        Operand::Lent(if truth { &TRUE } else { &FALSE })
+    }
+
     #[inline]
     pub(super) fn number(self) -> Option<f64> {
         match self {
@@ -44,7 +53,6 @@ impl<'m> Machine<'m> {
     pub(super) fn lent(&mut self, operand: Operand<'m>) -> Lent<'m> {
         match operand {
             Operand::Number(number) => Cow::Owned(Value::Number(number)),
-            Operand::Truth(truth) => Cow::Owned(Value::Bool(truth)),
             Operand::Lent(value) => Cow::Borrowed(value),
             Operand::Odd => Cow::Owned(std::mem::take(&mut self.odd)),
         }
@@ -55,7 +63,6 @@ impl<'m> Machine<'m> {
     pub(super) fn owned(&mut self, operand: Operand<'m>) -> Value {
         match operand {
             Operand::Number(number) => Value::Number(number),
-            Operand::Truth(truth) => Value::Bool(truth),
             Operand::Lent(value) => value.clone(),
             Operand::Odd => std::mem::take(&mut self.odd),
         }
@@ -66,7 +73,6 @@ impl<'m> Machine<'m> {
         match value {
             Cow::Borrowed(value) => Operand::Lent(value),
             Cow::Owned(Value::Number(number)) => Operand::Number(number),
-            Cow::Owned(Value::Bool(truth)) => Operand::Truth(truth),
             Cow::Owned(value) => {
                 self.odd = value;
                 Operand::Odd
@@ -79,7 +85,6 @@ impl<'m> Machine<'m> {
     pub(super) fn truth_of(&mut self, operand: Operand<'m>) -> bool {
         match operand {
             Operand::Number(number) => number != 0.0 && !number.is_nan(),
-            Operand::Truth(truth) => truth,
             Operand::Lent(value) => ops::truthy(value),
             Operand::Odd => ops::truthy(&std::mem::take(&mut self.odd)),
         }
@@ -87,7 +92,7 @@ impl<'m> Machine<'m> {
 
     fn is_nullish(&self, operand: Operand<'m>) -> bool {
         match operand {
-            Operand::Number(_) | Operand::Truth(_) => false,
+            Operand::Number(_) => false,
             Operand::Lent(value) => value.is_nullish(),
             Operand::Odd => self.odd.is_nullish(),
         }
@@ -113,11 +118,11 @@ impl<'m> Machine<'m> {
         match &node.kind {
             NodeKind::Compare(comparison) => {
                 self.charge(1)?;
-                self.comparison::<false>(comparison).map(Operand::Truth)
+                self.comparison::<false>(comparison).map(Operand::truth)
             }
             NodeKind::Not(operand) => {
                 self.charge(1)?;
-                Ok(Operand::Truth(!self.test::<false>(operand)?))
+                Ok(Operand::truth(!self.test::<false>(operand)?))
             }
             NodeKind::Binary { operator, operands } => {
                 self.charge(1)?;
@@ -185,7 +190,7 @@ impl<'m> Machine<'m> {
         read: &'m Read,
         start: usize,
     ) -> Result<Operand<'m>, Fault> {
-        let mut value: &'m Value = match read.base {
+        let value: &'m Value = match read.base {
             Base::Profile(slot) => match self.kept.find(slot) {
                 Some(value) => value,
                 None => match self.scope.profile(slot) {
@@ -212,22 +217,15 @@ impl<'m> Machine<'m> {
             Base::Event => self.scope.event(),
             Base::ProfileObject => self.scope.profile_object(),
         };
-        for (position, step) in read.steps.iter().enumerate() {
-            value = match (value, step.kind) {
-                (Value::Object(object), _) if let Some(value) = object.get(&step.name) => value,
-                (Value::Array(items), StepKind::Index(index)) => {
-                    items.get(index as usize).map_or(&UNDEFINED, Value::element)
-                }
-                (Value::Array(items), StepKind::Length) if position + 1 == read.steps.len() => {
-                    return Ok(Operand::Number(items.len() as f64));
-                }
-                _ => {
-                    let value = self.follow(value, &read.steps[position..], start)?;
-                    return Ok(self.hand(value));
-                }
-            };
+        if let Some(value) = walk(value, &read.steps) {
+            return Ok(Operand::Lent(value));
         }
-        Ok(Operand::Lent(value))
+        if let (Value::Array(items), [Step { kind: StepKind::Length, .. }]) = (value, &*read.steps)
+        {
+            return Ok(Operand::Number(items.len() as f64));
+        }
+        let value = self.follow(value, &read.steps, start)?;
+        Ok(self.hand(value))
     }
 
     /// An operator of two operands; its own unit of fuel is paid already.
@@ -244,7 +242,7 @@ impl<'m> Machine<'m> {
                     && operator != BinaryOperator::In
                 {
                     return Ok(match operators::related(operator, left, right) {
-                        Some(truth) => Operand::Truth(truth),
+                        Some(truth) => Operand::truth(truth),
                         None => {
                             self.charge(operators::number_fuel(operator))?;
                             Operand::Number(operators::computed(operator, left, right))
@@ -260,7 +258,7 @@ impl<'m> Machine<'m> {
             }
         };
         if operators::is_relation(operator) {
-            return self.relation(operator, &left, &right).map(Operand::Truth);
+            return self.relation(operator, &left, &right).map(Operand::truth);
         }
         let value = self.arithmetic(operator, &left, &right)?;
         Ok(self.hand(Cow::Owned(value)))
@@ -377,6 +375,21 @@ impl<'m> Machine<'m> {
         self.left -= if affords { units } else { 0 };
         affords
     }
+}
+
+/// The member, where each step is an entry of a map or an element of a list; that costs nothing.
+#[inline]
+pub(super) fn walk<'v>(mut value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
+    for step in steps {
+        value = match (value, step.kind) {
+            (Value::Object(object), _) => object.get(&step.name)?,
+            (Value::Array(items), StepKind::Index(index)) => {
+                items.get(index as usize).map_or(&UNDEFINED, Value::element)
+            }
+            _ => return None,
+        };
+    }
+    Some(value)
 }
 
 /// Adds the items while they are numbers; whether all were.

@@ -12,6 +12,7 @@ use super::super::limits::{
     HOLES_PER_FUEL, LIST_ITEMS_MAX, LOOP_FUEL, VALUE_DEPTH_MAX, VISIT_FUEL,
 };
 use super::super::program::{Arguments, Arrow, Base, Callback, NodeKind, Visit};
+use super::operand::walk;
 use super::quick::lent_item;
 use super::{Lent, Machine, UNDEFINED, too_many};
 use crate::value::{Value, ops};
@@ -165,6 +166,11 @@ impl<'m> Machine<'m> {
             self.charge(VISIT_FUEL + 2)?;
             let span = &comparison.read_span;
             let item = visited.items()[at].element();
+            if let Some(value) = walk(item, &comparison.read.steps) {
+                return self
+                    .relation(comparison.operator, value, &comparison.constant)
+                    .map_err(|fault| fault.at(&arrow.body.span));
+            }
             return match self.follow(item, &comparison.read.steps, span.start) {
                 Ok(value) => self
                     .relation(comparison.operator, &value, &comparison.constant)
