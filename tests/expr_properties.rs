@@ -274,6 +274,47 @@ fn no_way_to_burn_all_fuel_takes_long() {
     }
 }
 
+/// Units of fuel that an expression takes.
+fn units(source: &str) -> u64 {
+    let mut fields = FieldTable::default();
+    let program = compile(source, &mut names(&mut fields)).expect("it compiles");
+    let mut fuel = Fuel::request();
+    let value = Vm::default().evaluate(&program, &Customer::default(), &mut fuel);
+    assert!(value.is_ok(), "{source}: {value:?}");
+    Fuel::request().left - fuel.left
+}
+
+#[test]
+fn long_texts_that_are_looked_for_are_paid_for_byte_by_byte() {
+    for method in ["includes", "indexOf", "lastIndexOf"] {
+        let of = |last: &str| {
+            let list = "Array.from({length: 20}).map(() => \"a\".repeat(4000) + \"b\")";
+            units(&format!("[{list}].map(l => l.{method}(\"a\".repeat({last}) + \"c\"))"))
+        };
+        // Of another length nothing is compared; of the same, twenty times 4,000 bytes are.
+        let (other, same) = (of("3999"), of("4000"));
+        assert!(same > other + 20 * 4_000 / 16 - 50, "{method}: {other} and {same}");
+    }
+}
+
+#[test]
+fn what_conditions_do_every_day_is_cheap() {
+    let hundred = "Array.from({length: 100}, (x, i) => ({value: \"v\" + i % 7, time: i}))";
+    let list = units(hundred);
+    for (pipeline, most) in [
+        (".filter(p => p.value === \"v3\").length", 1_000),
+        (".filter(p => p.time > 50).map(p => p.value).slice(0, 3).join(\", \")", 1_600),
+        (".some(p => p.value === \"hats\")", 1_000),
+        (".reduce((sum, p) => sum + p.time, 0)", 1_200),
+        (".map(p => p.value.toUpperCase())", 4_000),
+        (".toSorted((a, b) => b.time - a.time).at(0).value", 3_000),
+    ] {
+        let spent = units(&format!("{hundred}{pipeline}")) - list;
+        assert!(spent <= most, "{pipeline}: {spent}");
+    }
+    assert!(units("PROFILE.preferences.length > 0") <= 2);
+}
+
 #[test]
 fn values_end_at_their_limits() {
     use EvalErrorKind::{Fuel as Spent, Limit};

@@ -1,4 +1,68 @@
 //! Limits of expressions: every figure in one place (page 3.4).
+//!
+//! Fuel is the only clock. A unit is at most 10 ns of CPU on the benchmark machine, however it is
+//! burnt: `benches/expr.rs` burns it in a thousand ways. What allocates, formats or calls costs more
+//! than the step of page 3.4 for that reason; what conditions are made of costs its steps alone.
+//! Invariant: a price depends on the values alone, never on how the machine found the answer, so
+//! that a traced evaluation costs what a plain one does.
+//!
+//! # What costs what
+//!
+//! - a step: a name with its members, an operator, a call, an element of a chain: 1;
+//! - a constant: 0;
+//! - 16 bytes that a built-in reads or writes: 1;
+//! - a built-in method or function called: 8;
+//! - a built-in that calls an arrow function once an element (`map`, `some`, `reduce`): 4, and 1
+//!   for every 8 elements;
+//! - each element that it calls the function on: 5, and the body;
+//! - a function called otherwise: a comparison of `sort`, a replacement, `Array.from`, a reviver:
+//!   12, and the body;
+//! - `includes` and `indexOf` of a list, an element looked at: 1, and 1 for every 16 bytes of
+//!   texts of equal lengths from 16 bytes on;
+//! - a list made: 5, and 1 an element;
+//! - a map made: 5, and 3 an entry;
+//! - a list or map copied by `...`, an element or entry: 1;
+//! - text made, beside its bytes: 8;
+//! - text made of each character or unit of a text (`[...text]`, `Object.keys(text)`): 1 for every
+//!   4 bytes; 4 a unit;
+//! - a number as text: 8 (in a template 3);
+//! - a date, a pattern or another instance as text: 20;
+//! - `join`: an element; a number; an instance: 2; 4; 24;
+//! - text read as a number: 8, and 1 for every 3 bytes;
+//! - `parseFloat`, `parseInt`: 4 and 1 for every 8 bytes; 2 and 1 for every 2 bytes;
+//! - an operator on what is not two numbers (but `===`, `!==` and what is compared with `null`):
+//!   10;
+//! - texts compared, from 16 bytes on: 2, and 1 for every 16 bytes of the shorter;
+//! - `%`; `**` and `Math.pow`: 6; 14;
+//! - a function of `Math` that is a series (`sin`, `log`): 6; of an angle beyond a million 22;
+//! - `toFixed`, `toPrecision`, `toExponential`: 24, and 1 a digit, times 1 more for every 16 of
+//!   the exponent;
+//! - `toString(radix)`: 24, and 3 for every 2 digits;
+//! - a member of text or of an instance: 6; an index or `length` of text 3 for every 32 bytes
+//!   more;
+//! - a name that is computed, or looked for by `in`: 8 and 1 for every 3 bytes; of `in` twice 8;
+//! - a method read and not called: 16;
+//! - a parameter or part with a default or a pattern: 1;
+//! - a pattern that takes a list apart, a rest parameter: 6, and 1 a name;
+//! - searches in text (`indexOf`, `split`, `replace`), cuts by position: 1 for every 8 bytes;
+//! - a place where text is replaced: 2, and 2 a piece of the replacement;
+//! - a part of `split`: 3, as an element among them;
+//! - `toLowerCase`, `toUpperCase` beyond ASCII: 4 a byte; 1 for every 2 bytes;
+//! - `normalize`: 4 a byte;
+//! - `encodeURI`, `decodeURI` and their components: 1 a byte;
+//! - `escapeHtml`: 1 for every 8 bytes;
+//! - sorting as text: 4 an element, and an element and 16 bytes 1 for each halving of the list;
+//! - `new Set`: 4, and an element and 16 bytes 1 for each halving of the list;
+//! - `has` of a set: 8, and 1 for every 4 bytes;
+//! - `Object.keys`, `values`, `entries`: an entry; a position that is spelt as a name: 1; 6;
+//! - an entry of `entries`, beside the list of two that it is: 4;
+//! - `JSON.parse`: 1 for every 2 bytes, 6 a list or map, 2 a name and 1 for each halving of the
+//!   names;
+//! - `JSON.stringify`: 6 a value, and its bytes;
+//! - a date made, read or parsed: 8; components and parsed text 16;
+//! - a search by a regular expression: 8, and the bytes looked at times the states of its program
+//!   (16 at least) over 16; 16 times that where no full automaton is small enough;
+//! - groups of a match: 8, the same of the match's bytes, and 2 a group.
 
 use crate::value::regexp;
 

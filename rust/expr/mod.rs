@@ -15,8 +15,10 @@
 //! - members, indexes, calls of methods, all forms of `?.`;
 //! - `! - + ~ typeof void`, `** * / % + - << >> >>> < <= > >= in == != === !== & ^ | && || ??`,
 //!   `? :` with the standard's precedence (`??` beside `||`, and `-x ** 2`, need parentheses);
-//! - arrow functions with an expression as body, as arguments only; parameters plain, with
-//!   defaults, and rest; built-in functions by name in their place (`list.map(Number)`).
+//! - arrow functions with an expression as body, written where a built-in takes a function;
+//!   parameters plain, with defaults, rest, or taken apart by patterns of lists and objects;
+//! - built-in functions as values: read, compared, named (`f.name`), given to what takes a function
+//!   (`list.map(Number)`); called only where they are named.
 //!
 //! # Names
 //!
@@ -68,10 +70,9 @@
 //!
 //! 10,000 characters and 100 levels of nesting an expression; text 64 KiB, lists and maps 10,000
 //! elements, values 64 levels, calls 64 deep; 100,000 units of fuel an expression, taken from the
-//! request's budget. An instruction costs 1, an element that a function visits 1, every 16 bytes
-//! that a built-in reads or writes 1; a regular expression costs the bytes that it looks at times
-//! the states of its program (16 at least) over 16, 16 times that where it is too large for an
-//! automaton, and 8 for each match. Its program has 64 KiB at most, 50 levels, and bounds of repetitions up to 1,000.
+//! request's budget, of which no unit takes more than 10 ns: what costs what is told in [`limits`].
+//! A regular expression's program has 64 KiB at most, 50 levels, and bounds of repetitions up to
+//! 1,000.
 //!
 //! # Deliberate differences
 //!
