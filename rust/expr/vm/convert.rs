@@ -176,14 +176,13 @@ impl Machine<'_> {
         }
         match operator {
             B::StrictEqual | B::StrictNotEqual => return operators::binary(operator, left, right),
-            B::Equal | B::NotEqual => {
-                // Two lists or maps are compared as they are, and nothing is like null.
+            // Two lists or maps are compared as they are, and nothing is like null.
+            B::Equal | B::NotEqual
                 if ops::is_compound(left) == ops::is_compound(right)
                     || left.is_nullish()
-                    || right.is_nullish()
-                {
-                    return operators::binary(operator, left, right);
-                }
+                    || right.is_nullish() =>
+            {
+                return operators::binary(operator, left, right);
             }
             _ => {}
         }
