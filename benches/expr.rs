@@ -8,6 +8,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
+mod burners;
+
 use p13n::expr::{
     FieldTable, Fuel, Names, ProfileNames, ProfileSlots, Program, Scope, Vm, compile,
 };
@@ -158,223 +160,13 @@ fn golden_us() -> (f64, usize) {
     (total_ns / 1_000.0, cases.len())
 }
 
-/// Programs that burn fuel as dearly as they can: none may take a millisecond (page 3.4).
-const BURNERS: &[(&str, &str)] = &[
-    (
-        "sums",
-        "Array.from({length: 9999}).map((x, i) => Array.from({length: 9999}).reduce((a, b, i) => a + i, 0))",
-    ),
-    ("nested callbacks", "[N].map(n => n.map(a => n.map(b => n.map(c => a + b + c).length)))"),
-    ("some over members", "[O].map(o => o.map(a => o.some(b => b.value === \"none\")))"),
-    ("filters of members", "[O].map(o => o.map(a => o.filter(b => b.value !== \"none\").length))"),
-    ("maps of members", "[O].map(o => o.map(a => o.map(b => b.value)))"),
-    ("lists of one", "N.map(a => N.map(b => [b]))"),
-    ("empty lists", "N.map(a => N.map(b => []))"),
-    ("maps of one", "N.map(a => N.map(b => ({b})))"),
-    ("maps of five", "N.map(a => N.map(b => ({a, b, c: 1, d: 2, e: 3})))"),
-    (
-        "maps of twenty",
-        "N.map(a => N.map(b => ({a, b, c: 1, d: 2, e: 3, f: 4, g: 5, h: 6, i: 7, j: 8, k: 9, l: 10, m: 11, n: 12, o: 13, p: 14, q: 15, r: 16, s: 17, t: 18})))",
-    ),
-    ("spread in a reduce", "N.reduce((m, x, i) => ({...m, [i]: i}), {})"),
-    ("lists grown by spread", "N.reduce((m, x) => [...m, x], [])"),
-    ("concat", "N.reduce((m, x) => m.concat([x]), [])"),
-    ("slices", "N.map(a => N.slice(1))"),
-    (
-        "text doubled",
-        "N.map(x => [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].reduce(a => a + a, \"0123456789\"))",
-    ),
-    ("text grown", "N.reduce((a, x) => a + \"x\", \"\")"),
-    ("short texts", "N.map(x => N.map(y => \"a\" + y))"),
-    ("long texts", "N.map(x => N.map(y => \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\" + y))"),
-    ("templates", "N.map(x => N.map(y => `${x}-${y}`))"),
-    ("fractions as text", "N.map(x => N.map(y => `${x / 7}`))"),
-    ("extreme numbers as text", "N.map(x => N.map(y => String(1.7976931348623157e308 / (y + 3))))"),
-    ("toFixed", "N.map(x => N.map(y => (y / 7).toFixed(2)))"),
-    ("toFixed of a hundred", "N.map(x => N.map(y => (5e-324).toFixed(100)))"),
-    ("toPrecision", "N.map(x => N.map(y => (y / 7).toPrecision(100)))"),
-    ("toExponential", "N.map(x => N.map(y => (y / 7).toExponential(50)))"),
-    ("toString(2)", "N.map(x => N.map(y => (y / 7).toString(2)))"),
-    ("toString(36) of 1e308", "N.map(x => N.map(y => (1e308).toString(36)))"),
-    ("texts as numbers", "N.map(x => N.map(y => +\"123456789.123456789e-3\"))"),
-    ("long texts as numbers", "[\"1234567890\".repeat(6000)].map(t => N.map(y => +t))"),
-    ("parseFloat", "[\"0.\" + \"1234567890\".repeat(6000)].map(t => N.map(y => parseFloat(t)))"),
-    ("indexOf in 60 KB", "[\"ab\".repeat(30000)].map(t => N.map(x => t.indexOf(\"bb\")))"),
-    (
-        "indexOf of a long needle",
-        "[\"a\".repeat(30000)].map(t => N.map(x => t.indexOf(\"a\".repeat(1000) + \"b\")))",
-    ),
-    ("lastIndexOf", "[\"ab\".repeat(30000)].map(t => N.map(x => t.lastIndexOf(\"bb\")))"),
-    ("lengths beyond ASCII", "[\"é\".repeat(30000)].map(t => N.map(x => t.length))"),
-    ("charAt beyond ASCII", "[\"é\".repeat(30000)].map(t => N.map(x => t.charAt(29999)))"),
-    ("index beyond ASCII", "[\"é\".repeat(30000)].map(t => N.map((x, i) => t[i]))"),
-    ("slice beyond ASCII", "[\"é\".repeat(30000)].map(t => N.map(x => t.slice(1, 29999)))"),
-    ("toUpperCase", "[\"é\".repeat(30000)].map(t => N.map(x => t.toUpperCase()))"),
-    ("toLowerCase of ASCII", "[\"AB\".repeat(30000)].map(t => N.map(x => t.toLowerCase()))"),
-    ("trim", "[\" \".repeat(60000)].map(t => N.map(x => t.trim()))"),
-    (
-        "order of texts",
-        "[[\"é\".repeat(30000) + \"a\", \"é\".repeat(30000) + \"b\"]].map(([a, b]) => N.map(x => a < b))",
-    ),
-    (
-        "equality of texts",
-        "[[\"é\".repeat(30000) + \"a\", \"é\".repeat(30000) + \"b\"]].map(([a, b]) => N.map(x => a === b))",
-    ),
-    ("replaceAll with a function", "\"ab\".repeat(30000).replaceAll(\"a\", (m, i, t) => \"c\")"),
-    ("replaceAll", "N.map(x => \"ab\".repeat(5000).replaceAll(\"a\", \"c\"))"),
-    ("replaceAll that grows", "N.map(x => \"ab\".repeat(100).replaceAll(\"a\", \"$&$&\"))"),
-    ("split by letters", "N.map(x => \"ab\".repeat(4000).split(\"\"))"),
-    ("split by a comma", "N.map(x => \"a,\".repeat(4000).split(\",\"))"),
-    ("spread of text", "N.map(x => [...\"ab\".repeat(4000)])"),
-    ("repeat", "N.map(x => \"a\".repeat(60000))"),
-    ("padStart", "N.map(x => \"a\".padStart(60000, \"bc\"))"),
-    ("join", "N.map(x => N.join())"),
-    ("join of texts", "N.map(x => T.join())"),
-    ("join of lists", "[N.map(x => [x])].map(l => N.map(x => l.join()))"),
-    ("sort", "N.map(x => N.sort())"),
-    ("sort of texts", "N.map(x => T.sort())"),
-    (
-        "sort of texts beyond ASCII",
-        "[T.map(t => \"é\".repeat(50) + t)].map(l => N.map(x => l.sort()))",
-    ),
-    ("sort with a function", "N.map(x => N.sort((a, b) => b - a))"),
-    ("sort of maps", "O.map(x => O.sort((a, b) => b.time - a.time))"),
-    ("sort that shuffles", "N.map(x => N.map((x, i) => i * 7919 % 10007).sort((a, b) => a - b))"),
-    ("toReversed", "N.map(x => N.toReversed())"),
-    ("flat", "[N.map(x => [x])].map(l => N.map(x => l.flat()))"),
-    ("flatMap", "N.map(x => N.flatMap(y => [y, y]))"),
-    ("Array.from a length", "N.map(x => Array.from({length: 9999}))"),
-    ("Array.from a function", "N.map(x => Array.from({length: 9999}, (y, i) => i))"),
-    ("includes", "N.map(x => N.includes(-1))"),
-    ("includes of texts", "T.map(x => T.includes(\"none\"))"),
-    ("indexOf in a list", "N.map(x => N.indexOf(\"x\"))"),
-    ("lists as text", "N.map(x => `${N}`)"),
-    ("Object.entries", "N.map(x => Object.entries(O[0]))"),
-    ("Object.entries of lists", "N.map(x => Object.entries(N))"),
-    ("Object.keys of lists", "N.map(x => Object.keys(N))"),
-    (
-        "Object.fromEntries",
-        "[N.map(x => [\"k\" + x, x])].map(e => N.map(x => Object.fromEntries(e)))",
-    ),
-    (
-        "Object.assign",
-        "[Object.fromEntries(N.map(x => [\"k\" + x, x]))].map(o => N.map(x => Object.assign({}, o)))",
-    ),
-    (
-        "reads of a large map",
-        "[Object.fromEntries(N.map(x => [\"k\" + x, x]))].map(o => N.map(x => o[\"k9\"]))",
-    ),
-    ("computed names", "N.map(x => N.map(y => ({[x + y]: 1})))"),
-    ("JSON.stringify numbers", "N.map(x => JSON.stringify(N))"),
-    ("JSON.stringify fractions", "[N.map(x => x / 7)].map(l => N.map(x => JSON.stringify(l)))"),
-    ("JSON.stringify maps", "N.map(x => JSON.stringify(O))"),
-    ("JSON.stringify text", "[\"\\u0001\".repeat(9000)].map(t => N.map(x => JSON.stringify(t)))"),
-    ("JSON.stringify indented", "N.map(x => JSON.stringify(O, null, 10))"),
-    ("JSON.parse numbers", "[JSON.stringify(N)].map(t => N.map(x => JSON.parse(t)))"),
-    ("JSON.parse maps", "[JSON.stringify(O)].map(t => N.map(x => JSON.parse(t)))"),
-    (
-        "JSON.parse nested lists",
-        "[\"[[],[],[],[],[],[],[],[],[],[]],\".repeat(900)].map(t => N.map(x => JSON.parse(\"[\" + t + \"0]\")))",
-    ),
-    ("encodeURIComponent", "[\"é\".repeat(9000)].map(t => N.map(x => encodeURIComponent(t)))"),
-    ("decodeURIComponent", "[\"%C3%A9\".repeat(9000)].map(t => N.map(x => decodeURIComponent(t)))"),
-    ("escapeHtml", "[\"<&>\".repeat(3000)].map(t => N.map(x => escapeHtml(t)))"),
-    ("Math.max of a spread", "N.map(x => Math.max(...N))"),
-    ("Math.pow", "N.map(x => N.map(y => Math.pow(1.0001, y)))"),
-    ("Math.sin of large numbers", "N.map(x => N.map(y => Math.sin(1e300 + y)))"),
-    ("remainders", "N.map(x => N.map(y => 1.7e308 % 3e-308))"),
-    ("new Set", "N.map(x => new Set(N))"),
-    ("new Set of texts", "N.map(x => new Set(T))"),
-    ("Set.has", "[new Set(T)].map(s => N.map(x => s.has(\"none\")))"),
-    ("new Date of text", "N.map(x => N.map(y => new Date(\"2024-02-29T12:34:56.789Z\")))"),
-    ("dates as text", "[new Date(0)].map(d => N.map(x => N.map(y => d.toString())))"),
-    ("toISOString", "[new Date(0)].map(d => N.map(x => N.map(y => d.toISOString())))"),
-    ("parameters taken apart", "O.map(x => O.map(({value, time = 0, ...rest}) => time))"),
-    ("lists taken apart", "[N.map(x => [x, x])].map(l => N.map(x => l.map(([a, ...b]) => a)))"),
-    ("optional chains", "O.map(x => O.map(y => y?.value?.length?.x?.y))"),
-    ("functions read", "N.map(x => N.map(y => x.toFixed))"),
-    ("typeof", "N.map(x => N.map(y => typeof y))"),
-    ("characters", "N.map(x => String.fromCharCode(...N))"),
-    ("toSpliced", "N.map(x => N.toSpliced(1, 1, 2))"),
-    ("with", "N.map(x => N.with(1, 1))"),
-];
-
-/// Milliseconds of a burner until it ends, and the fuel that it took.
-fn burner_ms(source: &str) -> (f64, u64) {
-    let mut fields = FieldTable::default();
-    let locals: Vec<Text> = ["N", "O", "T"].map(Text::new).to_vec();
-    let mut names = Names { profile: ProfileNames::Object, fields: &mut fields, locals: &locals };
-    let program = compile(source, &mut names).unwrap_or_else(|error| panic!("{source}: {error}"));
-    let scope = Burner::default();
-    let mut vm = Vm::default();
-    let mut spent = 0;
-    let best = best_of(25, || {
-        let mut fuel = Fuel::request();
-        black_box(vm.evaluate(&program, &scope, &mut fuel).is_ok());
-        spent = 1_000_000 - fuel.left;
-    });
-    (best / 1e6, spent)
-}
-
-/// Lists of the size that attributes have at most: numbers, items, texts.
-struct Burner {
-    locals: [Value; 3],
-}
-
-impl Default for Burner {
-    fn default() -> Self {
-        let numbers = (0..1_000).map(|n| Value::Number(f64::from(n))).collect();
-        let item = |n: u32| {
-            let value = (Text::from("value"), Value::from(format!("value {n}").as_str()));
-            Value::object(vec![value, (Text::from("time"), Value::Number(f64::from(n)))])
-        };
-        let texts = (0..1_000).map(|n| Value::from(format!("text {}", n * 7_919 % 1_000).as_str()));
-        let items = (0..1_000).map(item).collect();
-        Self { locals: [Value::array(numbers), Value::array(items), Value::array(texts.collect())] }
-    }
-}
-
-impl Scope for Burner {
-    fn profile(&self, _slot: u32) -> Cow<'_, Value> {
-        Cow::Borrowed(&Value::Undefined)
-    }
-    fn profile_object(&self) -> &Value {
-        &Value::Undefined
-    }
-    fn field(&self, _index: u32) -> &Value {
-        &Value::Undefined
-    }
-    fn event(&self) -> &Value {
-        &Value::Undefined
-    }
-    fn local(&self, index: u32) -> &Value {
-        &self.locals[index as usize]
-    }
-    fn now_ms(&self) -> i64 {
-        1_700_000_000_000
-    }
-    fn rid(&self) -> Option<Text> {
-        None
-    }
-}
-
-/// Burns fuel in every way, dearest first; gives the dearest.
-fn burn() -> f64 {
-    let mut rows: Vec<(f64, u64, &str)> = BURNERS
-        .iter()
-        .map(|(name, source)| {
-            let (ms, spent) = burner_ms(source);
-            (ms, spent, *name)
-        })
-        .collect();
-    rows.sort_by(|left, right| right.0.total_cmp(&left.0));
-    for (ms, spent, name) in &rows {
-        println!("{name:<32}{ms:>8.3} ms{spent:>9} units");
-    }
-    rows.first().map_or(0.0, |(ms, _, _)| *ms)
-}
-
 fn main() {
+    // `cargo bench --bench expr -- sort` burns fuel with the programs of that name alone.
+    let wanted = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    if wanted.is_some() {
+        burners::burn(wanted.as_deref());
+        return;
+    }
     let control_ns = best_ns(10_000, || {
         black_box(Fuel::request());
     });
@@ -398,7 +190,7 @@ fn main() {
         write_json(black_box(&whole), &mut out);
     });
     let (golden_us, golden_cases) = golden_us();
-    let dearest_ms = burn();
+    let dearest = burners::burn(None);
     let rows = [
         ("control_loop_ns", control_ns),
         ("seed_condition_ns", seed_ns),
@@ -407,7 +199,9 @@ fn main() {
         ("take_5_of_8_fields_ns", take_ns),
         ("parse_event_ns", parse_ns),
         ("write_event_ns", write_ns),
-        ("dearest_fuel_us", dearest_ms * 1e3),
+        ("dearest_fuel_us", dearest.whole_us),
+        ("dearest_unit_ns", dearest.unit_ns),
+        ("burners", dearest.burners as f64),
         ("golden_suite_us", golden_us),
         ("golden_suite_cases", golden_cases as f64),
         ("event_bytes", EVENT.len() as f64),

@@ -47,7 +47,7 @@ fn cases() -> Vec<Case> {
                 event: text("event").unwrap_or_else(|| "{}".into()),
                 time_zone: text("time_zone").unwrap_or_else(|| "UTC".into()),
                 expected: match text("error") {
-                    Some(error) => Outcome::Error(error),
+                    Some(error) => Outcome::error(&error),
                     None => Outcome::Value(text("value").unwrap()),
                 },
             });

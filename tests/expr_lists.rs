@@ -131,3 +131,15 @@ fn what_compares_long_texts_pays_for_their_bytes() {
     let (_, long) = run("(1.5e-300).toPrecision(100)");
     assert!(long > short + 1_000, "a hundred digits of a small number took {long}");
 }
+
+/// A chain of sets or iterators is dropped level by level, as one of lists is.
+#[test]
+fn values_do_not_grow_deep_by_what_is_no_data() {
+    for body in ["new Set([a])", "[a].values()", "new Set([a]).entries()", "[[a].entries()]"] {
+        for method in ["reduce", "reduceRight"] {
+            let source = format!("[...Array(10000)].{method}(a => {body}, 1)");
+            assert_eq!(value(&source), "LimitError", "{source}");
+        }
+    }
+    assert_eq!(value("[new Set([[new Set([1])]])].length"), "1");
+}

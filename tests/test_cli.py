@@ -341,6 +341,19 @@ def test_eval_suggests_a_time_zone() -> None:
     assert_one_sentence(evaluated.stderr)
 
 
+@pytest.mark.parametrize("trace", [[], ["--trace"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--event", '{"a":' + "[" * 70 + "]" * 70 + "}"], ["--now-ms", "99999999999999999999"]],
+)
+def test_eval_refuses_what_it_cannot_take_in_a_sentence(
+    arguments: list[str], trace: list[str]
+) -> None:
+    evaluated = run_p13n("eval", "EVENT.a", *arguments, *trace)
+    assert evaluated.returncode == ExitCode.USAGE
+    assert_one_sentence(evaluated.stderr)
+
+
 def test_eval_reads_files(tmp_path: Path) -> None:
     (tmp_path / "event.json").write_text('{"name": "a"}')
     evaluated = run_p13n("eval", "EVENT.name", "--event", f"@{tmp_path / 'event.json'}")

@@ -77,7 +77,9 @@ def rows(page: str, *header: str) -> list[list[str]]:
 
 
 def code(cell: str) -> str:
-    """A cell's code without its backticks."""
+    """A cell's code without its backticks, of which code with backticks inside has two."""
+    if cell.startswith("`` "):
+        return cell.removeprefix("`` ").removesuffix(" ``")
     return cell.removeprefix("`").removesuffix("`")
 
 
@@ -128,14 +130,28 @@ def values() -> dict[str, dict[str, Any]]:
     return {name: json.loads(blocks(f"json {name}")[0].text) for name in ("profile", "event")}
 
 
+NOW_MS = 1_700_000_100_000
+
+
 @pytest.mark.parametrize(
-    ("source", "value"), rows("expressions.md", "Expression", "Value"), ids=lambda cell: code(cell)
+    ("source", "value", "time_zone"),
+    [
+        *([*row, None] for row in rows("expressions.md", "Expression", "Value")),
+        *([*row[1:], None] for row in rows("expressions.md", "You want", "Expression", "Value")),
+        *(
+            [*row, "Europe/Berlin"]
+            for row in rows("expressions.md", "Expression", "In Europe/Berlin")
+        ),
+    ],
+    ids=lambda cell: cell and code(cell),
 )
 def test_an_expression_has_the_value_on_the_page(
-    source: str, value: str, values: dict[str, dict[str, Any]]
+    source: str, value: str, time_zone: str | None, values: dict[str, dict[str, Any]]
 ) -> None:
     profile, event = (json.dumps(values[name]).encode() for name in ("profile", "event"))
-    given = Expression(code(source)).evaluate_json(profile, event)
+    given = Expression(code(source)).evaluate_json(
+        profile, event, now_ms=NOW_MS, time_zone=time_zone
+    )
     assert (b"undefined" if given is None else given).decode() == code(value)
 
 

@@ -9,12 +9,14 @@ mod chains;
 mod fold;
 mod functions;
 
+use std::sync::Arc;
+
 use super::ast::UnaryOperator;
 use super::ast::{BinaryOperator, Element, Expr, ExprKind, LogicalOperator, Property};
 use super::error::{CompileError, Span};
 use super::program::{Base, Comparison, Entry, Item, Node, NodeKind, Program};
 use super::{Names, ProfileNames, builtins, operators, refused};
-use crate::value::{Text, Value};
+use crate::value::{Instance, Text, Value};
 
 type Compiled<T> = Result<T, CompileError>;
 
@@ -52,13 +54,27 @@ enum Resolved {
 }
 
 impl Compiler<'_, '_> {
+    /// The node of a constant. Functions run many times, and a regular expression in one is another
+    /// object each time.
+    fn constant(&self, value: Value) -> NodeKind {
+        match &value {
+            Value::Instance(instance)
+                if self.arrows > 0
+                    && let Instance::RegExp(regexp) = &**instance =>
+            {
+                NodeKind::Pattern(Arc::clone(regexp))
+            }
+            _ => NodeKind::Constant(value),
+        }
+    }
+
     fn expr(&mut self, expr: &Expr) -> Compiled<Node> {
         let node = |kind| Ok(Node { kind, span: expr.span.clone() });
         if let Some(value) = self.fold(expr) {
             return node(NodeKind::Constant(value));
         }
         match &expr.kind {
-            ExprKind::Literal(value) => node(NodeKind::Constant(value.clone())),
+            ExprKind::Literal(value) => node(self.constant(value.clone())),
             ExprKind::Paren(inner) => self.expr(inner),
             ExprKind::Name(_) => self.chain(expr, expr, &[]),
             ExprKind::Chain { base, parts } => self.chain(expr, base, parts),

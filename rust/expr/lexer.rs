@@ -158,18 +158,8 @@ impl Lexer<'_> {
                 self.template_text()
             }
             '/' if self.operand_expected() => self.regexp(),
-            '\\' => {
-                self.position += 1;
-                Err(self.error(start, "escapes are not allowed in names"))
-            }
-            _ if is_name_start(character) => {
-                let rest = self.rest();
-                let length = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
-                let name = Text::new(&rest[..length]);
-                self.position += length;
-                self.push(TokenKind::Name(name), start);
-                Ok(())
-            }
+            '\\' => self.name(),
+            _ if is_name_start(character) => self.name(),
             _ => self.punctuation(),
         }
     }
@@ -405,6 +395,48 @@ impl Lexer<'_> {
         Ok(())
     }
 
+    /// A name, in which `\u0061` and `\u{61}` are the letters that they spell.
+    fn name(&mut self) -> Result<(), CompileError> {
+        let start = self.position;
+        let rest = self.rest();
+        let length = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
+        let mut name = rest[..length].to_string();
+        self.position += length;
+        let mut spelled = false;
+        while self.peek() == Some('\\') {
+            spelled = true;
+            let escape = self.position;
+            if !self.rest().starts_with("\\u") {
+                self.position += 1;
+                return Err(self.error(escape, "a name has no escapes but \\u"));
+            }
+            let mut units = Units::default();
+            self.escape(&mut units, false)?;
+            name.push_str(&units.finish());
+            let rest = self.rest();
+            let length = rest.find(|c| !is_name_part(c)).unwrap_or(rest.len());
+            name.push_str(&rest[..length]);
+            self.position += length;
+        }
+        let is_name = name.starts_with(is_name_start) && name.chars().all(is_name_part);
+        if !is_name {
+            return Err(self.error(start, "the escapes spell no name"));
+        }
+        // A word of the language is itself only where it is written out; a property may be called so.
+        if spelled && is_word(&name) && !self.names_a_property() {
+            return Err(self.error(start, "a word of the language is written without escapes"));
+        }
+        self.push(TokenKind::Name(Text::from(name)), start);
+        Ok(())
+    }
+
+    /// Whether the name that was just read is that of a property: after `.`, or before `:` in a map.
+    fn names_a_property(&self) -> bool {
+        let before = self.tokens.last().map(|token| &token.kind);
+        let is = |punct: &str| matches!(before, Some(TokenKind::Punct(last)) if *last == punct);
+        is(".") || is("?.") || ((is("{") || is(",")) && self.rest().trim_start().starts_with(':'))
+    }
+
     fn hex(&mut self, start: usize, length: usize) -> Result<u16, CompileError> {
         let digits = self.rest().as_bytes().get(..length).unwrap_or(b"").to_vec();
         if digits.len() != length || !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -446,7 +478,20 @@ fn is_line_end(character: char) -> bool {
 }
 
 fn is_name_start(character: char) -> bool {
-    character == '$' || character == '_' || character.is_alphabetic()
+    // The last ones are no letters, but have been in names since Unicode's first rules for them.
+    character == '$'
+        || character == '_'
+        || character.is_alphabetic()
+        || matches!(character, '\u{2118}' | '\u{212e}' | '\u{309b}' | '\u{309c}')
+}
+
+/// Whether JavaScript reserves the word, in strict mode.
+fn is_word(name: &str) -> bool {
+    const WORDS: &str = "await break case catch class const continue debugger default delete do \
+        else enum export extends false finally for function if implements import in instanceof \
+        interface let new null package private protected public return static super switch this \
+        throw true try typeof var void while with yield";
+    WORDS.split_ascii_whitespace().any(|word| word == name)
 }
 
 fn is_name_part(character: char) -> bool {

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use super::ast::{BinaryOperator, UnaryOperator};
 use super::error::Fault;
-use super::limits::STRING_BYTES_MAX;
+use super::limits::{POWER_FUEL, REMAINDER_FUEL, STRING_BYTES_MAX};
 use super::power::power;
 use crate::value::number::{to_int32, to_uint32};
 use crate::value::ops::{self, ConversionError};
@@ -150,6 +150,16 @@ pub(super) fn related(operator: BinaryOperator, left: f64, right: f64) -> Option
         B::NotEqual | B::StrictNotEqual => left != right,
         _ => return None,
     })
+}
+
+/// What an operator on two numbers costs beyond its step.
+#[inline]
+pub(super) fn number_fuel(operator: BinaryOperator) -> usize {
+    match operator {
+        BinaryOperator::Power => POWER_FUEL,
+        BinaryOperator::Remainder => REMAINDER_FUEL,
+        _ => 0,
+    }
 }
 
 /// Numbers with numbers, where most work is, for the operators that yield a number.

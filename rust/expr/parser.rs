@@ -390,6 +390,10 @@ impl Parser<'_> {
             return Err(refused::construction(self.peek(), span));
         }
         self.advance();
+        // `new Date.x` makes what `Date.x` is.
+        if [".", "[", "?."].iter().any(|punct| self.is(punct)) {
+            return Err(refused::construction(&TokenKind::End, span));
+        }
         let arguments = if self.take("(") { self.elements(")")? } else { Vec::new() };
         Ok(ExprKind::New { class, arguments })
     }

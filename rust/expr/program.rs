@@ -7,9 +7,12 @@
 //! call that they are passed to and never call themselves, so that each parameter of the whole
 //! program has one fixed place.
 
+use std::sync::Arc;
+
 use super::ast::{BinaryOperator, UnaryOperator};
 use super::builtins::{self, Function, Method};
 use super::error::Span;
+use crate::value::regexp::RegExp;
 use crate::value::{Text, Value, array_index};
 
 /// A compiled expression: immutable, shared between threads.
@@ -44,6 +47,8 @@ pub(super) struct Node {
 #[derive(Debug)]
 pub(super) enum NodeKind {
     Constant(Value),
+    /// A regular expression inside a function: another object each time, as JavaScript has it.
+    Pattern(Arc<RegExp>),
     /// A name and its members.
     Read(Read),
     /// A read against a constant: most conditions are made of these.

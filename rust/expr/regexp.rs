@@ -3,6 +3,8 @@
 //! A pattern whose text is only known at run time would be compiled there, at a price that no
 //! fuel covers; it is refused (page 3.6.7).
 
+use std::sync::Arc;
+
 use super::error::{CompileError, Span};
 use super::limits;
 use crate::value::regexp::{Flags, PatternError, PatternErrorKind, RegExp};
@@ -17,7 +19,7 @@ pub(super) fn literal(pattern: &str, flags: &str, start: usize) -> Result<Value,
     };
     let flags = Flags::parse(flags).map_err(in_source)?;
     let regexp = RegExp::new(pattern, flags, &limits::REGEXP).map_err(in_source)?;
-    Ok(Value::from(Instance::RegExp(regexp)))
+    Ok(Value::from(Instance::RegExp(Arc::new(regexp))))
 }
 
 /// The value that `match`, `matchAll` and `search` make of a text that is no regular expression.
@@ -25,7 +27,7 @@ pub(super) fn of_text(pattern: &str, global: bool, span: Span) -> Result<Value, 
     let flags = Flags { global, ..Flags::default() };
     let regexp =
         RegExp::new(pattern, flags, &limits::REGEXP).map_err(|error| compile_error(error, span))?;
-    Ok(Value::from(Instance::RegExp(regexp)))
+    Ok(Value::from(Instance::RegExp(Arc::new(regexp))))
 }
 
 fn compile_error(error: PatternError, span: Span) -> CompileError {

@@ -61,10 +61,6 @@ impl PyExpression {
         seed: Option<u64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let circumstances = Circumstances::of(now_ms, time_zone, seed)?;
-        let object = |given: Option<&Bound<'py, PyDict>>| match given {
-            Some(dict) => from_python(dict.as_any()),
-            None => Ok(Value::Object(Default::default())),
-        };
         to_python(py, &self.run(py, object(profile)?, object(event)?, circumstances)?)
     }
 
@@ -104,10 +100,6 @@ impl PyExpression {
         seed: Option<u64>,
     ) -> PyResult<PyTrace> {
         let circumstances = Circumstances::of(now_ms, time_zone, seed)?;
-        let object = |given: Option<&Bound<'_, PyDict>>| match given {
-            Some(dict) => from_python(dict.as_any()),
-            None => Ok(Value::Object(Default::default())),
-        };
         let scope = self.scope(object(profile)?, object(event)?, circumstances);
         Ok(PyTrace::new(Vm::default().trace(&self.program, &scope, &mut Fuel::request())))
     }
@@ -144,6 +136,14 @@ impl PyExpression {
             None => Sequence::of_source(&self.source, now_ms),
         };
         Given { profile, fields, event, now_ms, zone, draws }
+    }
+}
+
+/// What `PROFILE` or `EVENT` is; without anything given, an empty map.
+fn object(given: Option<&Bound<'_, PyDict>>) -> PyResult<Value> {
+    match given {
+        Some(dict) => from_python(dict.as_any()),
+        None => Ok(Value::Object(Default::default())),
     }
 }
 

@@ -109,7 +109,7 @@ fn apply_rule(
     };
     let scope = scope(plan, Some(&*draft), facts, draws);
     let elements = bench.vm.evaluate(each, &scope, bench.fuel)?;
-    let Value::Array(elements) = elements else {
+    let Some(elements) = elements.items() else {
         bench.troubles.push(Trouble::NoList(rule.attribute));
         return Ok(());
     };
@@ -119,7 +119,7 @@ fn apply_rule(
     }
     for element in elements.iter() {
         // One element that throws is counted and does not take the others with it.
-        let item = Some(element.clone());
+        let item = Some(element.element().clone());
         if let Err(error) = apply_once(plan, rule, facts, draws, draft, bench, item) {
             bench.troubles.push(Trouble::Rule(rule.attribute, error.kind));
         }

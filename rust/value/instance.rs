@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::date::Date;
+use super::function::Function;
 use super::iterator::Iter;
 use super::object::Object;
 use super::regexp::{Match, RegExp};
@@ -22,13 +23,13 @@ pub enum Instance {
     /// Distinct values in insertion order.
     Set(Set),
     /// A compiled regular expression.
-    RegExp(RegExp),
+    RegExp(Arc<RegExp>),
     /// What a regular expression found: a list with `index`, `input` and `groups`.
     Match(Match),
     /// What `keys`, `values`, `entries` and `matchAll` give.
     Iterator(Iter),
-    /// A built-in method or function that is read and not called, by its name.
-    Function(&'static str),
+    /// A built-in method or function that is read and not called.
+    Function(Function),
 }
 
 impl Instance {
@@ -39,7 +40,8 @@ impl Instance {
             Self::RegExp(regexp) => regexp.property(name),
             Self::Match(found) => found.property(name),
             Self::Function(own) => match name {
-                "name" => Some(Value::String(Text::new_static(own))),
+                "name" => Some(Value::String(Text::new_static(own.name()))),
+                "length" => Some(Value::Number(f64::from(own.length()))),
                 _ => None,
             },
             Self::Date(_) | Self::Iterator(_) => None,
@@ -53,7 +55,9 @@ impl Instance {
             Self::Set(_) => Text::new_static("[object Set]"),
             Self::RegExp(regexp) => regexp.to_text(),
             Self::Iterator(iter) => Text::from(format!("[object {}]", iter.class())),
-            Self::Function(name) => Text::from(format!("function {name}() {{ [native code] }}")),
+            Self::Function(own) => {
+                Text::from(format!("function {}() {{ [native code] }}", own.name()))
+            }
             Self::Match(_) => Text::default(),
         }
     }

@@ -7,6 +7,7 @@
 pub mod codec;
 pub mod date;
 mod fields;
+mod function;
 mod instance;
 pub mod iterator;
 pub mod json;
@@ -20,6 +21,7 @@ pub mod string;
 use std::sync::Arc;
 
 pub use fields::{FieldIndex, take_fields, take_fields_and_whole};
+pub use function::Function;
 pub use instance::Instance;
 pub use json::{JSON_DEPTH_MAX, JsonError, parse_json, parse_json_as_javascript, write_json};
 pub use object::{Object, array_index};

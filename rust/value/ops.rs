@@ -117,7 +117,11 @@ fn join_into(
         if position > 0 {
             out.push_str(separator);
         }
-        *visits = visits.checked_sub(1).ok_or(ConversionError::TooLong)?;
+        let Some(left) = visits.checked_sub(visit_price(item)) else {
+            *visits = 0;
+            return Err(ConversionError::TooLong);
+        };
+        *visits = left;
         match item {
             Value::Undefined | Value::Hole | Value::Null => {}
             Value::String(text) => out.push_str(text),
@@ -129,6 +133,15 @@ fn join_into(
         }
     }
     Ok(())
+}
+
+/// What writing an element costs beside its bytes: more where text is made for it first.
+fn visit_price(item: &Value) -> usize {
+    match item {
+        Value::Number(_) => 4,
+        Value::Instance(_) => 24,
+        _ => 2,
+    }
 }
 
 /// Which primitive is wanted of a compound; only dates have two.
@@ -164,7 +177,7 @@ pub fn to_primitive(value: &Value, hint: Hint, bytes_max: usize) -> Result<Value
     }
 }
 
-/// `===`: lists, maps and instances are equal when they are the same one, functions by name. A hole
+/// `===`: lists, maps and instances are equal when they are the same one, and a built-in is one function. A hole
 /// is like nothing.
 pub fn strict_equals(left: &Value, right: &Value) -> bool {
     match (left, right) {

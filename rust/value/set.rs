@@ -123,6 +123,7 @@ fn kind_rank(value: &Value) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Function;
     use super::*;
     use crate::value::number;
 
@@ -149,9 +150,9 @@ mod tests {
             map.clone(),
             map,
             Value::object(vec![]),
-            Instance::Function("map").into(),
-            Instance::Function("map").into(),
-            Instance::Function("at").into(),
+            Instance::Function(Function::new("Array", "map")).into(),
+            Instance::Function(Function::new("Array", "map")).into(),
+            Instance::Function(Function::new("Array", "at")).into(),
         ];
         values.extend((0..40).map(|n| Value::Number(f64::from(n % 17) - 5.0)));
         values.extend((0..40).map(|n| Value::String(number::to_text(f64::from(n % 13) - 5.0))));
@@ -175,7 +176,10 @@ mod tests {
         }
         assert!(values.iter().all(|value| set.has(value.element())));
         assert!(!set.has(&Value::array(vec![])) && !set.has(&Value::text("99")));
-        assert!(!set.has(&Value::Number(0.5)) && !set.has(&Instance::Function("x").into()));
+        assert!(
+            !set.has(&Value::Number(0.5))
+                && !set.has(&Instance::Function(Function::new("", "x")).into())
+        );
     }
 
     #[test]

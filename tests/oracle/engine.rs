@@ -18,10 +18,30 @@ use super::canonical::canonical;
 pub enum Outcome {
     /// A value, as canonical text.
     Value(String),
-    /// The class of what it threw.
-    Error(String),
+    /// What it threw.
+    Error(Thrown),
     /// It does not compile: code and sentence.
     Refused(&'static str, String),
+}
+
+/// An error's class and its sentence; equal when the classes are, for sentences are each side's own.
+#[derive(Clone, Debug, Eq)]
+pub struct Thrown {
+    pub class: String,
+    pub message: String,
+}
+
+impl PartialEq for Thrown {
+    fn eq(&self, other: &Self) -> bool {
+        self.class == other.class
+    }
+}
+
+impl Outcome {
+    /// An error of that class.
+    pub fn error(class: &str) -> Self {
+        Self::Error(Thrown { class: class.to_string(), message: String::new() })
+    }
 }
 
 /// Outside a configuration: `PROFILE` is an ordinary object.
@@ -111,7 +131,10 @@ pub fn evaluate(source: &str, world: &World, now_ms: i64, time_zone: &str, vm: &
         assert!(full - fuel.left <= EXPRESSION_FUEL_MAX, "within its fuel: {source}");
         match outcome {
             Ok(value) => Outcome::Value(canonical(&value)),
-            Err(error) => Outcome::Error(error.kind.name().to_string()),
+            Err(error) => {
+                let class = error.kind.name().to_string();
+                Outcome::Error(Thrown { class, message: error.message })
+            }
         }
     };
     let first = outcome();

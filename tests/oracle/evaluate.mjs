@@ -28,6 +28,11 @@ function parseDate(text) {
   return NaN;
 }
 
+const fixed = {
+  now: () => state.nowMs,
+  parse: (text) => parseDate(`${text}`),
+};
+
 const FixedDate = new Proxy(RealDate, {
   apply: () => new RealDate(state.nowMs).toString(),
   construct(target, list) {
@@ -42,9 +47,7 @@ const FixedDate = new Proxy(RealDate, {
   set: () => false,
   defineProperty: () => false,
   get(target, name) {
-    if (name === 'now') return () => state.nowMs;
-    if (name === 'parse') return (text) => parseDate(`${text}`);
-    return Reflect.get(target, name);
+    return Object.hasOwn(fixed, name) ? fixed[name] : Reflect.get(target, name);
   },
 });
 
@@ -57,12 +60,16 @@ function primitive(value) {
   throw new TypeError('Cannot convert object to primitive value');
 }
 
+const originals = new WeakMap();
+const sourceOf = Function.prototype.toString;
+
 /** Replaces a method by one that first looks at what it is asked for. */
 function guard(owner, name, look) {
   const original = owner[name];
   const guarded = function (...list) {
     return look.call(this, original, list);
   };
+  originals.set(guarded, original);
   Object.defineProperty(guarded, 'length', { value: original.length });
   Object.defineProperty(guarded, 'name', { value: name });
   Object.defineProperty(owner, name, {
@@ -73,6 +80,11 @@ function guard(owner, name, look) {
 /** Makes the built-ins what page 3 says, and safe to call with any number. */
 export function settle() {
   globalThis.Date = FixedDate;
+  originals.set(FixedDate, RealDate);
+  for (const name of ['now', 'parse']) originals.set(fixed[name], RealDate[name]);
+  guard(Function.prototype, 'toString', function () {
+    return sourceOf.call(originals.get(this) ?? this);
+  });
   for (const name of ['sort', 'reverse']) {
     guard(Array.prototype, name, function (original, list) {
       return original.apply(Array.isArray(this) ? this.slice() : this, list);
@@ -103,6 +115,11 @@ export function settle() {
   guard(String.prototype, 'repeat', text((self, [count]) => self.length * finite(count)));
   guard(String.prototype, 'padStart', text((self, [length]) => finite(length)));
   guard(String.prototype, 'padEnd', text((self, [length]) => finite(length)));
+  // Between 0 and 1 V8 breaks lines without indenting them; the standard's ToIntegerOrInfinity is 0.
+  guard(JSON, 'stringify', function (original, [value, replacer, space, ...more]) {
+    const small = typeof space === 'number' && space > 0 && space < 1;
+    return original.call(this, value, replacer, small ? 0 : space, ...more);
+  });
   guard(Array, 'from', function (original, list) {
     const from = list[0];
     const length = from !== null && typeof from === 'object' ? number(from.length) : 0;

@@ -156,7 +156,7 @@ impl Figures {
         self.programs += 1;
         match &ours {
             Outcome::Value(_) => self.values += 1,
-            Outcome::Error(class) => *self.errors.entry(class.clone()).or_default() += 1,
+            Outcome::Error(thrown) => *self.errors.entry(thrown.class.clone()).or_default() += 1,
             Outcome::Refused(..) => self.refused += 1,
         }
         match verdict {

@@ -4,7 +4,7 @@
 //! units by asking again with rounded results. Whatever is left is a mismatch.
 
 use super::body::Body;
-use super::engine::{self, Outcome, World};
+use super::engine::{self, Outcome, Thrown, World};
 use super::node::{Answer, Node, Question, Setting};
 use super::tree::Style;
 use p13n::expr::Vm;
@@ -14,6 +14,9 @@ use p13n::expr::Vm;
 pub enum Cause {
     /// A limit of page 3.4 ended ours.
     Limit,
+    /// `match`, `matchAll` and `search` with a text that is no constant: patterns are compiled with the
+    /// expression, never while it runs.
+    PatternText,
     /// The texts are equal once each half pair is U+FFFD.
     CutPair,
     /// The program agrees when it has no surrogate pairs.
@@ -37,6 +40,7 @@ pub enum Cause {
 /// All causes, with how they are named in the figures.
 pub const CAUSES: &[(Cause, &str)] = &[
     (Cause::Limit, "limits of 3.4"),
+    (Cause::PatternText, "text that is no constant as a pattern"),
     (Cause::CutPair, "cut pair is U+FFFD"),
     (Cause::FromCutPair, "follows from a cut pair"),
     (Cause::LastUnits, "last two units"),
@@ -136,12 +140,14 @@ fn plain(trial: &Trial<'_>, ours: &Outcome, node: &Answer) -> Option<Verdict> {
         (Outcome::Value(left), Answer::Value(right)) if left == right => {
             return Some(Verdict::Same);
         }
-        (Outcome::Error(left), Answer::Error(right)) if left == right => {
+        (Outcome::Error(left), Answer::Error(right)) if left.class == *right => {
             return Some(Verdict::Same);
         }
         (Outcome::Refused(..), Answer::Syntax | Answer::NotOne) => return Some(Verdict::Same),
         (_, Answer::Huge | Answer::Endless) => Cause::NodeCannot,
-        (Outcome::Error(class), _) if class == "LimitError" || class == "FuelError" => Cause::Limit,
+        (Outcome::Error(thrown), _) if is_pattern_text(thrown) => Cause::PatternText,
+        (Outcome::Error(thrown), _) if is_limit(thrown) => Cause::Limit,
+        (Outcome::Refused("E0305", _), _) if trial.body.is_damaged() => Cause::Limit,
         (Outcome::Refused("E0303", _), _) if trial.body.is_damaged() => Cause::RefusedForGood,
         (Outcome::Refused("E0304", _), _) if trial.body.is_damaged() => Cause::UnknownName,
         (Outcome::Value(left), Answer::Value(right)) if *left == well_formed(right) => {
@@ -160,6 +166,24 @@ fn plain(trial: &Trial<'_>, ours: &Outcome, node: &Answer) -> Option<Verdict> {
         _ => return None,
     };
     Some(Verdict::Exempt(cause))
+}
+
+/// Whether a limit of page 3.4 was passed, by the sentences that say so.
+fn is_limit(thrown: &Thrown) -> bool {
+    const SENTENCES: &[&str] = &[
+        "text is longer than",
+        "a list or map has more than",
+        "nests",
+        "nest deeper",
+        "ran out of fuel",
+    ];
+    matches!(thrown.class.as_str(), "LimitError" | "FuelError")
+        && SENTENCES.iter().any(|sentence| thrown.message.contains(sentence))
+}
+
+fn is_pattern_text(thrown: &Thrown) -> bool {
+    thrown.class == "LimitError"
+        && thrown.message.contains("a pattern is compiled with the expression")
 }
 
 /// The canonical text with U+FFFD for each escaped half pair.

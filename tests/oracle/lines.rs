@@ -21,7 +21,7 @@ pub fn answer_all() -> ExitCode {
         let source = asked["expression"].as_str().expect("an expression");
         let answer = match engine::evaluate(source, &world, NOW_MS, "UTC", &mut vm) {
             Outcome::Value(value) => json!({ "value": value }),
-            Outcome::Error(class) => json!({ "error": class }),
+            Outcome::Error(thrown) => json!({ "error": thrown.class }),
             Outcome::Refused(code, message) => json!({ "refused": code, "message": message }),
         };
         writeln!(out, "{answer}").expect("somebody reads");

@@ -38,7 +38,7 @@ impl Mismatch {
     fn shape(ours: &Outcome, node: &Answer) -> (String, String) {
         let ours = match ours {
             Outcome::Value(_) => "value".to_string(),
-            Outcome::Error(class) => class.clone(),
+            Outcome::Error(thrown) => thrown.class.clone(),
             Outcome::Refused(_, message) => message.clone(),
         };
         let node = match node {
@@ -165,7 +165,7 @@ impl Mismatch {
         });
         lines.push(match &self.ours {
             Outcome::Value(value) => format!("# ours: {value}"),
-            Outcome::Error(class) => format!("# ours: {class}"),
+            Outcome::Error(thrown) => format!("# ours: {} {}", thrown.class, thrown.message),
             Outcome::Refused(code, message) => format!("# ours: {code} {message}"),
         });
         lines.join("\n")

@@ -1,6 +1,7 @@
 """`p13n eval`: one expression over a profile and an event."""
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +33,14 @@ def evaluate(
         str | None, typer.Option(metavar="ZONE", help="What local time is, by default UTC.")
     ] = None,
     now_ms: Annotated[
-        int | None, typer.Option(metavar="MS", help="What `Date.now()` is, by default now.")
+        int | None,
+        typer.Option(
+            min=-(2**63),
+            max=2**63 - 1,
+            show_default=False,
+            metavar="MS",
+            help="What `Date.now()` is, by default now.",
+        ),
     ] = None,
     seed: Annotated[
         int | None,
@@ -54,8 +62,10 @@ def evaluate(
       p13n eval 'EVENT.product_list.map(p => p.toUpperCase())' --event @event.json
       p13n eval 'new Date().getHours()' --time-zone Europe/Berlin
     """
-    from p13n import CompileError, EvaluationError, Expression
+    from p13n import BadEvent, CompileError, EvaluationError, Expression
 
+    # One time for the trace and the value.
+    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     try:
         compiled = Expression(expression)
         for warning in compiled.warnings:
@@ -70,6 +80,8 @@ def evaluate(
             time_zone=time_zone,
             seed=seed,
         )
+    except (BadEvent, RecursionError) as error:
+        fail(f"--profile or --event cannot be read: {error}.", ExitCode.USAGE)
     except ValueError as error:
         fail(f"--time-zone: {error}.", ExitCode.USAGE)
     except CompileError as error:
@@ -83,7 +95,7 @@ def _traced(
     compiled: "Expression",
     profile: str | None,
     event: str | None,
-    now_ms: int | None,
+    now_ms: int,
     time_zone: str | None,
     seed: int | None,
 ) -> list[str]:

@@ -146,6 +146,8 @@ impl Advisor<'_> {
                 let is = is.without(Kinds::NULLISH);
                 for (name, part) in properties {
                     let of_part = match name {
+                        // A default says that the property may well be missing.
+                        PatternName::Written(_) if part.default.is_some() => Type::unknown(),
                         PatternName::Written(name) => {
                             self.property(&is, &target.span, &part.span, name)
                         }

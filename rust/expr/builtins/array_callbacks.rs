@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use super::super::error::Fault;
-use super::super::limits::{LIST_ITEMS_MAX, VALUE_DEPTH_MAX};
+use super::super::limits::{HOLES_PER_FUEL, LIST_ITEMS_MAX, VALUE_DEPTH_MAX};
 use super::super::program::Callback;
 use super::super::vm::too_many;
 use super::{Call, Entry};
@@ -37,14 +37,15 @@ const TOUCHED_MAX: usize = 64;
 impl<'m> Call<'_, 'm> {
     /// The list that a function is about to be called over. Its elements are loaded first, all at
     /// once: counting a reference waits for its cache line, and one wait is shorter than one each.
-    fn elements(&self) -> Arc<Vec<Value>> {
+    fn elements(&mut self) -> Result<Arc<Vec<Value>>, Fault> {
         let items = self.items();
+        self.machine.charge(items.len() / HOLES_PER_FUEL)?;
         let loaded = items.iter().take(TOUCHED_MAX).map(|item| match item {
             Value::Object(object) => object.touch(),
             _ => 0,
         });
         black_box(loaded.sum::<usize>());
-        items
+        Ok(items)
     }
 
     /// Calls the function on one element, as JavaScript does: element, position, list.
@@ -57,7 +58,7 @@ impl<'m> Call<'_, 'm> {
         &mut self,
         positions: impl Iterator<Item = usize>,
     ) -> Result<Option<(usize, Value)>, Fault> {
-        let items = self.elements();
+        let items = self.elements()?;
         let function = self.function(0)?;
         for at in positions {
             let item = items[at].element();
@@ -75,7 +76,7 @@ fn present(items: &[Value]) -> impl Iterator<Item = (usize, &Value)> {
 }
 
 fn every(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let items = call.elements();
+    let items = call.elements()?;
     let function = call.function(0)?;
     for (at, item) in present(&items) {
         if !ops::truthy(&call.visit(function, item, at)?) {
@@ -86,7 +87,7 @@ fn every(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn some(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let items = call.elements();
+    let items = call.elements()?;
     let function = call.function(0)?;
     for (at, item) in present(&items) {
         if ops::truthy(&call.visit(function, item, at)?) {
@@ -117,7 +118,7 @@ fn find_last_index(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn filter(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let items = call.elements();
+    let items = call.elements()?;
     let function = call.function(0)?;
     let mut out = Vec::new();
     for (at, item) in present(&items) {
@@ -129,7 +130,7 @@ fn filter(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn map(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let items = call.elements();
+    let items = call.elements()?;
     let function = call.function(0)?;
     let mut out = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
@@ -142,7 +143,7 @@ fn map(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn flat_map(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let items = call.elements();
+    let items = call.elements()?;
     let function = call.function(0)?;
     let mut out = Vec::new();
     for (at, item) in present(&items) {
@@ -162,7 +163,7 @@ fn flat_map(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn for_each(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let items = call.elements();
+    let items = call.elements()?;
     let function = call.function(0)?;
     for (at, item) in present(&items) {
         call.visit(function, item, at)?;
@@ -171,12 +172,12 @@ fn for_each(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn reduce(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let items = call.elements();
+    let items = call.elements()?;
     fold(call, present(&items))
 }
 
 fn reduce_right(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    let items = call.elements();
+    let items = call.elements()?;
     let backwards = items.iter().enumerate().rev();
     fold(call, backwards.filter(|(_, item)| !matches!(item, Value::Hole)))
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::error::Fault;
 use super::super::program::Callback;
 use super::super::vm::{Machine, kind_of};
-use crate::value::{Text, Value, number as numbers};
+use crate::value::{Instance, Text, Value, number as numbers};
 
 static UNDEFINED: Value = Value::Undefined;
 
@@ -106,8 +106,13 @@ impl<'m> Call<'_, 'm> {
     /// The function that was given.
     pub(super) fn function(&self, position: usize) -> Result<&'m Callback, Fault> {
         self.callback.ok_or_else(|| {
-            let kind = kind_of(self.argument(position));
-            Fault::type_error(format!("a function is expected, and {kind} is given"))
+            let given = match self.argument(position) {
+                Value::Instance(own) if matches!(&**own, Instance::Function(_)) => {
+                    "one that is called on nothing"
+                }
+                other => kind_of(other),
+            };
+            Fault::type_error(format!("a function is expected, and {given} is given"))
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::value::{Instance, Text, Value};
 /// Components of a date, from the year to the millisecond.
 const COMPONENTS: usize = 7;
 /// What parsing text, or a look at a zone's table, costs beyond the bytes.
-const LOOK_FUEL: usize = 4;
+const LOOK_FUEL: usize = 8;
 
 /// A getter of one field, in UTC or in the zone.
 macro_rules! field {

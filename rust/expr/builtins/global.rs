@@ -40,7 +40,9 @@ pub(in super::super) fn duration_ms(text: &str) -> Option<i64> {
 fn ago(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.text(0)?;
     match duration_ms(&text) {
-        Some(duration_ms) => Ok(Value::Number((call.machine.now_ms() - duration_ms) as f64)),
+        Some(duration_ms) => {
+            Ok(Value::Number(call.machine.now_ms().saturating_sub(duration_ms) as f64))
+        }
         None => {
             Err(Fault::range_error("`ago` takes a duration such as \"90s\", \"24h\" or \"7d\""))
         }
@@ -53,6 +55,7 @@ fn bucket(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let Some(rid) = call.machine.rid() else {
         return Err(Fault::type_error("`bucket` needs a profile, and there is none here"));
     };
+    call.machine.charge(8)?;
     let mut bytes = Vec::with_capacity(rid.len() + salt.len() + 1);
     bytes.extend_from_slice(rid.as_bytes());
     bytes.push(0);

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::super::error::{EvalErrorKind, Fault};
-use super::super::limits::{BYTES_PER_FUEL, LIST_ITEMS_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX};
+use super::super::limits::{
+    BYTES_PER_FUEL, DATE_TEXT_FUEL, LIST_ITEMS_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX,
+};
 use super::super::operators::too_long;
 use super::super::program::Callback;
 use super::super::vm::index_name;
@@ -25,7 +27,7 @@ const VALUE_FUEL: usize = 4;
 fn parse(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.text(0)?;
     // Every value is at least two bytes, and dearer than a byte.
-    call.machine.charge(text.len() / 2)?;
+    call.machine.charge(VALUE_FUEL + text.len() / 2)?;
     call.machine.count_container();
     let value = parse_json_as_javascript(&text, LIST_ITEMS_MAX).map_err(|error| {
         let kind = if error.is_limit() { EvalErrorKind::Limit } else { EvalErrorKind::Syntax };
@@ -264,7 +266,10 @@ impl Writer<'_, '_, '_> {
     /// The value as it is to be written: a date's text, and what the function makes of it.
     fn replaced(&mut self, name: Text, value: Value) -> Result<Value, Fault> {
         let value = match &value {
-            Value::Instance(instance) if let Instance::Date(_) = &**instance => instance.to_plain(),
+            Value::Instance(instance) if let Instance::Date(_) = &**instance => {
+                self.call.machine.charge(DATE_TEXT_FUEL)?;
+                instance.to_plain()
+            }
             _ => value,
         };
         match self.replacer {

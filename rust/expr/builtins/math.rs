@@ -1,6 +1,7 @@
 //! Math: through `libm`, never the platform's, so that every machine gives the same last bit.
 
 use super::super::error::Fault;
+use super::super::limits::POWER_FUEL;
 use super::super::power::power;
 use super::{Call, Fold, Function, within};
 use crate::value::{Value, number as numbers};
@@ -30,7 +31,7 @@ macro_rules! unary {
 }
 
 /// What a function costs that is computed by a series.
-const SERIES_FUEL: usize = 4;
+const SERIES_FUEL: usize = 6;
 /// What an angle costs beyond that when it is so large that pi must be known to many digits.
 const LARGE_ANGLE_FUEL: usize = 16;
 /// From here on an angle is large.
@@ -108,7 +109,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function { fold: Some(MIN), ..within("Math", "min", min) },
     within("Math", "random", random),
     within("Math", "pow", |call| {
-        call.machine.charge(SERIES_FUEL)?;
+        call.machine.charge(POWER_FUEL)?;
         Ok(Value::Number(power(call.number(0)?, call.number(1)?)))
     }),
 ];

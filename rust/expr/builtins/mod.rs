@@ -9,7 +9,6 @@ mod array_callbacks;
 mod call;
 mod date;
 mod global;
-mod iterator;
 mod json;
 mod math;
 mod number;
@@ -28,7 +27,8 @@ pub(super) use global::duration_ms;
 pub(super) use object::owns;
 
 use super::error::Fault;
-use crate::value::{Instance, Value};
+use super::program::Callback;
+use crate::value::{self, Instance, Value};
 
 /// What a built-in is.
 pub(super) type Builtin = fn(&mut Call<'_, '_>) -> Result<Value, Fault>;
@@ -50,6 +50,22 @@ pub(super) enum Kind {
 
 impl Kind {
     const COUNT: usize = Self::Function as usize + 1;
+
+    /// The class that the kind's methods are of.
+    fn class(self) -> &'static str {
+        match self {
+            Self::String => "String",
+            Self::Array => "Array",
+            Self::Number => "Number",
+            Self::Boolean => "Boolean",
+            Self::Object => "Object",
+            Self::Date => "Date",
+            Self::Set => "Set",
+            Self::RegExp => "RegExp",
+            Self::Iterator => "Iterator",
+            Self::Function => "Function",
+        }
+    }
 
     /// The kind of a value; `undefined` and `null` have none.
     pub(super) fn of(value: &Value) -> Option<Self> {
@@ -142,7 +158,8 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
         (Kind::RegExp, &[regexp::METHODS]),
         (Kind::Date, &[date::METHODS]),
         (Kind::Set, &[set::METHODS]),
-        (Kind::Iterator, &[iterator::METHODS]),
+        (Kind::Iterator, &[object::METHODS]),
+        (Kind::Function, &[object::METHODS]),
     ];
     for (kind, entries) in tables {
         for &(name, callback, run) in entries.iter().copied().flatten() {
@@ -207,15 +224,43 @@ pub(super) fn function(name: &str, member: Option<&str>) -> Option<&'static Func
     })
 }
 
-/// The name of the function or class, where it is read and not called.
-pub(super) fn function_name(name: &str, member: Option<&str>) -> Option<&'static str> {
+/// The function or class, where it is read and not called.
+pub(super) fn function_value(name: &str, member: Option<&str>) -> Option<Value> {
+    let value = |owner, name| Instance::Function(value::Function::new(owner, name)).into();
     if let Some(function) = function(name, member) {
-        return Some(function.member);
+        return Some(value(function.namespace.unwrap_or(""), function.member));
     }
     let classes = NAMESPACES.iter().chain(CLASSES).copied();
     let mut classes =
         classes.filter(|class| member.is_none() && !matches!(*class, "Math" | "JSON"));
-    classes.find(|class| *class == name)
+    classes.find(|class| *class == name).map(|class| value("", class))
+}
+
+/// The method of this receiver, where it is read and not called.
+pub(super) fn method_value(method: &Method, receiver: &Value) -> Value {
+    let owner = Kind::of(receiver).map_or("", Kind::class);
+    Instance::Function(value::Function::new(owner, method.name)).into()
+}
+
+/// How a function is called that is a value. A method so called has no receiver, and
+/// throws, but for the text that everything has.
+pub(super) fn callback(function: value::Function) -> &'static Callback {
+    static CALLBACKS: LazyLock<Vec<(value::Function, Callback)>> = LazyLock::new(|| {
+        let value = |function: &Function| {
+            value::Function::new(function.namespace.unwrap_or(""), function.member)
+        };
+        FUNCTION_TABLE.iter().map(|known| (value(known), Callback::Function(known))).collect()
+    });
+    static WITHOUT_RECEIVER: Callback = Callback::Function(&global("method", |_| {
+        Err(Fault::type_error("a method is called without its receiver"))
+    }));
+    static TEXT_OF_NOTHING: Callback =
+        Callback::Function(&global("toString", |_| Ok(Value::from("[object Undefined]"))));
+    if function == value::Function::new("Object", "toString") {
+        return &TEXT_OF_NOTHING;
+    }
+    let found = CALLBACKS.iter().find(|(known, _)| *known == function);
+    found.map_or(&WITHOUT_RECEIVER, |(_, callback)| callback)
 }
 
 /// `Math.PI` and its like.

@@ -1,10 +1,13 @@
 //! Objects: names, values and entries, and the methods that every value has.
 
 use super::super::error::Fault;
+use super::super::limits::{BYTES_PER_FUEL, NAME_FUEL};
 use super::super::vm::{entries_of, index_name, kind_of};
 use super::{Call, Entry, Function, array, within};
 use crate::value::{Instance, Text, Value, array_index, ops, string};
 
+/// What every object has. Iterators have no more: they are there to be spread, given to `Array.from`,
+/// `new Set` or `Object.fromEntries`, and taken apart; nor have functions, which are passed on.
 pub(super) const METHODS: &[Entry] = &[
     ("hasOwnProperty", None, has_own_property),
     ("propertyIsEnumerable", None, property_is_enumerable),
@@ -50,18 +53,30 @@ pub(super) fn to_text(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 pub(super) fn has_own_property(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     refuse_hidden(call, "hasOwnProperty")?;
     let name = call.text(0)?;
+    charge_look(call, &call.receiver.clone(), &name)?;
     Ok(Value::Bool(owns(&call.receiver, &name)))
 }
 
 pub(super) fn property_is_enumerable(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     refuse_hidden(call, "propertyIsEnumerable")?;
     let name = call.text(0)?;
+    charge_look(call, &call.receiver.clone(), &name)?;
     Ok(Value::Bool(own(&call.receiver, &name) == Some(Own::Enumerable)))
+}
+
+/// Pays for looking for a name: text beyond ASCII is counted through, long names are compared.
+fn charge_look(call: &mut Call<'_, '_>, value: &Value, name: &str) -> Result<(), Fault> {
+    let text = match value {
+        Value::String(text) => text.len(),
+        _ => 0,
+    };
+    call.machine.charge(NAME_FUEL + name.len() / 3 + 2 * text / BYTES_PER_FUEL)
 }
 
 fn has_own(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     refuse_nullish(call)?;
     let name = call.text(1)?;
+    charge_look(call, &call.argument(0).clone(), &name)?;
     Ok(Value::Bool(owns(call.argument(0), &name)))
 }
 

@@ -19,6 +19,8 @@ use crate::value::{Instance, Text, Value, number as numbers};
 
 pub(super) const METHODS: &[Entry] = &[
     ("exec", None, exec),
+    ("hasOwnProperty", None, super::object::has_own_property),
+    ("propertyIsEnumerable", None, super::object::property_is_enumerable),
     ("test", None, test),
     ("toString", None, super::object::to_text),
     ("valueOf", None, super::object::value_of),
@@ -156,7 +158,7 @@ fn each_match(
 
 static ANYWHERE: LazyLock<Arc<Instance>> = LazyLock::new(|| {
     match RegExp::new("", Flags { global: true, ..Flags::default() }, &limits::REGEXP) {
-        Ok(regexp) => Arc::new(Instance::RegExp(regexp)),
+        Ok(regexp) => Arc::new(Instance::RegExp(Arc::new(regexp))),
         Err(error) => unreachable!("the empty pattern compiles: {error}"),
     }
 });

@@ -60,7 +60,8 @@ fn new(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 }
 
 fn has(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
-    call.machine.charge(1 + 2 * bytes(call.argument(0)) / BYTES_PER_FUEL)?;
+    // Large ones are searched by halves.
+    call.machine.charge(8 + 4 * bytes(call.argument(0)) / BYTES_PER_FUEL)?;
     let found = match &call.receiver {
         Value::Instance(instance) if let Instance::Set(set) = &**instance => {
             set.has(call.argument(0))

@@ -6,7 +6,7 @@
 
 use super::super::ast::BinaryOperator;
 use super::super::error::Fault;
-use super::super::limits::{BYTES_PER_FUEL, VISIT_FUEL};
+use super::super::limits::{BYTES_PER_FUEL, CALLBACK_FUEL};
 use super::super::program::{Base, Callback, Node, NodeKind, Read};
 use super::{Call, Entry, array};
 use crate::value::{Text, Value, string};
@@ -20,7 +20,7 @@ const KEY_FUEL: usize = 4;
 const GALLOP_WINS: usize = 7;
 
 /// What `a - b` costs: the call, two reads and the difference.
-const SUBTRACTION_FUEL: u64 = VISIT_FUEL as u64 + 3;
+const SUBTRACTION_FUEL: u64 = CALLBACK_FUEL as u64 + 3;
 
 /// `undefined` goes last, and holes after it.
 fn sort(call: &mut Call<'_, '_>) -> Result<Value, Fault> {

@@ -82,12 +82,15 @@ fn unit(text: &str, position: Option<usize>) -> Option<u16> {
 
 fn at(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    call.machine.charge_bytes(text.len())?;
     let position = call.position(0, string::length(&text))?;
     Ok(unit(&text, position).map_or(Value::Undefined, unit_value))
 }
 
 /// The unit position that an argument names, never counted from the end.
 fn plain_position(call: &mut Call<'_, '_>, length: usize) -> Result<Option<usize>, Fault> {
+    // It is counted through once more.
+    call.machine.charge_bytes(length)?;
     let at = call.integer(0)?;
     Ok((at >= 0.0 && at < length as f64).then_some(at as usize))
 }
@@ -222,7 +225,8 @@ fn to_lower_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     if text.is_ascii() {
         return call.machine.text(ascii_cased(text, false));
     }
-    charge_beyond_ascii(call, &text)?;
+    // Four times: whether a sigma is the last of its word depends on its neighbours.
+    (0..4).try_for_each(|_| charge_beyond_ascii(call, &text))?;
     call.machine.text(text.to_lowercase())
 }
 
@@ -244,7 +248,7 @@ fn normalize(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
     let form = if call.given(0) { call.text(0)? } else { "NFC".into() };
     // Decomposition makes text longer, composition looks at each character a few times.
-    call.machine.charge(text.len() / 4)?;
+    call.machine.charge(2 * text.len())?;
     let mut out = String::new();
     let characters: &mut dyn Iterator<Item = char> = match form.as_str() {
         "NFC" => &mut text.nfc(),

@@ -105,6 +105,7 @@ fn split(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     if parts.len() > LIST_ITEMS_MAX {
         return Err(too_many());
     }
+    call.machine.charge(parts.len())?;
     call.machine.array(parts)
 }
 

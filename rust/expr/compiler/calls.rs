@@ -1,5 +1,7 @@
 //! Calls: methods by name, built-in functions by path, and the functions given to them.
 
+use std::sync::Arc;
+
 use super::super::ast::{ChainPart, ChainPartKind, Element, Expr, ExprKind};
 use super::super::builtins::{self, Function};
 use super::super::error::{CompileError, Span};
@@ -35,6 +37,14 @@ impl Compiler<'_, '_> {
         let mut arguments = self.arguments(arguments, method.callback, name)?;
         if let (Some(pattern), Some(first)) = (pattern, arguments.items.first_mut()) {
             first.node.kind = NodeKind::Constant(pattern);
+        }
+        // Nobody sees which object a pattern is that such a method takes.
+        if let ("match" | "matchAll" | "replace" | "replaceAll" | "search" | "split", Some(first)) =
+            (name, arguments.items.first_mut())
+            && let NodeKind::Pattern(regexp) = &first.node.kind
+        {
+            let regexp = Instance::RegExp(Arc::clone(regexp));
+            first.node.kind = NodeKind::Constant(regexp.into());
         }
         let quick = quick(name, &arguments);
         Ok(PartKind::Method(Box::new(MethodCall { method, arguments, optional, quick })))
@@ -169,8 +179,8 @@ impl Compiler<'_, '_> {
         if member.is_some() && builtins::function(name, member.map(|m| m.as_str())).is_none() {
             return Err(self.no_function(name, member.map(|m| m.as_str()), &path, path_span));
         }
-        if let Some(name) = builtins::function_name(name, member.map(|m| m.as_str())) {
-            let kind = NodeKind::Constant(Instance::Function(name).into());
+        if let Some(value) = builtins::function_value(name, member.map(|m| m.as_str())) {
+            let kind = NodeKind::Constant(value);
             return Ok((Node { kind, span: path_span }, call_at));
         }
         let message = format!("`{path}` is not a value");

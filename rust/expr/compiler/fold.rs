@@ -79,7 +79,12 @@ impl Compiler<'_, '_> {
 
     /// A list of constants that nothing but a read or call of it will see.
     pub(super) fn folded_receiver(&self, base: &Expr) -> Option<Value> {
-        let ExprKind::Array(elements) = &base.kind else { return None };
+        let ExprKind::Array(elements) = &base.kind else {
+            return match &base.kind {
+                ExprKind::Literal(pattern @ Value::Instance(_)) => Some(pattern.clone()),
+                _ => None,
+            };
+        };
         let items: Option<Vec<Value>> = elements
             .iter()
             .map(|element| if element.spread { None } else { self.fold(&element.value) })

@@ -109,8 +109,24 @@ impl Parser<'_> {
             self.at -= usize::from(!matches!(kind, TokenKind::End));
             return Err(self.unexpected("a parameter's name"));
         };
-        let literal =
-            matches!(name.as_str(), "true" | "false" | "null" | "new" | "typeof" | "void" | "in");
+        // Operators and literals, and what strict mode keeps for later.
+        let literal = matches!(
+            name.as_str(),
+            "true"
+                | "false"
+                | "null"
+                | "new"
+                | "typeof"
+                | "void"
+                | "in"
+                | "implements"
+                | "interface"
+                | "package"
+                | "private"
+                | "protected"
+                | "public"
+                | "static"
+        );
         if let Some(error) = refused::word(&name, span.clone()) {
             return Err(error);
         }

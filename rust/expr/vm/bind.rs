@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::super::error::Fault;
+use super::super::limits::PATTERN_FUEL;
 use super::super::program::{Arrow, Binding, Pattern, PropertyName, Step};
-use super::{Lent, Machine, UNDEFINED, kind_of};
+use super::{Lent, Machine, UNDEFINED, char_value, kind_of};
 use crate::value::{Text, Value};
 
 impl<'m> Machine<'m> {
@@ -119,8 +120,15 @@ impl<'m> Machine<'m> {
         elements: &'m [Option<Binding>],
         rest: Option<&'m Binding>,
     ) -> Result<(), Fault> {
-        self.charge(elements.len())?;
-        let items = self.iterate(&value)?;
+        self.charge(PATTERN_FUEL + elements.len())?;
+        let items = match &*value {
+            // Holes are read as `undefined` below, and what nothing reads need not be made.
+            Value::Array(items) => Cow::Borrowed(&items[..]),
+            Value::String(text) if rest.is_none() => {
+                Cow::Owned(text.chars().take(elements.len()).map(char_value).collect())
+            }
+            _ => self.iterate(&value)?,
+        };
         for (position, binding) in elements.iter().enumerate() {
             let Some(binding) = binding else { continue };
             let item = items.get(position).map_or(&UNDEFINED, Value::element);

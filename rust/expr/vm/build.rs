@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::super::error::{EvalErrorKind, Fault};
 use super::super::limits::{
-    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, STRING_BYTES_MAX, VALUE_DEPTH_MAX,
+    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, STRING_BYTES_MAX, TEXT_FUEL,
+    VALUE_DEPTH_MAX,
 };
 use super::super::operators::too_long;
 use super::super::program::{Entry, Item, Node};
@@ -160,7 +161,7 @@ impl<'m> Machine<'m> {
         if text.len() > STRING_BYTES_MAX {
             return Err(too_long());
         }
-        self.charge_bytes(text.len())?;
+        self.charge(TEXT_FUEL + text.len() / BYTES_PER_FUEL)?;
         Ok(Value::String(text))
     }
 
@@ -206,30 +207,26 @@ impl<'m> Machine<'m> {
         value: &Value,
         levels: usize,
     ) -> Result<(), Fault> {
-        let deeper = |machine: &mut Self, value: &Value| match value {
-            Value::Array(_) | Value::Object(_) => match levels.checked_sub(1) {
-                Some(levels) => machine.check_depth(value, levels),
-                None => Ok(()),
-            },
-            _ => Ok(()),
-        };
-        match value {
-            Value::Array(items) => {
-                if levels == 0 {
-                    return Err(too_deep());
-                }
-                self.charge(items.len() / BYTES_PER_FUEL + 1)?;
-                items.iter().try_for_each(|item| deeper(self, item))
-            }
+        let inner = match value {
+            Value::Array(items) => items,
             Value::Object(object) => {
-                if levels == 0 {
-                    return Err(too_deep());
-                }
+                let Some(levels) = levels.checked_sub(1) else { return Err(too_deep()) };
                 self.charge(object.len() / BYTES_PER_FUEL + 1)?;
-                object.entries().iter().try_for_each(|(_, item)| deeper(self, item))
+                let mut entries = object.entries().iter();
+                return entries.try_for_each(|(_, item)| self.check_depth(item, levels));
             }
-            _ => Ok(()),
-        }
+            // What is no data is dropped level by level all the same.
+            Value::Instance(instance) => match &**instance {
+                Instance::Set(set) => set.items(),
+                Instance::Iterator(iter) => iter.items(),
+                Instance::Match(found) => found.items(),
+                Instance::Date(_) | Instance::RegExp(_) | Instance::Function(_) => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        let Some(levels) = levels.checked_sub(1) else { return Err(too_deep()) };
+        self.charge(inner.len() / BYTES_PER_FUEL + 1)?;
+        inner.iter().try_for_each(|item| self.check_depth(item, levels))
     }
 }
 

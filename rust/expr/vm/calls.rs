@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
-use super::super::builtins::{Call, Function, Method};
+use super::super::builtins::{self, Call, Function, Method};
 use super::super::error::{Fault, Span};
-use super::super::limits::{LIST_ITEMS_MAX, VISIT_FUEL};
+use super::super::limits::{CALL_FUEL, CALLBACK_FUEL, LIST_ITEMS_MAX};
 use super::super::program::{Arguments, Callback, Item};
 use super::{Lent, Machine, too_many};
-use crate::value::Value;
+use crate::value::{Instance, Value};
 
 impl<'m> Machine<'m> {
     /// The values of arguments, in order.
@@ -76,6 +76,8 @@ impl<'m> Machine<'m> {
             Some(run) if receiver.get(method.name).is_none() => run,
             _ => return Err(self.no_method(method.name, &receiver, span)),
         };
+        self.charge(CALL_FUEL)?;
+        let callback = callback.or_else(|| computed(method.callback, &arguments));
         let mut call = Call { machine: self, receiver, arguments, callback };
         let value = run(&mut call);
         let arguments = std::mem::take(&mut call.arguments);
@@ -89,6 +91,8 @@ impl<'m> Machine<'m> {
         arguments: Vec<Value>,
         callback: Option<&'m Callback>,
     ) -> Result<Value, Fault> {
+        self.charge(CALL_FUEL)?;
+        let callback = callback.or_else(|| computed(function.callback, &arguments));
         let mut call = Call { machine: self, receiver: Value::Undefined, arguments, callback };
         let value = (function.run)(&mut call);
         let arguments = std::mem::take(&mut call.arguments);
@@ -118,7 +122,7 @@ impl<'m> Machine<'m> {
         callback: &'m Callback,
         given: SmallVec<[Lent<'m>; 4]>,
     ) -> Result<Lent<'m>, Fault> {
-        self.charge(VISIT_FUEL)?;
+        self.charge(CALLBACK_FUEL)?;
         match callback {
             Callback::Function(function) => {
                 let mut arguments = self.vm.spare.pop().unwrap_or_default();
@@ -130,5 +134,16 @@ impl<'m> Machine<'m> {
                 self.eval::<TRACED>(&arrow.body)
             }
         }
+    }
+}
+
+/// The function among the arguments that is a value: one that was chosen or read, not written out.
+fn computed(position: Option<usize>, arguments: &[Value]) -> Option<&'static Callback> {
+    match arguments.get(position?)? {
+        Value::Instance(instance) => match &**instance {
+            Instance::Function(function) => Some(builtins::callback(*function)),
+            _ => None,
+        },
+        _ => None,
     }
 }

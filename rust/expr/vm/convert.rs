@@ -4,11 +4,14 @@ use std::borrow::Cow;
 
 use super::super::ast::BinaryOperator;
 use super::super::error::Fault;
-use super::super::limits::{BYTES_PER_FUEL, DATE_TEXT_FUEL, STRING_BYTES_MAX};
+use super::super::limits::{
+    BYTES_PER_FUEL, CONVERSION_FUEL, DATE_TEXT_FUEL, NUMBER_BYTES_PER_FUEL, NUMBER_FUEL,
+    NUMBER_TEXT_FUEL, STRING_BYTES_MAX,
+};
 use super::super::operators;
 use super::Machine;
 use crate::value::ops::{self, Hint};
-use crate::value::{Instance, Text, Value};
+use crate::value::{Instance, Text, Value, number};
 
 impl Machine<'_> {
     /// `ToString`, paid for.
@@ -16,9 +19,13 @@ impl Machine<'_> {
         match value {
             Value::String(text) => Ok(text.clone()),
             value if let Some(items) = value.items() => self.join(items, ","),
-            Value::Instance(instance) if let Instance::Date(date) = &**instance => {
+            Value::Instance(instance) => {
                 self.charge(DATE_TEXT_FUEL)?;
-                Ok(date.to_text())
+                Ok(instance.to_text())
+            }
+            Value::Number(number) => {
+                self.charge(NUMBER_TEXT_FUEL)?;
+                Ok(number::to_text(*number))
             }
             _ => Ok(ops::to_text(value, STRING_BYTES_MAX)?),
         }
@@ -66,7 +73,7 @@ impl Machine<'_> {
         }
         let primitive = self.primitive(value, Hint::Number)?;
         if let Value::String(text) = &*primitive {
-            self.charge_bytes(text.len())?;
+            self.charge(NUMBER_FUEL + text.len() / NUMBER_BYTES_PER_FUEL)?;
         }
         Ok(ops::to_number(&primitive, STRING_BYTES_MAX)?)
     }
@@ -95,6 +102,7 @@ impl Machine<'_> {
     ) -> Result<Value, Fault> {
         match (left, right) {
             (Value::Number(left), Value::Number(right)) => {
+                self.charge(operators::number_fuel(operator))?;
                 Ok(Value::Number(operators::computed(operator, *left, *right)))
             }
             (Value::String(left), Value::String(right)) if operator == BinaryOperator::Add => {
@@ -108,6 +116,7 @@ impl Machine<'_> {
     #[inline(never)]
     fn add_texts(&mut self, left: &str, right: &str) -> Result<Value, Fault> {
         self.charge_bytes(left.len().min(right.len()))?;
+        self.charge(CONVERSION_FUEL)?;
         self.charge_bytes(left.len())?;
         self.charge_bytes(right.len())?;
         if left.len() + right.len() > STRING_BYTES_MAX {
@@ -179,15 +188,23 @@ impl Machine<'_> {
             }
             _ => {}
         }
+        self.charge(CONVERSION_FUEL + operators::number_fuel(operator))?;
         let hint = match operator {
             B::Add | B::Equal | B::NotEqual => Hint::Default,
             _ => Hint::Number,
         };
         let left = self.primitive(left, hint)?;
         let right = self.primitive(right, hint)?;
+        let both = matches!((&*left, &*right), (Value::String(_), Value::String(_)));
         for side in [&left, &right] {
             if let Value::String(text) = &**side {
-                self.charge_bytes(text.len())?;
+                // Beside what is no text it is read as a number, but for `+`.
+                let bytes_per_fuel = match operator {
+                    B::Add => BYTES_PER_FUEL,
+                    _ if both => BYTES_PER_FUEL,
+                    _ => NUMBER_BYTES_PER_FUEL,
+                };
+                self.charge(text.len() / bytes_per_fuel)?;
             }
         }
         operators::binary(operator, &left, &right)

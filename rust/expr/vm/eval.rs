@@ -4,15 +4,16 @@
 //! holds nothing of that.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::super::ast::{BinaryOperator, UnaryOperator};
 use super::super::error::Fault;
-use super::super::limits::STRING_BYTES_MAX;
+use super::super::limits::{PIECE_FUEL, STRING_BYTES_MAX};
 use super::super::operators::{self, too_long};
 use super::super::program::{Comparison, Node, NodeKind};
 use super::convert::push_number;
 use super::{Lent, Machine, UNDEFINED};
-use crate::value::{Text, Value, ops};
+use crate::value::{Instance, Text, Value, ops};
 
 impl<'m> Machine<'m> {
     /// The value of a node.
@@ -81,6 +82,9 @@ impl<'m> Machine<'m> {
                     }
                 }
                 self.eval::<TRACED>(otherwise)
+            }
+            NodeKind::Pattern(regexp) => {
+                Ok(Cow::Owned(Instance::RegExp(Arc::clone(regexp)).into()))
             }
             NodeKind::Concatenate(pieces) => self.concatenate::<TRACED>(pieces),
             NodeKind::List(nodes) => self.list::<TRACED>(nodes),
@@ -247,7 +251,10 @@ impl<'m> Machine<'m> {
             let value = self.eval::<TRACED>(piece)?;
             match &*value {
                 Value::String(text) => out.push_str(text),
-                Value::Number(number) => push_number(*number, &mut out),
+                Value::Number(number) => {
+                    self.charge(PIECE_FUEL)?;
+                    push_number(*number, &mut out);
+                }
                 other => out.push_str(&self.text_of(other)?),
             }
             if out.len() > STRING_BYTES_MAX {

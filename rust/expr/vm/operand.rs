@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::super::ast::BinaryOperator;
 use super::super::builtins::{Fold, Function};
 use super::super::error::Fault;
-use super::super::limits::{LIST_ITEMS_MAX, VISIT_FUEL};
+use super::super::limits::{CALL_FUEL, CALLBACK_FUEL, LIST_ITEMS_MAX};
 use super::super::operators;
 use super::super::program::{
     Arguments, Base, Callback, Item, Node, NodeKind, Read, Step, StepKind,
@@ -161,6 +161,7 @@ impl<'m> Machine<'m> {
                     (None, Some(number), [Item { spread: false, node }]) => {
                         self.charge(1)?;
                         let operand = self.operand(node)?;
+                        self.charge(CALL_FUEL)?;
                         let given = match operand.number() {
                             Some(given) => given,
                             None => {
@@ -242,7 +243,10 @@ impl<'m> Machine<'m> {
                 {
                     return Ok(match operators::related(operator, left, right) {
                         Some(truth) => Operand::truth(truth),
-                        None => Operand::Number(operators::computed(operator, left, right)),
+                        None => {
+                            self.charge(operators::number_fuel(operator))?;
+                            Operand::Number(operators::computed(operator, left, right))
+                        }
                     });
                 }
                 (Cow::Owned(Value::Number(left)), self.lent(right))
@@ -281,6 +285,8 @@ impl<'m> Machine<'m> {
             let right = self.operand(operand)?;
             match right.number() {
                 Some(right) if !operators::is_relation(*operator) => {
+                    self.charge(operators::number_fuel(*operator))
+                        .map_err(|fault| fault.at(&span()))?;
                     left = operators::computed(*operator, left, right);
                 }
                 _ => {
@@ -330,7 +336,7 @@ impl<'m> Machine<'m> {
             let value = self.call_function(function, given, None)?;
             return Ok(self.hand(Cow::Owned(value)));
         }
-        self.charge(numbers.len())?;
+        self.charge(CALL_FUEL + numbers.len())?;
         Ok(Operand::Number(numbers.into_iter().fold(fold.start, fold.step)))
     }
 
@@ -347,7 +353,7 @@ impl<'m> Machine<'m> {
             && arrow.bindings.is_empty()
             && self.recorder.is_none()
         {
-            self.charge(VISIT_FUEL)?;
+            self.charge(CALLBACK_FUEL)?;
             self.room(arrow.places_end);
             self.parameters[arrow.first] = Cow::Owned(left.element().clone());
             self.parameters[arrow.first + 1] = Cow::Owned(right.element().clone());

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use memchr::memmem;
 
 use super::super::error::Fault;
+use super::super::limits::{BYTES_PER_FUEL, CALL_FUEL};
 use super::super::program::Search;
 use super::{Lent, Machine, UNDEFINED};
 use crate::value::{Value, ops, string};
@@ -21,11 +22,16 @@ impl<'m> Machine<'m> {
     ) -> Result<Option<Value>, Fault> {
         match (receiver, wanted) {
             (Value::String(text), Value::String(wanted)) => {
+                self.charge(CALL_FUEL)?;
                 self.charge_bytes(text.len())?;
                 self.charge_bytes(wanted.len())?;
                 Ok(Some(search_text(search, text, wanted)))
             }
             (Value::Array(items), wanted) => {
+                // Long texts are compared byte by byte, and paid for so, by the built-in.
+                if matches!(wanted, Value::String(text) if text.len() >= BYTES_PER_FUEL) {
+                    return Ok(None);
+                }
                 let found = match search {
                     Search::Includes => {
                         position(items, wanted, |item| ops::same_value_zero(item.element(), wanted))
@@ -35,7 +41,7 @@ impl<'m> Machine<'m> {
                     }
                     Search::EndsWith | Search::StartsWith => return Ok(None),
                 };
-                self.charge(found.unwrap_or(items.len()))?;
+                self.charge(CALL_FUEL + found.map_or(items.len(), |at| at + 1))?;
                 Ok(Some(match search {
                     Search::Includes => Value::Bool(found.is_some()),
                     _ => Value::Number(found.map_or(-1.0, |at| at as f64)),
@@ -69,6 +75,7 @@ impl<'m> Machine<'m> {
         };
         let (start, end) = (bound(start), bound(end));
         let count = end.saturating_sub(start);
+        self.charge(CALL_FUEL)?;
         self.charge_list(count)?;
         Ok(if (index as usize) < count {
             lent_item(list, start + index as usize)

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use super::super::builtins;
 use super::super::error::Fault;
-use super::super::limits::FUNCTION_FUEL;
+use super::super::limits::{
+    BYTES_PER_FUEL, FUNCTION_FUEL, MEMBER_FUEL, NAME_FUEL, NUMBER_BYTES_PER_FUEL,
+};
 use super::super::program::{Base, Read, Step, StepKind};
 use super::{Lent, Machine, UNDEFINED, excerpt, kind_of, unit_value};
 use crate::value::{Instance, Value, ops, string};
@@ -138,7 +140,7 @@ impl<'m> Machine<'m> {
                     return self.inherited(value, step.kind);
                 }
                 // Text beyond ASCII is counted through.
-                self.charge_bytes(text.len())?;
+                self.charge(MEMBER_FUEL + text.len() / BYTES_PER_FUEL)?;
                 Ok(Cow::Owned(match step.kind {
                     StepKind::Index(index) => {
                         string::unit_at(text, index as usize).map_or(Value::Undefined, unit_value)
@@ -146,10 +148,13 @@ impl<'m> Machine<'m> {
                     _ => Value::Number(string::length(text) as f64),
                 }))
             }
-            Value::Instance(instance) => match instance_member(value, instance, step) {
-                Some(member) => Ok(member),
-                None => self.inherited(value, step.kind),
-            },
+            Value::Instance(instance) => {
+                self.charge(MEMBER_FUEL)?;
+                match instance_member(value, instance, step) {
+                    Some(member) => Ok(member),
+                    None => self.inherited(value, step.kind),
+                }
+            }
             _ => self.inherited(value, step.kind),
         }
     }
@@ -160,6 +165,7 @@ impl<'m> Machine<'m> {
             return Err(Fault::type_error(message));
         }
         let name = self.text_of(name)?;
+        self.charge(2 * NAME_FUEL + name.len() / NUMBER_BYTES_PER_FUEL)?;
         Ok(builtins::owns(object, &name) || builtins::inherits(object, &name))
     }
 
@@ -188,6 +194,8 @@ impl<'m> Machine<'m> {
             return Err(Fault::type_error(message));
         }
         let name = self.text_of(index)?;
+        // It is compared with the names of a map, of which the long ones may all begin alike.
+        self.charge(NAME_FUEL + name.len() / NUMBER_BYTES_PER_FUEL)?;
         let step = Step::new(name, 0);
         match object {
             Cow::Borrowed(object) => self.member(object, &step, 0),
@@ -201,7 +209,7 @@ impl<'m> Machine<'m> {
         match kind {
             StepKind::Name(Some(method)) if method.of(value).is_some() => {
                 self.charge(FUNCTION_FUEL)?;
-                Ok(Cow::Owned(Instance::Function(method.name).into()))
+                Ok(Cow::Owned(builtins::method_value(method, value)))
             }
             _ => Ok(Cow::Borrowed(&UNDEFINED)),
         }

@@ -8,7 +8,9 @@ use std::borrow::Cow;
 use smallvec::smallvec;
 
 use super::super::error::Fault;
-use super::super::limits::{LIST_ITEMS_MAX, VALUE_DEPTH_MAX, VISIT_FUEL};
+use super::super::limits::{
+    HOLES_PER_FUEL, LIST_ITEMS_MAX, LOOP_FUEL, VALUE_DEPTH_MAX, VISIT_FUEL,
+};
 use super::super::program::{Arguments, Arrow, Base, Callback, NodeKind, Visit};
 use super::operand::walk;
 use super::quick::lent_item;
@@ -49,6 +51,8 @@ impl<'m> Machine<'m> {
             self.room(arrow.places_end);
         }
         let visited = Visited { list, callback };
+        // Holes are passed over without a call, which is work too.
+        self.charge(LOOP_FUEL + visited.items().len() / HOLES_PER_FUEL)?;
         let length = visited.items().len();
         let number = |at: Option<usize>| Cow::Owned(Value::Number(at.map_or(-1.0, |at| at as f64)));
         let item = |at: Option<usize>| {
@@ -98,6 +102,8 @@ impl<'m> Machine<'m> {
             self.room(arrow.places_end);
         }
         let visited = Visited { list: list.clone(), callback };
+        // Holes are passed over without a call, which is work too.
+        self.charge(LOOP_FUEL + visited.items().len() / HOLES_PER_FUEL)?;
         let mut count = 0;
         for at in 0..visited.items().len() {
             if !matches!(visited.items()[at], Value::Hole) && self.holds::<false>(&visited, at)? {

@@ -1,5 +1,7 @@
 //! Escape: what a backslash makes of the characters after it, in and outside of classes.
 
+use std::sync::LazyLock;
+
 use super::error::{PatternError, PatternErrorKind};
 use super::pattern::{Look, Node, Parser};
 use super::property::{NoProperty, property};
@@ -205,7 +207,7 @@ impl Parser<'_> {
     fn perl(&self, letter: char) -> CodePoints {
         let set = match letter.to_ascii_lowercase() {
             'd' => CodePoints::of(&[(0x30, 0x39)]),
-            's' => white_space(),
+            's' => WHITE_SPACE.clone(),
             _ => self.word_characters(),
         };
         if letter.is_ascii_uppercase() { set.complement(self.by_code_points()) } else { set }
@@ -244,16 +246,18 @@ impl Parser<'_> {
                 format!("the property `{name}` is not in our tables"),
             ),
         })?;
+        self.spend_ranges(set.ranges().len(), start)?;
         // With v and i sets are of what folds alike, before they are turned around.
         let set = if self.flags.unicode_sets { self.closed(set) } else { set };
         Ok(Escape::Set(if negated { set.complement(true) } else { set }))
     }
 }
 
-fn white_space() -> CodePoints {
+/// What `\s` stands for: found once, as a pattern may ask for it a thousand times.
+static WHITE_SPACE: LazyLock<CodePoints> = LazyLock::new(|| {
     let ranges: Vec<(u32, u32)> = (0..=0xFFFF)
         .filter(|&code| char::from_u32(code).is_some_and(string::is_white_space))
         .map(|code| (code, code))
         .collect();
     CodePoints::of(&ranges)
-}
+});

@@ -59,6 +59,9 @@ pub(super) struct Pattern {
 
 type Parsed<T> = Result<T, PatternError>;
 
+/// Ranges of characters that the properties of one pattern stand for, all together.
+const PROPERTY_RANGES_MAX: usize = 20_000;
+
 /// Reads a pattern.
 pub(super) fn parse(source: &str, flags: Flags, limits: &Limits) -> Parsed<Pattern> {
     let mut parser = Parser::new(source, flags, limits);
@@ -91,6 +94,8 @@ pub(super) struct Parser<'p> {
     pub(super) has_names: bool,
     sees_lines: bool,
     pub(super) sees_words: bool,
+    /// Ranges of properties that may still be read.
+    ranges_left: usize,
 }
 
 impl<'p> Parser<'p> {
@@ -117,6 +122,7 @@ impl<'p> Parser<'p> {
             has_names: false,
             sees_lines: false,
             sees_words: false,
+            ranges_left: PROPERTY_RANGES_MAX,
         }
     }
 
@@ -204,6 +210,21 @@ impl<'p> Parser<'p> {
         let message =
             format!("a regular expression nests deeper than {} levels", self.limits.nesting_max);
         Err(PatternError::new(PatternErrorKind::Limit, self.span(from), message))
+    }
+
+    /// Counts what a property stands for: thousands of them would be folded and joined for
+    /// seconds before the program that comes of them is found to be too large.
+    pub(super) fn spend_ranges(&mut self, ranges: usize, from: usize) -> Parsed<()> {
+        let left = self.ranges_left.checked_sub(ranges);
+        self.ranges_left = left.ok_or_else(|| {
+            let message = format!(
+                "the regular expression is too large: its properties have more than \
+                 {PROPERTY_RANGES_MAX} ranges of characters"
+            );
+            PatternError::new(PatternErrorKind::Limit, self.span(from), message)
+                .help("name fewer properties, or repeat one: \\p{L}{1,20}")
+        })?;
+        Ok(())
     }
 
     fn alternatives(&mut self, depth: usize) -> Parsed<Node> {

@@ -221,6 +221,11 @@ fn patterns_are_as_large_as_the_limits_and_no_larger() {
     assert!(least > 300, "{least}");
     assert_eq!(fits(least), Ok(()));
     assert_eq!(fits(least - 1), Err(PatternErrorKind::Limit));
+    // Properties are many ranges each, and are refused before all of them are folded.
+    compile(r"\p{L}\p{N}", "iu");
+    let many = error(&r"\p{L}".repeat(1_000), "iu");
+    assert_eq!(many.kind, PatternErrorKind::Limit);
+    assert!(many.span.end < 500, "{many}: {:?}", many.span);
     // What may match nothing is written out: this many times, it is too much.
     assert_eq!(error("(?:(?:(?:a?){90}){90}){90}", "").kind, PatternErrorKind::Limit);
     assert_eq!(error(&"(?:a?b?)*".repeat(3_000), "").kind, PatternErrorKind::Limit);

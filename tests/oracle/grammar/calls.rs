@@ -166,7 +166,7 @@ impl Grammar<'_> {
     }
 
     fn argument(&mut self, letter: char, of: Kind, depth: u32) -> Tree {
-        let is_fixed = matches!(letter, 'p' | 'm' | 'f' | 'c' | 'z');
+        let is_fixed = matches!(letter, 'p' | 'm' | 'f' | 'c' | 'z' | 'g' | 'h');
         if !is_fixed && self.random.percent(5) {
             return self.expr(Kind::Any, depth);
         }
@@ -199,7 +199,8 @@ impl Grammar<'_> {
             't' => self.short_text(depth),
             's' if self.has(Group::RegExp) && self.random.percent(60) => self.pattern(),
             's' => self.short_text(depth),
-            'g' if self.random.percent(90) => self.global_pattern(),
+            'h' => self.searched(),
+            'g' => self.global_pattern(),
             'e' => self.expr(of.element(), depth),
             'l' => self.expr(of, depth),
             'p' => self.predicate(of.element(), depth),
@@ -227,6 +228,23 @@ impl Grammar<'_> {
             'y' => self.space(depth),
             'v' => self.reviver(depth),
             _ => self.expr(Kind::Any, depth),
+        }
+    }
+
+    /// What is looked for: a pattern, or a text that is one.
+    fn searched(&mut self) -> Tree {
+        match self.random.percent(85) {
+            true => self.pattern(),
+            false => Tree::atom(self.random.pick(&[
+                "\"a\"",
+                "\"\"",
+                "\".\"",
+                "\"b|c\"",
+                "\"\\\\d\"",
+                "1",
+                "EVENT.text",
+                "undefined",
+            ])),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Tables: every method and function of the language, with what its arguments and result mostly are.
 //!
-//! Arguments are letters: `i` index, `n` number, `r` radix or digits, `t` text, `s` text or pattern, `a`
+//! Arguments are letters: `i` index, `n` number, `r` radix or digits, `t` text, `s` text or pattern, `h` and `g` a pattern, `a`
 //! anything, `e` element, `l` list, `p` predicate, `m` mapper, `f` reducer, `c` comparator, `x` replacement,
 //! `k` name, `o` object, `u` anything that is iterated, `j` JSON text, `b` names, `y` space, `w` moment; a capital may be left out.
 
@@ -72,8 +72,8 @@ pub const METHODS: &[Method] = &[
     (On::Text, MoreText, "normalize", "", A(Text)),
     (On::Text, MoreText, "isWellFormed", "", A(Bool)),
     (On::Text, MoreText, "toWellFormed", "", A(Text)),
-    (On::Text, RegExp, "match", "s", A(Texts)),
-    (On::Text, RegExp, "search", "s", A(Number)),
+    (On::Text, RegExp, "match", "h", A(Texts)),
+    (On::Text, RegExp, "search", "h", A(Number)),
     (On::Text, RegExp, "matchAll", "g", A(Iterator)),
     (On::RegExp, RegExp, "test", "t", A(Bool)),
     (On::RegExp, RegExp, "exec", "t", A(Texts)),
