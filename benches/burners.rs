@@ -30,10 +30,7 @@ const UNITS_MIN: u64 = 2_000;
 /// What the programs read: a name, and the program that gives its value, with those before it.
 const NAMES: &[(&str, &str)] = &[
     ("N", "Array.from({length: 1000}, (x, i) => i)"),
-    (
-        "K",
-        "Array.from({length: 2500}, (x, i) => i).flatMap(i => [4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3])",
-    ),
+    ("K", "[...Array(10000).keys()]"),
     ("O", "N.map(n => ({value: \"value \" + n, time: n}))"),
     ("T", "N.map(n => \"text \" + n * 7919 % 1000)"),
     ("P", "N.map(n => [n, 1000 - n])"),

@@ -411,6 +411,19 @@ fn templates_keep_types_make_text_and_leave_out_what_is_missing() {
 }
 
 #[test]
+fn what_leaves_an_evaluation_is_paid_for_as_often_as_it_is_written() {
+    let mut fields = FieldTable::default();
+    // A text of 32 KiB, shared by each element of the list: half a gigabyte of JSON.
+    let source = "${[\"x\".repeat(32768)].flatMap(t => Array.from({length: 9000}, () => t))}";
+    let template = Template::scalar(source, &mut names(&mut fields)).unwrap();
+    let mut fuel = Fuel::request();
+    let mut vm = Vm::default();
+    let outcome = template.evaluate(&mut vm, &Customer::default(), &mut fuel, &mut |_| ());
+    assert_eq!(outcome.unwrap_err().kind, EvalErrorKind::Fuel);
+    assert!(fuel.left >= 800_000, "two expressions' worth at most: {}", fuel.left);
+}
+
+#[test]
 fn maps_and_lists_of_templates_go_on_after_an_error() {
     let mut fields = FieldTable::default();
     let mut scalar = |source: &str| Template::scalar(source, &mut names(&mut fields)).unwrap();

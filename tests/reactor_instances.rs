@@ -96,7 +96,7 @@ fn attributes(reactor: &Reactor) -> Vec<String> {
 }
 
 fn send(reactor: &Reactor) -> String {
-    let body = r#"{"customer_id":"c","text":"abcd","time":1700000000}"#;
+    let body = r#"{"customer_id":"c","text":"abcd"}"#;
     let answer = answer(reactor, "pageviews", body);
     let answer = parse_json(answer.as_bytes()).unwrap();
     let offer = answer.get("offers").and_then(|offers| offers.get("all"));

@@ -168,8 +168,10 @@ impl Lexer<'_> {
     fn operand_expected(&self) -> bool {
         match self.tokens.last().map(|token| &token.kind) {
             None | Some(TokenKind::TemplateText { last: false, .. }) => true,
-            Some(TokenKind::Punct(punct)) => !matches!(*punct, ")" | "]" | "}"),
-            Some(TokenKind::Name(name)) => matches!(name.as_str(), "typeof" | "void" | "in"),
+            Some(TokenKind::Punct(punct)) => !matches!(*punct, ")" | "]" | "}" | "++" | "--"),
+            Some(TokenKind::Name(name)) => {
+                matches!(name.as_str(), "typeof" | "void" | "in" | "new")
+            }
             _ => false,
         }
     }

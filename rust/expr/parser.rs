@@ -461,6 +461,11 @@ impl Parser<'_> {
                 return Ok(Property::Computed { name, value: self.expression()? });
             }
             TokenKind::Name(name) if self.is(",") || self.is("}") => {
+                if matches!(name.as_str(), "true" | "false" | "null") {
+                    let message = format!("`{name}` is no name whose value an object could take");
+                    return Err(CompileError::new("E0301", span, message)
+                        .help(format!("write {name}: {name}")));
+                }
                 let kind = self.name(name.clone(), span.clone())?;
                 return Ok(Property::Named { name, value: Expr { kind, span } });
             }

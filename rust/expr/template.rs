@@ -1,7 +1,9 @@
 //! Templates: literals with `${expression}` inside, as they stand in `data` and `value`.
 
+use super::EvalErrorKind;
+use super::error::Fault;
+use super::limits::{BYTES_PER_FUEL, EXPRESSION_FUEL_MAX, STRING_BYTES_MAX};
 use super::{CompileError, EvalError, Fuel, Names, Program, Scope, Vm, compiler, parser};
-use super::{EvalErrorKind, limits::STRING_BYTES_MAX};
 use crate::value::ops::{self, ConversionError};
 use crate::value::{Text, Value};
 
@@ -86,7 +88,11 @@ impl Template {
         on_error: &mut dyn FnMut(EvalError),
     ) -> Result<Value, EvalError> {
         match self {
-            Self::Expression(program) => vm.evaluate(program, scope, fuel).map(Value::into_plain),
+            Self::Expression(program) => {
+                let value = vm.evaluate(program, scope, fuel)?;
+                pay(&value, fuel).map_err(|fault| fault.into_error(0..program.source().len()))?;
+                Ok(value.into_plain())
+            }
             Self::Text(parts) => text(parts, vm, scope, fuel),
             Self::Literal(value) => Ok(value.clone()),
             Self::List(items) => {
@@ -112,6 +118,46 @@ impl Template {
                 Ok(Value::object(out))
             }
         }
+    }
+}
+
+/// Takes the fuel of what leaves an evaluation: a unit an element, and one for 16 bytes of text. What
+/// is shared inside is paid for as often as it will be written.
+fn pay(value: &Value, fuel: &mut Fuel) -> Result<(), Fault> {
+    let mut left = fuel.left.min(EXPRESSION_FUEL_MAX);
+    let before = left;
+    let outcome = pay_from(value, &mut left);
+    fuel.left -= before - left;
+    outcome
+}
+
+fn pay_from(value: &Value, left: &mut u64) -> Result<(), Fault> {
+    let take = |units: usize, left: &mut u64| match left.checked_sub(units as u64) {
+        Some(rest) => {
+            *left = rest;
+            Ok(())
+        }
+        None => {
+            *left = 0;
+            Err(Fault::fuel())
+        }
+    };
+    match value {
+        Value::String(text) => take(text.len() / BYTES_PER_FUEL, left),
+        Value::Object(object) => {
+            take(object.len(), left)?;
+            object.entries().iter().try_for_each(|(name, value)| {
+                take(name.len() / BYTES_PER_FUEL, left)?;
+                pay_from(value, left)
+            })
+        }
+        _ => match value.items() {
+            Some(items) => {
+                take(items.len(), left)?;
+                items.iter().try_for_each(|item| pay_from(item, left))
+            }
+            None => Ok(()),
+        },
     }
 }
 

@@ -12,8 +12,13 @@ const ISO_FORM = new RegExp(
   '^(\\d{4}|[+-]\\d{6})(-\\d\\d(-\\d\\d)?)?' +
     '(T\\d\\d:\\d\\d(:\\d\\d([.,]\\d+)?)?(Z|[+-]\\d\\d:\\d\\d)?)?$',
 );
-// What `toString` and `toUTCString` write must be read again (ECMA-262 21.4.3.2).
-const OWN_FORM = /^\w{3},? (\w{3} \d\d|\d\d \w{3}) -?\d{4,6} [\d:]{8} GMT([+-]\d{4}( \(.*\))?)?$/;
+// What `toString` and `toUTCString` write must be read again (ECMA-262 21.4.3.2); V8 fails to where
+// the year is below 100.
+const OWN_FORM = new RegExp(
+  '^\\w{3},? (?:(\\w{3}) (\\d\\d)|(\\d\\d) (\\w{3})) (-?\\d{4,6}) ' +
+    '(\\d\\d):(\\d\\d):(\\d\\d) GMT(?:([+-])(\\d\\d)(\\d\\d)(?: \\(.*\\))?)?$',
+);
+const MONTHS = 'JanFebMarAprMayJunJulAugSepOctNovDec';
 const TEXT_UNITS_MAX = 1 << 22;
 const LIST_ITEMS_MAX = 1 << 20;
 
@@ -23,9 +28,19 @@ const state = { nowMs: 1700000000000, otherDates: 0, zoneNames: 0 };
 class Huge extends Error {}
 
 function parseDate(text) {
-  if (ISO_FORM.test(text) || OWN_FORM.test(text)) return RealDate.parse(text);
+  if (ISO_FORM.test(text)) return RealDate.parse(text);
+  const own = OWN_FORM.exec(text);
+  if (own) return parseOwn(own);
   state.otherDates += 1;
   return NaN;
+}
+
+function parseOwn([, before, date, dateBefore, month, year, hour, minute, second, ...offset]) {
+  const time = new RealDate(0);
+  time.setUTCFullYear(year, MONTHS.indexOf(before ?? month) / 3, date ?? dateBefore);
+  time.setUTCHours(hour, minute, second);
+  const [sign = '+', hours = 0, minutes = 0] = offset;
+  return time.getTime() - Number(`${sign}1`) * (hours * 60 + Number(minutes)) * 6e4;
 }
 
 const fixed = {
@@ -115,7 +130,7 @@ export function settle() {
   guard(String.prototype, 'repeat', text((self, [count]) => self.length * finite(count)));
   guard(String.prototype, 'padStart', text((self, [length]) => finite(length)));
   guard(String.prototype, 'padEnd', text((self, [length]) => finite(length)));
-  // Between 0 and 1 V8 breaks lines without indenting them; the standard's ToIntegerOrInfinity is 0.
+  // Between 0 and 1 V8 breaks lines without indenting them; ToIntegerOrInfinity gives 0.
   guard(JSON, 'stringify', function (original, [value, replacer, space, ...more]) {
     const small = typeof space === 'number' && space > 0 && space < 1;
     return original.call(this, value, replacer, small ? 0 : space, ...more);

@@ -149,6 +149,11 @@ fn plain(trial: &Trial<'_>, ours: &Outcome, node: &Answer) -> Option<Verdict> {
         (Outcome::Error(thrown), _) if is_limit(thrown) => Cause::Limit,
         (Outcome::Refused("E0305", _), _) if trial.body.is_damaged() => Cause::Limit,
         (Outcome::Refused("E0303", _), _) if trial.body.is_damaged() => Cause::RefusedForGood,
+        (Outcome::Refused("E0301", said), _)
+            if trial.body.is_damaged() && said.contains("functions stand as arguments only") =>
+        {
+            Cause::RefusedForGood
+        }
         (Outcome::Refused("E0304", _), _) if trial.body.is_damaged() => Cause::UnknownName,
         (Outcome::Value(left), Answer::Value(right)) if *left == well_formed(right) => {
             Cause::CutPair

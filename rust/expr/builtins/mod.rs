@@ -24,7 +24,7 @@ use std::sync::LazyLock;
 
 pub(super) use call::Call;
 pub(super) use global::duration_ms;
-pub(super) use object::owns;
+pub(super) use object::{MATCH_NAMES, owns};
 
 use super::error::Fault;
 use super::program::Callback;

@@ -137,7 +137,7 @@ fn own_entries(call: &mut Call<'_, '_>) -> Result<Vec<(Text, Value)>, Fault> {
 }
 
 /// What a match has beside its elements, in JavaScript's order.
-const MATCH_NAMES: [&str; 4] = ["index", "input", "groups", "indices"];
+pub(in super::super) const MATCH_NAMES: [&str; 4] = ["index", "input", "groups", "indices"];
 
 fn entries_in(call: &mut Call<'_, '_>, value: &Value) -> Result<Vec<(Text, Value)>, Fault> {
     if let Some(object) = entries_of(value) {

@@ -128,9 +128,12 @@ fn concat(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 fn padding(call: &mut Call<'_, '_>) -> Result<(Text, Text), Fault> {
     let text = call.receiver_text()?;
     let target = call.integer(0)?;
-    let fill = if call.given(1) { call.text(1)? } else { " ".into() };
     let length = string::length(&text) as f64;
-    if target <= length || fill.is_empty() {
+    if target <= length {
+        return Ok((text, Text::default()));
+    }
+    let fill = if call.given(1) { call.text(1)? } else { " ".into() };
+    if fill.is_empty() {
         return Ok((text, Text::default()));
     }
     if target > STRING_BYTES_MAX as f64 {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::super::builtins::MATCH_NAMES;
 use super::super::error::{EvalErrorKind, Fault};
 use super::super::limits::{
     BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, STRING_BYTES_MAX, TEXT_FUEL,
@@ -96,6 +97,16 @@ impl<'m> Machine<'m> {
         if let Value::Object(object) = value {
             self.charge(object.len())?;
             return Ok(object.entries().to_vec());
+        }
+        if let Value::Instance(instance) = value
+            && let Instance::Match(found) = &**instance
+        {
+            let items = found.items();
+            self.charge(items.len() + MATCH_NAMES.len())?;
+            let named = |name| instance.property(name).map(|value| (Text::new_static(name), value));
+            let entries = items.iter().cloned().enumerate();
+            let entries = entries.map(|(at, item)| (index_name(at), item));
+            return Ok(entries.chain(MATCH_NAMES.into_iter().filter_map(named)).collect());
         }
         let items = self.own_items(value)?;
         let items = items.into_iter().enumerate();

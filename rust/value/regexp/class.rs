@@ -33,7 +33,7 @@ impl Parser<'_> {
         let negated = self.take("^");
         let set =
             if self.flags.unicode_sets { self.sets(start, depth) } else { self.members(start) }?;
-        let set = self.closed(set);
+        let set = self.closed_paid(set, start)?;
         Ok(if negated { set.complement(self.by_code_points()) } else { set })
     }
 
@@ -144,7 +144,7 @@ impl Parser<'_> {
         }
         let from = self.at;
         let one = match self.sets_member(start)? {
-            Escape::Set(set) => return Ok(self.closed(set)),
+            Escape::Set(set) => return self.closed_paid(set, from),
             Escape::One(code) => code,
         };
         if self.peek() != Some('-') || self.peek_after(1) == Some('-') {

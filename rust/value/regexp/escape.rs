@@ -46,7 +46,7 @@ impl Parser<'_> {
         self.at += 1;
         Ok(Node::Set(match self.escaped(start, false)? {
             Escape::One(code) => self.closed(CodePoints::one(code)),
-            Escape::Set(set) => self.closed(set),
+            Escape::Set(set) => self.closed_paid(set, start)?,
         }))
     }
 

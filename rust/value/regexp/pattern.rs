@@ -59,8 +59,12 @@ pub(super) struct Pattern {
 
 type Parsed<T> = Result<T, PatternError>;
 
-/// Ranges of characters that the properties of one pattern stand for, all together.
-const PROPERTY_RANGES_MAX: usize = 20_000;
+/// Ranges of characters that the classes of one pattern stand for, all together.
+const CLASS_RANGES_MAX: usize = 20_000;
+/// About as many characters fold to others.
+const FOLDED_MEMBERS_MAX: usize = 3_000;
+/// Characters looked up for folding that cost what a range does.
+const MEMBERS_PER_RANGE: usize = 30;
 
 /// Reads a pattern.
 pub(super) fn parse(source: &str, flags: Flags, limits: &Limits) -> Parsed<Pattern> {
@@ -94,7 +98,7 @@ pub(super) struct Parser<'p> {
     pub(super) has_names: bool,
     sees_lines: bool,
     pub(super) sees_words: bool,
-    /// Ranges of properties that may still be read.
+    /// Ranges of classes that may still be read.
     ranges_left: usize,
 }
 
@@ -122,7 +126,7 @@ impl<'p> Parser<'p> {
             has_names: false,
             sees_lines: false,
             sees_words: false,
-            ranges_left: PROPERTY_RANGES_MAX,
+            ranges_left: CLASS_RANGES_MAX,
         }
     }
 
@@ -202,6 +206,16 @@ impl<'p> Parser<'p> {
         if self.flags.ignore_case { fold::close(&set, self.by_code_points()) } else { set }
     }
 
+    /// As [`Parser::closed`]: a wide set counts as what the tables of folding hold of it.
+    pub(super) fn closed_paid(&mut self, set: CodePoints, from: usize) -> Parsed<CodePoints> {
+        if self.flags.ignore_case {
+            let members: usize =
+                set.ranges().iter().map(|&(first, last)| (last - first) as usize + 1).sum();
+            self.spend_ranges(members.min(FOLDED_MEMBERS_MAX) / MEMBERS_PER_RANGE, from)?;
+        }
+        Ok(self.closed(set))
+    }
+
     /// Refuses what nests deeper than the limit.
     pub(super) fn check_depth(&self, depth: usize, from: usize) -> Parsed<()> {
         if depth <= self.limits.nesting_max {
@@ -218,8 +232,8 @@ impl<'p> Parser<'p> {
         let left = self.ranges_left.checked_sub(ranges);
         self.ranges_left = left.ok_or_else(|| {
             let message = format!(
-                "the regular expression is too large: its properties have more than \
-                 {PROPERTY_RANGES_MAX} ranges of characters"
+                "the regular expression is too large: its classes have more than \
+                 {CLASS_RANGES_MAX} ranges of characters"
             );
             PatternError::new(PatternErrorKind::Limit, self.span(from), message)
                 .help("name fewer properties, or repeat one: \\p{L}{1,20}")

@@ -226,6 +226,8 @@ fn patterns_are_as_large_as_the_limits_and_no_larger() {
     let many = error(&r"\p{L}".repeat(1_000), "iu");
     assert_eq!(many.kind, PatternErrorKind::Limit);
     assert!(many.span.end < 500, "{many}: {:?}", many.span);
+    compile(&r"\W\w".repeat(20), "iu");
+    assert_eq!(error(&r"\W".repeat(4_500), "iu").kind, PatternErrorKind::Limit);
     // What may match nothing is written out: this many times, it is too much.
     assert_eq!(error("(?:(?:(?:a?){90}){90}){90}", "").kind, PatternErrorKind::Limit);
     assert_eq!(error(&"(?:a?b?)*".repeat(3_000), "").kind, PatternErrorKind::Limit);
