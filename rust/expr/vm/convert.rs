@@ -116,6 +116,7 @@ impl Machine<'_> {
     #[inline(never)]
     fn add_texts(&mut self, left: &str, right: &str) -> Result<Value, Fault> {
         self.charge_bytes(left.len().min(right.len()))?;
+        self.charge(CONVERSION_FUEL)?;
         self.charge_bytes(left.len())?;
         self.charge_bytes(right.len())?;
         if left.len() + right.len() > STRING_BYTES_MAX {
