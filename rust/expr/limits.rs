@@ -35,13 +35,13 @@ pub const NUMBER_TEXT_FUEL: usize = 8;
 /// A number in a template.
 pub const PIECE_FUEL: usize = 3;
 /// Text that is made, beside its bytes.
-pub const TEXT_FUEL: usize = 4;
+pub const TEXT_FUEL: usize = 8;
 /// Text read as a number, beside a unit every three bytes.
 pub const NUMBER_FUEL: usize = 8;
 /// Bytes of text that are read as a number for one unit.
 pub const NUMBER_BYTES_PER_FUEL: usize = 3;
 /// An operator on what is not two numbers, or a strict comparison of it.
-pub const CONVERSION_FUEL: usize = 8;
+pub const CONVERSION_FUEL: usize = 10;
 /// `**`, beside the step.
 pub const POWER_FUEL: usize = 14;
 /// `%`, beside the step.
@@ -53,11 +53,11 @@ pub const LOOP_FUEL: usize = 4;
 /// Elements that such a built-in may pass over, as it does holes, for one unit.
 pub const HOLES_PER_FUEL: usize = 8;
 /// A function called by a built-in that is no loop over a list: a comparison of `sort`, a replacement.
-pub const CALLBACK_FUEL: usize = 10;
+pub const CALLBACK_FUEL: usize = 12;
 /// An index that is no number on a list: a name is made of it and looked for.
-pub const NAME_FUEL: usize = 4;
+pub const NAME_FUEL: usize = 8;
 /// A member of text, or of an instance.
-pub const MEMBER_FUEL: usize = 4;
+pub const MEMBER_FUEL: usize = 6;
 
 /// The limits of regular expressions, for what compiles them.
 pub(super) const REGEXP: regexp::Limits = regexp::Limits {
@@ -72,14 +72,14 @@ pub const TRACE_ENTRIES_MAX: usize = 10_000;
 pub const TRACE_SPAN_ENTRIES_MAX: usize = 100;
 
 /// A function called on an element, beside what its body costs.
-pub const VISIT_FUEL: usize = 3;
+pub const VISIT_FUEL: usize = 5;
 
 /// A pattern that takes a list apart, beside a unit a name.
 pub const PATTERN_FUEL: usize = 6;
 /// A new list, beside a unit an element.
-pub const LIST_FUEL: usize = 4;
+pub const LIST_FUEL: usize = 5;
 /// A new map, beside three units an entry.
-pub const MAP_FUEL: usize = 3;
+pub const MAP_FUEL: usize = 5;
 /// A method that is read and not called: it is made a value.
 pub const FUNCTION_FUEL: usize = 16;
 

@@ -82,6 +82,7 @@ fn concat(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
             None => out.push(argument),
         }
     }
+    call.machine.charge(out.len())?;
     call.machine.array(out)
 }
 

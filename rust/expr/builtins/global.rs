@@ -69,6 +69,8 @@ fn escape_html(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         return Ok(call.take(0));
     }
     let text = call.text(0)?;
+    // A character at a time: dearer than copying.
+    call.machine.charge(text.len() / 8)?;
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -99,7 +101,7 @@ fn encode_uri_component(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 fn encode(call: &mut Call<'_, '_>, stays: fn(u8) -> bool) -> Result<Value, Fault> {
     let text = call.text(0)?;
     // A byte at a time: dearer than copying.
-    call.machine.charge(text.len() / 2)?;
+    call.machine.charge(text.len())?;
     let mut out = String::with_capacity(text.len());
     let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value)]);
     for byte in text.bytes() {
@@ -123,7 +125,7 @@ fn decode_uri_component(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn decode(call: &mut Call<'_, '_>, function: &str, stays: fn(u8) -> bool) -> Result<Value, Fault> {
     let text = call.text(0)?;
-    call.machine.charge(text.len() / 2)?;
+    call.machine.charge(text.len())?;
     let malformed =
         || Fault::new(EvalErrorKind::Uri, format!("`{function}` got a malformed sequence"));
     let bytes = text.as_bytes();

@@ -22,7 +22,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// What making a value of text, or text of a value, costs beyond its bytes.
-const VALUE_FUEL: usize = 4;
+const VALUE_FUEL: usize = 6;
 
 fn parse(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.text(0)?;

@@ -74,7 +74,7 @@ fn charge_digits(call: &mut Call<'_, '_>, digits: usize, value: f64) -> Result<(
     }
     let exponent = libm::fabs(libm::log10(libm::fabs(value)));
     let exponent = if exponent.is_finite() { exponent as usize } else { 0 };
-    call.machine.charge(16 + digits * (1 + exponent / 16))
+    call.machine.charge(24 + digits * (1 + exponent / 16))
 }
 
 fn to_fixed(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
@@ -115,7 +115,7 @@ fn to_text(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     }
     // Up to a thousand digits, a unit each.
     let text = number::to_radix(receiver(call), radix as u32);
-    call.machine.charge(16 + text.len())?;
+    call.machine.charge(24 + 3 * text.len() / 2)?;
     Ok(Value::String(text))
 }
 
@@ -147,7 +147,7 @@ fn parse_float(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 fn parse_int(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.text(0)?;
     let radix = number::to_int32(call.number(1)?);
-    call.machine.charge(2 + text.len() / 4)?;
+    call.machine.charge(2 + text.len() / 2)?;
     Ok(Value::Number(number::parse_int(&text, radix)))
 }
 

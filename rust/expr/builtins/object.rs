@@ -27,7 +27,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// What spelling a position as a name costs.
-const INDEX_NAME_FUEL: usize = 3;
+const INDEX_NAME_FUEL: usize = 6;
 
 /// A map's own entry of a method's name hides the method, and is no function.
 fn refuse_hidden(call: &Call<'_, '_>, method: &str) -> Result<(), Fault> {
@@ -157,6 +157,7 @@ fn entries_in(call: &mut Call<'_, '_>, value: &Value) -> Result<Vec<(Text, Value
     if let Value::Instance(instance) = value
         && let Instance::Match(_) = &**instance
     {
+        call.machine.charge(MATCH_NAMES.len() * INDEX_NAME_FUEL)?;
         let named = |name| instance.property(name).map(|value| (Text::new_static(name), value));
         entries.extend(MATCH_NAMES.into_iter().filter_map(named));
     }
@@ -221,7 +222,7 @@ fn from_entries(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     }
     // Names are sorted when there are many.
     let rounds = entries.len().max(1).ilog2() as usize;
-    call.machine.charge(entries.len() * (1 + rounds / 2))?;
+    call.machine.charge(entries.len() * (3 + rounds / 2))?;
     call.machine.object(entries)
 }
 

@@ -90,7 +90,7 @@ fn at(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 /// The unit position that an argument names, never counted from the end.
 fn plain_position(call: &mut Call<'_, '_>, length: usize) -> Result<Option<usize>, Fault> {
     // It is counted through once more.
-    call.machine.charge_bytes(length)?;
+    call.machine.charge_bytes(2 * length)?;
     let at = call.integer(0)?;
     Ok((at >= 0.0 && at < length as f64).then_some(at as usize))
 }
@@ -174,6 +174,7 @@ fn repeat(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn slice(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    call.machine.charge_bytes(text.len())?;
     let length = string::length(&text);
     let start = call.relative(0, length, 0)?;
     let end = call.relative(1, length, length)?;
@@ -182,6 +183,7 @@ fn slice(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn substring(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    call.machine.charge_bytes(text.len())?;
     let length = string::length(&text) as f64;
     let start = call.integer(0)?.clamp(0.0, length) as usize;
     let end = if call.given(1) { call.integer(1)?.clamp(0.0, length) } else { length } as usize;
@@ -190,6 +192,7 @@ fn substring(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn substr(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    call.machine.charge_bytes(text.len())?;
     let length = string::length(&text);
     let start = call.relative(0, length, 0)?;
     let rest = (length - start) as f64;
@@ -228,8 +231,8 @@ fn to_lower_case(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     if text.is_ascii() {
         return call.machine.text(ascii_cased(text, false));
     }
-    // Four times: whether a sigma is the last of its word depends on its neighbours.
-    (0..4).try_for_each(|_| charge_beyond_ascii(call, &text))?;
+    // Eight times: whether a sigma is the last of its word depends on its neighbours.
+    (0..8).try_for_each(|_| charge_beyond_ascii(call, &text))?;
     call.machine.text(text.to_lowercase())
 }
 
@@ -251,7 +254,7 @@ fn normalize(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
     let form = if call.given(0) { call.text(0)? } else { "NFC".into() };
     // Decomposition makes text longer, composition looks at each character a few times.
-    call.machine.charge(2 * text.len())?;
+    call.machine.charge(4 * text.len())?;
     let mut out = String::new();
     let characters: &mut dyn Iterator<Item = char> = match form.as_str() {
         "NFC" => &mut text.nfc(),

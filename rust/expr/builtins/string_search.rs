@@ -41,6 +41,7 @@ fn wanted(call: &mut Call<'_, '_>) -> Result<Text, Fault> {
 
 fn find(call: &mut Call<'_, '_>, wanted: &Text) -> Result<(Text, Option<usize>), Fault> {
     let text = call.receiver_text()?;
+    call.machine.charge_bytes(text.len())?;
     let start = offset(call, 1, &text)?;
     let found = memmem::find(&text.as_bytes()[start..], wanted.as_bytes());
     Ok((text, found.map(|at| start + at)))
@@ -59,6 +60,7 @@ fn index_of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn last_index_of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
+    call.machine.charge_bytes(text.len())?;
     let wanted = call.text(0)?;
     let from = call.number(1)?;
     let last = if from.is_nan() { text.len() as f64 } else { libm::trunc(from).max(0.0) };
@@ -105,7 +107,7 @@ fn split(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     if parts.len() > LIST_ITEMS_MAX {
         return Err(too_many());
     }
-    call.machine.charge(parts.len())?;
+    call.machine.charge(2 * parts.len())?;
     call.machine.array(parts)
 }
 
@@ -114,6 +116,7 @@ fn replace(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         return regexp::replace(call, &pattern, false);
     }
     let text = call.receiver_text()?;
+    call.machine.charge_bytes(text.len())?;
     let wanted = call.text(0)?;
     let found = memmem::find(text.as_bytes(), wanted.as_bytes());
     replace_at(call, &text, &wanted, found.into_iter().collect())
@@ -124,6 +127,7 @@ fn replace_all(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
         return regexp::replace(call, &pattern, true);
     }
     let text = call.receiver_text()?;
+    call.machine.charge_bytes(text.len())?;
     let wanted = call.text(0)?;
     if wanted.is_empty() {
         return replace_between(call, &text);
@@ -159,7 +163,7 @@ fn replace_at(
                 out.push_str(&call.machine.text_of(&value)?);
             }
             None => {
-                call.machine.charge(1 + pieces.len())?;
+                call.machine.charge(2 + 2 * pieces.len())?;
                 for piece in &pieces {
                     out.push_str(match piece {
                         Piece::Literal(literal) => literal,

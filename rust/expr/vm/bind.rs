@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::super::error::Fault;
-use super::super::limits::PATTERN_FUEL;
+use super::super::limits::{NAME_FUEL, PATTERN_FUEL};
 use super::super::program::{Arrow, Binding, Pattern, PropertyName, Step};
 use super::{Lent, Machine, UNDEFINED, char_value, kind_of};
 use crate::value::{Text, Value};
@@ -32,6 +32,7 @@ impl<'m> Machine<'m> {
             self.parameters[place] = given.next().unwrap_or(Cow::Borrowed(&UNDEFINED));
         }
         if arrow.rest {
+            self.charge(PATTERN_FUEL)?;
             let rest = self.array(given.map(Cow::into_owned).collect())?;
             self.parameters[arrow.first + plain] = Cow::Owned(rest);
         }
@@ -51,6 +52,7 @@ impl<'m> Machine<'m> {
     }
 
     fn settle_binding<const TRACED: bool>(&mut self, binding: &'m Binding) -> Result<(), Fault> {
+        self.charge(1)?;
         if let Some(default) = &binding.default
             && matches!(*self.parameters[binding.place], Value::Undefined)
         {
@@ -90,6 +92,7 @@ impl<'m> Machine<'m> {
             let step = match name {
                 PropertyName::Written(step) => step,
                 PropertyName::Computed(name) => {
+                    self.charge(NAME_FUEL)?;
                     let name = self.eval::<TRACED>(name)?;
                     computed = Step::new(self.text_of(&name)?, 0);
                     &computed

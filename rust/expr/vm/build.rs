@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::super::builtins::MATCH_NAMES;
 use super::super::error::{EvalErrorKind, Fault};
 use super::super::limits::{
-    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, STRING_BYTES_MAX, TEXT_FUEL,
+    BYTES_PER_FUEL, LIST_FUEL, LIST_ITEMS_MAX, MAP_FUEL, NAME_FUEL, STRING_BYTES_MAX, TEXT_FUEL,
     VALUE_DEPTH_MAX,
 };
 use super::super::operators::too_long;
@@ -109,6 +109,8 @@ impl<'m> Machine<'m> {
             return Ok(entries.chain(MATCH_NAMES.into_iter().filter_map(named)).collect());
         }
         let items = self.own_items(value)?;
+        // Each is given a name that is spelt for it.
+        self.charge(items.len() * NAME_FUEL)?;
         let items = items.into_iter().enumerate();
         Ok(items
             .filter(|(_, item)| !matches!(item, Value::Hole))
@@ -133,7 +135,8 @@ impl<'m> Machine<'m> {
                 _ => Err(Fault::type_error(format!("{} is not iterable", kind_of(value)))),
             },
             Value::String(text) => {
-                self.charge_bytes(text.len())?;
+                // A text is made of each character.
+                self.charge(text.len() / 4)?;
                 if text.len() > LIST_ITEMS_MAX && text.chars().count() > LIST_ITEMS_MAX {
                     return Err(too_many());
                 }
@@ -152,7 +155,8 @@ impl<'m> Machine<'m> {
             }
             Value::String(text) => {
                 let length = string::length(text);
-                self.charge(length)?;
+                // A text is made of each.
+                self.charge(4 * length)?;
                 if length > LIST_ITEMS_MAX {
                     return Err(too_many());
                 }

@@ -173,7 +173,7 @@ impl Machine<'_> {
     ) -> Result<Value, Fault> {
         use BinaryOperator as B;
         if let (Value::String(left), Value::String(right)) = (left, right) {
-            self.charge_bytes(left.len().min(right.len()))?;
+            self.charge(2 + left.len().min(right.len()) / BYTES_PER_FUEL)?;
         }
         match operator {
             B::StrictEqual | B::StrictNotEqual => return operators::binary(operator, left, right),

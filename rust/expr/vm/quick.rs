@@ -23,7 +23,7 @@ impl<'m> Machine<'m> {
         match (receiver, wanted) {
             (Value::String(text), Value::String(wanted)) => {
                 self.charge(CALL_FUEL)?;
-                self.charge_bytes(text.len())?;
+                self.charge_bytes(2 * text.len())?;
                 self.charge_bytes(wanted.len())?;
                 Ok(Some(search_text(search, text, wanted)))
             }

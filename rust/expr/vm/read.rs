@@ -140,7 +140,7 @@ impl<'m> Machine<'m> {
                     return self.inherited(value, step.kind);
                 }
                 // Text beyond ASCII is counted through.
-                self.charge(MEMBER_FUEL + text.len() / BYTES_PER_FUEL)?;
+                self.charge(MEMBER_FUEL + 3 * text.len() / (2 * BYTES_PER_FUEL))?;
                 Ok(Cow::Owned(match step.kind {
                     StepKind::Index(index) => {
                         string::unit_at(text, index as usize).map_or(Value::Undefined, unit_value)
