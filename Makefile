@@ -106,7 +106,7 @@ fuzz-expr: .make/node  ## Random expressions against Node (PROGRAMS=1000000, SEE
 	cargo test --quiet --profile campaign --test oracle -- \
 	  fuzz --programs $(or $(PROGRAMS),1000000) $(SEEDED)
 
-# The assertions of a test262 checkout that lie in our grammar; not in CI, as the checkout is not ours.
+# The assertions of a test262 checkout that lie in our grammar; not in CI: the checkout is not ours.
 .PHONY: test262
 test262: .make/node  ## Assertions of a test262 checkout that our grammar holds (DIR=path)
 	@[ -d "$(DIR)/test/built-ins" ] || $(call SAY_NO,make test262 DIR=path/to/test262)

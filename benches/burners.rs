@@ -94,7 +94,7 @@ impl Scope for Burner {
         Some(Text::new("6f1b0f2e-0f55-4c7b-9a43-0d5d0d8f3c11"))
     }
     fn zone(&self) -> Zone {
-        self.zone.clone()
+        self.zone
     }
     fn random(&self) -> Option<f64> {
         Some(self.random.draw())

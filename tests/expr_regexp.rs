@@ -205,7 +205,7 @@ fn a_search_is_paid_for_by_bytes_times_program_size() {
         evaluate(source, Value::text("a".repeat(bytes))).map(|(_, fuel)| fuel)
     };
     let (short, long) = (fuel("/b/.test(EVENT.x)", 1_000), fuel("/b/.test(EVENT.x)", 10_000));
-    assert!(long.clone().unwrap() >= 9 * short.unwrap(), "{long:?}");
+    assert!(long.unwrap() >= 9 * short.unwrap(), "{long:?}");
     // A large program costs more on the same text, until fuel runs out.
     let large = fuel("/[bc]{200}x/.test(EVENT.x)", 1_000).unwrap();
     assert!(large > 5 * fuel("/b/.test(EVENT.x)", 1_000).unwrap(), "{large}");

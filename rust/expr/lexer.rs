@@ -170,7 +170,10 @@ impl Lexer<'_> {
             None | Some(TokenKind::TemplateText { last: false, .. }) => true,
             Some(TokenKind::Punct(punct)) => !matches!(*punct, ")" | "]" | "}" | "++" | "--"),
             Some(TokenKind::Name(name)) => {
-                matches!(name.as_str(), "typeof" | "void" | "in" | "new")
+                // After a dot even these are names of members.
+                let before = self.tokens.iter().rev().nth(1).map(|token| &token.kind);
+                let is_member = matches!(before, Some(TokenKind::Punct("." | "?.")));
+                !is_member && matches!(name.as_str(), "typeof" | "void" | "in" | "new")
             }
             _ => false,
         }

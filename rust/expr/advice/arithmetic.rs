@@ -261,7 +261,10 @@ fn unit(side: &Side<'_>, compares: bool) -> Option<Measure> {
 /// What a number counts that two numbers give.
 fn measure_of(operator: BinaryOperator, left: &Side<'_>, right: &Side<'_>) -> Measure {
     use BinaryOperator as B;
-    let by_1000 = |side: &Side<'_>| matches!(&side.is.constant, Some(Value::Number(by)) if *by == MILLISECONDS_PER_SECOND);
+    let by_1000 = |side: &Side<'_>| match &side.is.constant {
+        Some(Value::Number(by)) => *by == MILLISECONDS_PER_SECOND,
+        _ => false,
+    };
     let is_time = |measure| matches!(measure, Measure::Seconds | Measure::Milliseconds);
     let (of_left, of_right) = (left.is.measure, right.is.measure);
     match operator {

@@ -150,6 +150,10 @@ fn find<'i>(
 
 fn includes(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = call.items();
+    // Where there is nothing to search the position is not looked at, here and below.
+    if items.is_empty() {
+        return Ok(Value::Bool(false));
+    }
     let start = call.relative(1, items.len(), 0)?;
     let wanted = call.take(0);
     let read = items[start..].iter().enumerate().map(|(at, item)| (at, item.element()));
@@ -159,6 +163,9 @@ fn includes(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn index_of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = call.items();
+    if items.is_empty() {
+        return Ok(Value::Number(-1.0));
+    }
     let start = call.relative(1, items.len(), 0)?;
     let wanted = call.take(0);
     let read = items[start..].iter().enumerate().map(|(at, item)| (start + at, item));
@@ -168,6 +175,9 @@ fn index_of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 
 fn last_index_of(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let items = call.items();
+    if items.is_empty() {
+        return Ok(Value::Number(-1.0));
+    }
     let length = items.len() as f64;
     let from = if call.arguments.len() > 1 { call.integer(1)? } else { length - 1.0 };
     let last = if from < 0.0 { length + from } else { from.min(length - 1.0) };

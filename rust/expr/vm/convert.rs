@@ -116,6 +116,7 @@ impl Machine<'_> {
     #[inline(never)]
     fn add_texts(&mut self, left: &str, right: &str) -> Result<Value, Fault> {
         self.charge_bytes(left.len().min(right.len()))?;
+        self.charge(CONVERSION_FUEL)?;
         self.charge_bytes(left.len())?;
         self.charge_bytes(right.len())?;
         if left.len() + right.len() > STRING_BYTES_MAX {
@@ -176,14 +177,13 @@ impl Machine<'_> {
         }
         match operator {
             B::StrictEqual | B::StrictNotEqual => return operators::binary(operator, left, right),
-            B::Equal | B::NotEqual => {
-                // Two lists or maps are compared as they are, and nothing is like null.
+            // Two lists or maps are compared as they are, and nothing is like null.
+            B::Equal | B::NotEqual
                 if ops::is_compound(left) == ops::is_compound(right)
                     || left.is_nullish()
-                    || right.is_nullish()
-                {
-                    return operators::binary(operator, left, right);
-                }
+                    || right.is_nullish() =>
+            {
+                return operators::binary(operator, left, right);
             }
             _ => {}
         }

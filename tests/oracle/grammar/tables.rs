@@ -1,8 +1,9 @@
 //! Tables: every method and function of the language, with what its arguments and result mostly are.
 //!
-//! Arguments are letters: `i` index, `n` number, `r` radix or digits, `t` text, `s` text or pattern, `h` and `g` a pattern, `a`
-//! anything, `e` element, `l` list, `p` predicate, `m` mapper, `f` reducer, `c` comparator, `x` replacement,
-//! `k` name, `o` object, `u` anything that is iterated, `j` JSON text, `b` names, `y` space, `w` moment; a capital may be left out.
+//! Arguments are letters: `i` index, `n` number, `r` radix or digits, `t` text, `s` text or pattern, `h`
+//! and `g` a pattern, `a` anything, `e` element, `l` list, `p` predicate, `m` mapper, `f` reducer, `c`
+//! comparator, `x` replacement, `k` name, `o` object, `u` anything that is iterated, `j` JSON text, `b`
+//! names, `y` space, `w` moment; a capital may be left out.
 
 use super::super::group::Group;
 use super::super::kind::Kind;
