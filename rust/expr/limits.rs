@@ -23,8 +23,8 @@
 //! - a map made: 5, and 4 an entry;
 //! - a list or map copied by `...`, an element or entry: 1;
 //! - text made, beside its bytes: 8;
-//! - text made of each character or unit of a text (`[...text]`, `Object.keys(text)`): 1 for every
-//!   2 bytes; 4 a unit;
+//! - text made of each character or unit of a text (`[...text]`, `Object.keys(text)`): 3 for every
+//!   4 bytes; 4 a unit;
 //! - a number as text: 8 (in a template 3);
 //! - a date, a pattern or another instance as text: 20;
 //! - `join`: an element; a number; an instance: 2; 4; 24;
@@ -35,7 +35,7 @@
 //! - texts compared, from 16 bytes on: 2, and 1 for every 16 bytes of the shorter;
 //! - `%`; `**` and `Math.pow`: 6; 14;
 //! - a function of `Math` that is a series (`sin`, `log`): 6; of an angle beyond a million 22;
-//! - `toFixed`, `toPrecision`, `toExponential`: 32, and 1 a digit, times 1 more for every 16 of
+//! - `toFixed`, `toPrecision`, `toExponential`: 44, and 1 a digit, times 1 more for every 16 of
 //!   the exponent;
 //! - `toString(radix)`: 24, and 3 for every 2 digits;
 //! - a member of text or of an instance: 6; an index or `length` of text 3 for every 32 bytes
@@ -57,7 +57,7 @@
 //! - `has` of a set: 8, and 1 for every 4 bytes;
 //! - `Object.keys`, `values`, `entries`: an entry; a position that is spelt as a name: 1; 6;
 //! - an entry of `entries`, beside the list of two that it is: 4;
-//! - `JSON.parse`: 1 for every 2 bytes, 7 a list, 6 a map, 4 a name and 1 for each halving of the
+//! - `JSON.parse`: 5 for every 8 bytes, 7 a list, 6 a map, 4 a name and 1 for each halving of the
 //!   names;
 //! - `JSON.stringify`: 6 a value, and 5 for every 64 bytes of its text;
 //! - a date made, read or parsed: 8; components and parsed text 16;

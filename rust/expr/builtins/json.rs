@@ -27,7 +27,7 @@ const VALUE_FUEL: usize = 6;
 fn parse(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.text(0)?;
     // Every value is at least two bytes, and dearer than a byte.
-    call.machine.charge(VALUE_FUEL + text.len() / 2)?;
+    call.machine.charge(VALUE_FUEL + text.len() * 5 / 8)?;
     call.machine.count_container();
     let value = parse_json_as_javascript(&text, LIST_ITEMS_MAX).map_err(|error| {
         let kind = if error.is_limit() { EvalErrorKind::Limit } else { EvalErrorKind::Syntax };

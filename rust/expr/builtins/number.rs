@@ -74,7 +74,7 @@ fn charge_digits(call: &mut Call<'_, '_>, digits: usize, value: f64) -> Result<(
     }
     let exponent = libm::fabs(libm::log10(libm::fabs(value)));
     let exponent = if exponent.is_finite() { exponent as usize } else { 0 };
-    call.machine.charge(32 + digits * (1 + exponent / 16))
+    call.machine.charge(44 + digits * (1 + exponent / 16))
 }
 
 fn to_fixed(call: &mut Call<'_, '_>) -> Result<Value, Fault> {

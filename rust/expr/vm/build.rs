@@ -137,7 +137,7 @@ impl<'m> Machine<'m> {
             },
             Value::String(text) => {
                 // A text is made of each character.
-                self.charge(text.len() / 2)?;
+                self.charge(text.len() * 3 / 4)?;
                 if text.len() > LIST_ITEMS_MAX && text.chars().count() > LIST_ITEMS_MAX {
                     return Err(too_many());
                 }
