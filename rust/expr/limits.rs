@@ -35,7 +35,7 @@
 //! - texts compared, from 16 bytes on: 2, and 1 for every 16 bytes of the shorter;
 //! - `%`; `**` and `Math.pow`: 6; 14;
 //! - a function of `Math` that is a series (`sin`, `log`): 6; of an angle beyond a million 22;
-//! - `toFixed`, `toPrecision`, `toExponential`: 44, and 1 a digit, times 1 more for every 16 of
+//! - `toFixed`, `toPrecision`, `toExponential`: 32, and 1 a digit, times 1 more for every 16 of
 //!   the exponent;
 //! - `toString(radix)`: 24, and 3 for every 2 digits;
 //! - a member of text or of an instance: 6; an index or `length` of text 3 for every 32 bytes
@@ -97,6 +97,8 @@ pub const BYTES_PER_FUEL: usize = 16;
 pub const DATE_TEXT_FUEL: usize = 20;
 /// Writing a number as text.
 pub const NUMBER_TEXT_FUEL: usize = 8;
+/// Digits of a number's exact value (`toFixed` and its like), beside a unit each.
+pub const DIGITS_FUEL: usize = 32;
 /// A number in a template.
 pub const PIECE_FUEL: usize = 3;
 /// Text that is made, beside its bytes.
