@@ -14,16 +14,16 @@
 //! - a built-in method or function called: 8;
 //! - a built-in that calls an arrow function once an element (`map`, `some`, `reduce`): 4, and 1
 //!   for every 8 elements;
-//! - each element that it calls the function on: 5, and the body;
+//! - each element that it calls the function on: 6, and the body;
 //! - a function called otherwise: a comparison of `sort`, a replacement, `Array.from`, a reviver:
 //!   12, and the body;
 //! - `includes` and `indexOf` of a list, an element looked at: 1, and 1 for every 16 bytes of
 //!   texts of equal lengths from 16 bytes on;
 //! - a list made: 5, and 1 an element;
-//! - a map made: 5, and 3 an entry;
+//! - a map made: 5, and 4 an entry;
 //! - a list or map copied by `...`, an element or entry: 1;
 //! - text made, beside its bytes: 8;
-//! - text made of each character or unit of a text (`[...text]`, `Object.keys(text)`): 1 for every
+//! - text made of each character or unit of a text (`[...text]`, `Object.keys(text)`): 3 for every
 //!   4 bytes; 4 a unit;
 //! - a number as text: 8 (in a template 3);
 //! - a date, a pattern or another instance as text: 20;
@@ -35,16 +35,17 @@
 //! - texts compared, from 16 bytes on: 2, and 1 for every 16 bytes of the shorter;
 //! - `%`; `**` and `Math.pow`: 6; 14;
 //! - a function of `Math` that is a series (`sin`, `log`): 6; of an angle beyond a million 22;
-//! - `toFixed`, `toPrecision`, `toExponential`: 24, and 1 a digit, times 1 more for every 16 of
+//! - `toFixed`, `toPrecision`, `toExponential`: 32, and 1 a digit, times 1 more for every 16 of
 //!   the exponent;
 //! - `toString(radix)`: 24, and 3 for every 2 digits;
 //! - a member of text or of an instance: 6; an index or `length` of text 3 for every 32 bytes
 //!   more;
-//! - a name that is computed, or looked for by `in`: 8 and 1 for every 3 bytes; of `in` twice 8;
+//! - a name that is computed, or looked for by `in`: 10 and 1 for every 3 bytes; of `in` twice 10;
 //! - a method read and not called: 16;
 //! - a parameter or part with a default or a pattern: 1;
 //! - a pattern that takes a list apart, a rest parameter: 6, and 1 a name;
-//! - searches in text (`indexOf`, `split`, `replace`), cuts by position: 1 for every 8 bytes;
+//! - searches in text (`indexOf`, `replace`), cuts by position; characters by position beyond
+//!   that: 1 for every 8 bytes; 1 for every 8 more;
 //! - a place where text is replaced: 2, and 2 a piece of the replacement;
 //! - a part of `split`: 3, as an element among them;
 //! - `toLowerCase`, `toUpperCase` beyond ASCII: 4 a byte; 1 for every 2 bytes;
@@ -56,9 +57,9 @@
 //! - `has` of a set: 8, and 1 for every 4 bytes;
 //! - `Object.keys`, `values`, `entries`: an entry; a position that is spelt as a name: 1; 6;
 //! - an entry of `entries`, beside the list of two that it is: 4;
-//! - `JSON.parse`: 1 for every 2 bytes, 6 a list or map, 2 a name and 1 for each halving of the
+//! - `JSON.parse`: 5 for every 8 bytes, 7 a list, 6 a map, 4 a name and 1 for each halving of the
 //!   names;
-//! - `JSON.stringify`: 6 a value, and its bytes;
+//! - `JSON.stringify`: 6 a value, and 5 for every 64 bytes of its text;
 //! - a date made, read or parsed: 8; components and parsed text 16;
 //! - a search by a regular expression: 8, and the bytes looked at times the states of its program
 //!   (16 at least) over 16; 16 times that where no full automaton is small enough;
@@ -96,6 +97,8 @@ pub const BYTES_PER_FUEL: usize = 16;
 pub const DATE_TEXT_FUEL: usize = 20;
 /// Writing a number as text.
 pub const NUMBER_TEXT_FUEL: usize = 8;
+/// Digits of a number's exact value (`toFixed` and its like), beside a unit each.
+pub const DIGITS_FUEL: usize = 32;
 /// A number in a template.
 pub const PIECE_FUEL: usize = 3;
 /// Text that is made, beside its bytes.
@@ -119,7 +122,7 @@ pub const HOLES_PER_FUEL: usize = 8;
 /// A function called by a built-in that is no loop over a list: a comparison of `sort`, a replacement.
 pub const CALLBACK_FUEL: usize = 12;
 /// An index that is no number on a list: a name is made of it and looked for.
-pub const NAME_FUEL: usize = 8;
+pub const NAME_FUEL: usize = 10;
 /// A member of text, or of an instance.
 pub const MEMBER_FUEL: usize = 6;
 
@@ -136,13 +139,13 @@ pub const TRACE_ENTRIES_MAX: usize = 10_000;
 pub const TRACE_SPAN_ENTRIES_MAX: usize = 100;
 
 /// A function called on an element, beside what its body costs.
-pub const VISIT_FUEL: usize = 5;
+pub const VISIT_FUEL: usize = 6;
 
 /// A pattern that takes a list apart, beside a unit a name.
 pub const PATTERN_FUEL: usize = 6;
 /// A new list, beside a unit an element.
 pub const LIST_FUEL: usize = 5;
-/// A new map, beside three units an entry.
+/// A new map, beside four units an entry.
 pub const MAP_FUEL: usize = 5;
 /// A method that is read and not called: it is made a value.
 pub const FUNCTION_FUEL: usize = 16;

@@ -27,7 +27,7 @@ const VALUE_FUEL: usize = 6;
 fn parse(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.text(0)?;
     // Every value is at least two bytes, and dearer than a byte.
-    call.machine.charge(VALUE_FUEL + text.len() / 2)?;
+    call.machine.charge(VALUE_FUEL + text.len() * 5 / 8)?;
     call.machine.count_container();
     let value = parse_json_as_javascript(&text, LIST_ITEMS_MAX).map_err(|error| {
         let kind = if error.is_limit() { EvalErrorKind::Limit } else { EvalErrorKind::Syntax };
@@ -44,12 +44,12 @@ fn parse(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 fn charge_names(call: &mut Call<'_, '_>, value: &Value) -> Result<(), Fault> {
     match value {
         Value::Array(items) => {
-            call.machine.charge(VALUE_FUEL)?;
+            call.machine.charge(VALUE_FUEL + 1)?;
             items.iter().try_for_each(|item| charge_names(call, item))
         }
         Value::Object(object) => {
             let rounds = object.len().max(1).ilog2() as usize;
-            call.machine.charge(VALUE_FUEL + object.len() * (2 + rounds))?;
+            call.machine.charge(VALUE_FUEL + object.len() * (4 + rounds))?;
             object.entries().iter().try_for_each(|(_, value)| charge_names(call, value))
         }
         _ => Ok(()),
@@ -293,7 +293,8 @@ impl Writer<'_, '_, '_> {
                 return Ok(());
             }
             Value::String(text) => {
-                self.call.machine.charge_bytes(text.len())?;
+                // Looked through for what is escaped, and copied.
+                self.call.machine.charge_bytes(text.len() + text.len() / 4)?;
                 write_string(&text, &mut self.out);
                 return Ok(());
             }

@@ -1,6 +1,7 @@
 //! Numbers and booleans: their spellings, their tests, their constants.
 
 use super::super::error::Fault;
+use super::super::limits::DIGITS_FUEL;
 use super::{Call, Entry, Function, global, object, within};
 use crate::value::{Value, number, ops};
 
@@ -70,11 +71,11 @@ fn digits(call: &mut Call<'_, '_>, least: f64, most: f64) -> Result<usize, Fault
 fn charge_digits(call: &mut Call<'_, '_>, digits: usize, value: f64) -> Result<(), Fault> {
     // Most exponents are below 16, where they cost nothing and need not be worked out.
     if (1e-15..1e15).contains(&value.abs()) {
-        return call.machine.charge(16 + digits);
+        return call.machine.charge(DIGITS_FUEL + digits);
     }
     let exponent = libm::fabs(libm::log10(libm::fabs(value)));
     let exponent = if exponent.is_finite() { exponent as usize } else { 0 };
-    call.machine.charge(24 + digits * (1 + exponent / 16))
+    call.machine.charge(DIGITS_FUEL + digits * (1 + exponent / 16))
 }
 
 fn to_fixed(call: &mut Call<'_, '_>) -> Result<Value, Fault> {

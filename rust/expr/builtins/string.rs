@@ -82,7 +82,7 @@ fn unit(text: &str, position: Option<usize>) -> Option<u16> {
 
 fn at(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let text = call.receiver_text()?;
-    call.machine.charge_bytes(text.len())?;
+    call.machine.charge_bytes(2 * text.len())?;
     let position = call.position(0, string::length(&text))?;
     Ok(unit(&text, position).map_or(Value::Undefined, unit_value))
 }
@@ -90,7 +90,7 @@ fn at(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 /// The unit position that an argument names, never counted from the end.
 fn plain_position(call: &mut Call<'_, '_>, length: usize) -> Result<Option<usize>, Fault> {
     // It is counted through once more.
-    call.machine.charge_bytes(2 * length)?;
+    call.machine.charge_bytes(3 * length)?;
     let at = call.integer(0)?;
     Ok((at >= 0.0 && at < length as f64).then_some(at as usize))
 }

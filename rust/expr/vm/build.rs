@@ -82,6 +82,7 @@ impl<'m> Machine<'m> {
                 }
                 Entry::Spread(node) => {
                     let value = self.eval::<TRACED>(node)?;
+                    self.charge(2)?;
                     out.extend(self.own_entries(&value)?);
                 }
             }
@@ -136,7 +137,7 @@ impl<'m> Machine<'m> {
             },
             Value::String(text) => {
                 // A text is made of each character.
-                self.charge(text.len() / 4)?;
+                self.charge(text.len() * 3 / 4)?;
                 if text.len() > LIST_ITEMS_MAX && text.chars().count() > LIST_ITEMS_MAX {
                     return Err(too_many());
                 }
@@ -201,8 +202,8 @@ impl<'m> Machine<'m> {
             return Err(too_many());
         }
         self.containers += 1;
-        // Three an entry: names are sorted when there are many.
-        self.charge(MAP_FUEL + entries.len() * 3)?;
+        // Four an entry: names are looked at, and sorted when there are many.
+        self.charge(MAP_FUEL + entries.len() * 4)?;
         Ok(Value::object(entries))
     }
 
