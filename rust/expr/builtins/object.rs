@@ -229,9 +229,10 @@ fn from_entries(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
 /// The compiler sees to it that the first argument is a literal.
 fn assign(call: &mut Call<'_, '_>) -> Result<Value, Fault> {
     let mut entries = Vec::new();
-    for value in std::mem::take(&mut call.arguments) {
+    for (position, value) in std::mem::take(&mut call.arguments).into_iter().enumerate() {
         let own = entries_in(call, &value)?;
-        entries.extend(own);
+        // Assigning to `__proto__` sets no property of one's own.
+        entries.extend(own.into_iter().filter(|(name, _)| position == 0 || name != "__proto__"));
     }
     let rounds = entries.len().max(1).ilog2() as usize;
     call.machine.charge(entries.len() * (1 + rounds / 2))?;
