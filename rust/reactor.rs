@@ -109,6 +109,26 @@ pub struct Reactor {
 /// A file ingested into a table: database, table, SHA-256 of the file.
 type FileKey = (Text, Text, [u8; 32]);
 
+/// Who sent an event, as far as profiles care.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller<'a> {
+    /// Whether anybody may hold the caller's token: a browser.
+    pub public: bool,
+    /// Whether the answer may show sensitive values; never to a public caller.
+    pub sees_sensitive: bool,
+    /// The caller's address.
+    pub address: Option<&'a str>,
+    /// The caller's User-Agent.
+    pub user_agent: Option<&'a str>,
+}
+
+impl Default for Caller<'_> {
+    /// A server that is trusted.
+    fn default() -> Self {
+        Self { public: false, sees_sensitive: true, address: None, user_agent: None }
+    }
+}
+
 /// One event on its way in.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -118,6 +138,8 @@ pub struct Request<'a> {
     pub table: &'a str,
     /// The event's JSON as it came.
     pub body: &'a [u8],
+    /// Who sent it.
+    pub caller: Caller<'a>,
     /// Processing time given by the caller, epoch milliseconds.
     pub now_ms: Option<i64>,
     /// Whether a given processing time moves the clock (rehearsals of events that did not).
@@ -139,6 +161,7 @@ impl<'a> Request<'a> {
             database,
             table,
             body,
+            caller: Caller::default(),
             now_ms: None,
             moves_clock: true,
             source: None,

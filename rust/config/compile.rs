@@ -128,7 +128,10 @@ impl Builder<'_> {
         let attributes = self.attributes(problems);
         let slots = slots(&keys, &attributes);
         let reads = types::of_names(configuration);
-        let names = Slots::new(slots.iter().map(|(name, _)| name.clone()).zip(reads));
+        let mut names = Slots::default();
+        for ((name, _), reads) in slots.iter().zip(reads) {
+            names.push(name, reads);
+        }
         let recorded_fields = self.numbers.fields.iter().flatten();
         let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
         let key_fields = keys.iter().map(|key| fields.intern(&key.name)).collect();

@@ -19,7 +19,8 @@ use super::source::{Problems, Span};
 use super::yaml::{Content, Node, Scalar};
 use crate::expr::advice::{self, Advice, ProfileTypes, Purpose, Type, Types};
 use crate::expr::{
-    self, CompileError, FieldTable, Names, ProfileNames, ProfileSlots, Program, Template,
+    self, CompileError, FieldTable, Found, Names, ProfileNames, ProfileSlots, Program, Space,
+    Template,
 };
 use crate::value::{Text, Value};
 
@@ -31,29 +32,61 @@ const SYNTAX: &str = "E0301";
 const FILTER_SEES_EVENT: &str =
     "The `if` of an event sees EVENT only: the profile is not known before the event is.";
 
-/// The names that a configuration gives to `PROFILE.<name>`, with what they read.
+/// What is said of `REQUEST` elsewhere.
+const ONLY_IN_IGNORE: &str =
+    "`REQUEST` is read only in `ignore`: who sent an event must not decide what becomes of it.";
+
+/// The names that a configuration gives to `PROFILE.<name>` and the other spaces, with what they
+/// read.
 #[derive(Debug, Default)]
 pub struct Slots {
+    count: u32,
+    profile: SpaceSlots,
+    others: HashMap<Space, SpaceSlots>,
+    /// What `PROFILE.<name>` reads, by slot.
+    types: HashMap<u32, Type>,
+    catalogs: Vec<Text>,
+}
+
+/// The names of one space.
+#[derive(Debug, Default)]
+struct SpaceSlots {
     names: Vec<Text>,
-    types: Vec<Type>,
     by_name: HashMap<Text, u32>,
 }
 
+impl SpaceSlots {
+    fn push(&mut self, name: &Text, slot: u32) {
+        self.by_name.entry(name.clone()).or_insert(slot);
+        self.names.push(name.clone());
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.names.iter().map(Text::as_str).collect()
+    }
+}
+
 impl Slots {
-    /// Slots in the order given; of equal names the first keeps the name.
-    pub fn new(names: impl IntoIterator<Item = (Text, Type)>) -> Self {
-        let mut slots = Self::default();
-        for (name, reads) in names {
-            let slot = slots.names.len() as u32;
-            slots.by_name.entry(name.clone()).or_insert(slot);
-            slots.names.push(name);
-            slots.types.push(reads);
-        }
-        slots
+    /// The next slot is `PROFILE.<name>`; of equal names the first keeps the name.
+    pub fn push(&mut self, name: &Text, reads: Type) {
+        self.profile.push(name, self.count);
+        self.types.insert(self.count, reads);
+        self.count += 1;
+    }
+
+    /// The next slot is a name of another space.
+    pub fn push_in(&mut self, space: Space, name: &Text) {
+        self.others.entry(space).or_default().push(name, self.count);
+        self.count += 1;
+    }
+
+    /// The catalogs, in the order of their numbers.
+    pub fn set_catalogs(&mut self, names: Vec<Text>) {
+        self.catalogs = names;
     }
 
     fn type_of(&self, name: &str) -> Option<Type> {
-        self.slot(name).map(|slot| self.types[slot as usize].clone())
+        self.slot(name).and_then(|slot| self.types.get(&slot).cloned())
     }
 }
 
@@ -74,11 +107,31 @@ impl Locals {
 
 impl ProfileSlots for Slots {
     fn slot(&self, name: &str) -> Option<u32> {
-        self.by_name.get(name).copied()
+        self.profile.by_name.get(name).copied()
     }
 
     fn names(&self) -> Vec<&str> {
-        self.names.iter().map(Text::as_str).collect()
+        self.profile.names()
+    }
+
+    fn find(&self, space: Space, name: &str) -> Found {
+        if space == Space::Request {
+            return Found::Absent(ONLY_IN_IGNORE);
+        }
+        let slot = self.others.get(&space).and_then(|slots| slots.by_name.get(name));
+        slot.map_or(Found::Unknown, |slot| Found::Slot(*slot))
+    }
+
+    fn names_in(&self, space: Space) -> Vec<&str> {
+        self.others.get(&space).map_or_else(Vec::new, SpaceSlots::names)
+    }
+
+    fn catalog(&self, name: &str) -> Option<u32> {
+        self.catalogs.iter().position(|known| known == name).map(|at| at as u32)
+    }
+
+    fn catalogs(&self) -> Vec<&str> {
+        self.catalogs.iter().map(Text::as_str).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use super::ast::UnaryOperator;
 use super::ast::{BinaryOperator, Element, Expr, ExprKind, LogicalOperator, Property};
 use super::error::{CompileError, Span};
 use super::program::{Base, Comparison, Entry, Item, Node, NodeKind, Program};
-use super::{Names, ProfileNames, builtins, operators, refused};
+use super::{Names, ProfileNames, Space, builtins, operators, refused};
 use crate::value::{Instance, Text, Value};
 
 type Compiled<T> = Result<T, CompileError>;
@@ -47,6 +47,8 @@ struct Parameter {
 enum Resolved {
     Read(Base),
     Profile,
+    Space(Space),
+    Catalog,
     Event,
     Constant(Value),
     /// `Math`, `Number`, …: something with members, or to be called.
@@ -238,15 +240,14 @@ impl Compiler<'_, '_> {
             "undefined" => Resolved::Constant(Value::Undefined),
             "NaN" => Resolved::Constant(Value::Number(f64::NAN)),
             "Infinity" => Resolved::Constant(Value::Number(f64::INFINITY)),
-            "SEGMENT" | "CATALOG" | "BEFORE" | "UPDATED" | "REQUEST" => {
-                return Err(refused::not_built(name, span.clone()));
-            }
+            "CATALOG" => Resolved::Catalog,
             "RegExp" => return Err(refused::dynamic_pattern(span.clone())),
             "Intl" => {
                 let message = "`Intl` is not allowed: it depends on the place";
                 return Err(CompileError::new("E0303", span.clone(), message)
                     .help("use toFixed, toISOString and template literals"));
             }
+            _ if let Some(space) = Space::of(name) => Resolved::Space(space),
             _ if builtins::is_global(name) => Resolved::Builtin,
             _ => return Err(self.unknown_name(name, span)),
         })

@@ -175,12 +175,75 @@ pub enum ProfileNames<'a> {
     Absent(&'static str),
 }
 
-/// The names a configuration gives to `PROFILE.<name>`.
+/// What a configuration's names are written behind, beside `PROFILE`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Space {
+    /// `SEGMENT.<name>`: whether the profile is in a batch segment.
+    Segment,
+    /// `BEFORE.<name>`: as `PROFILE.<name>`, before the event was applied.
+    Before,
+    /// `UPDATED.<name>`: when an attribute last changed.
+    Updated,
+    /// `REQUEST.<name>`: who sent the event.
+    Request,
+}
+
+impl Space {
+    /// The space of a name that starts a chain.
+    pub fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "SEGMENT" => Self::Segment,
+            "BEFORE" => Self::Before,
+            "UPDATED" => Self::Updated,
+            "REQUEST" => Self::Request,
+            _ => return None,
+        })
+    }
+
+    /// How it is written.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Segment => "SEGMENT",
+            Self::Before => "BEFORE",
+            Self::Updated => "UPDATED",
+            Self::Request => "REQUEST",
+        }
+    }
+}
+
+/// What a configuration says of a name in a [`Space`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It is read from this slot ([`Scope::profile`]).
+    Slot(u32),
+    /// There is none of that name.
+    Unknown,
+    /// The space cannot be read here, with the sentence that says so.
+    Absent(&'static str),
+}
+
+/// The names a configuration gives to `PROFILE.<name>` and the other spaces.
 pub trait ProfileSlots {
     /// The slot of a declared name.
     fn slot(&self, name: &str) -> Option<u32>;
     /// All declared names, for suggestions.
     fn names(&self) -> Vec<&str>;
+    /// The slot of a name in another space than `PROFILE`.
+    fn find(&self, _space: Space, _name: &str) -> Found {
+        Found::Absent("this name is read only in a configuration")
+    }
+    /// All names of a space, for suggestions.
+    fn names_in(&self, _space: Space) -> Vec<&str> {
+        Vec::new()
+    }
+    /// The number of a catalog: `CATALOG.<name>.get(key)`.
+    fn catalog(&self, _name: &str) -> Option<u32> {
+        None
+    }
+    /// All catalogs, for suggestions.
+    fn catalogs(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }
 
 /// What the names of an expression resolve to while it is compiled.
@@ -212,6 +275,10 @@ pub trait Scope {
     /// The time zone of local time.
     fn zone(&self) -> Zone {
         Zone::UTC
+    }
+    /// `CATALOG.<name>.get(key)`: the row, or `undefined`.
+    fn catalog(&self, _catalog: u32, _key: &Value) -> Value {
+        Value::Undefined
     }
     /// The next number of `Math.random`; `None` where there is no randomness.
     fn random(&self) -> Option<f64> {

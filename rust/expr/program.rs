@@ -55,6 +55,11 @@ pub(super) enum NodeKind {
     Compare(Box<Comparison>),
     /// The profile's id.
     Rid,
+    /// The row of a catalog under a key.
+    Row {
+        catalog: u32,
+        key: Box<Node>,
+    },
     /// A value, and what is read from it or called on it in a row.
     Chain {
         base: Box<Node>,

@@ -252,11 +252,6 @@ pub(super) fn dynamic_pattern(span: Span) -> CompileError {
     CompileError::new("E0303", span, message).help("write a literal: /pattern/flags")
 }
 
-/// The error for names that the configuration page has and this release has not.
-pub(super) fn not_built(what: &str, span: Span) -> CompileError {
-    CompileError::new("E0302", span, format!("`{what}` is not built yet"))
-}
-
 /// `setFullYear`, `setUTCHours` and their like.
 fn is_date_setter(name: &str) -> bool {
     name.strip_prefix("set").is_some_and(|rest| {

@@ -5,7 +5,7 @@ use super::super::error::{CompileError, Span};
 use super::super::program::{
     Base, ComputedCall, Node, NodeKind, Part, PartKind, Quick, Read, Step, StepKind, Visit,
 };
-use super::super::{ProfileNames, builtins, refused};
+use super::super::{Found, ProfileNames, ProfileSlots, Space, builtins};
 use super::{Compiled, Compiler, Resolved, suggest};
 use crate::value::{Text, Value, ops};
 
@@ -63,6 +63,8 @@ impl Compiler<'_, '_> {
             Resolved::Read(base) => Ok((Head::Base(base), 0)),
             Resolved::Constant(value) => Ok((constant(value), 0)),
             Resolved::Profile => self.profile(base, parts),
+            Resolved::Space(space) => self.space(space, base, parts),
+            Resolved::Catalog => self.catalog(base, parts),
             Resolved::Event => Ok(self.event(parts)),
             Resolved::Builtin => {
                 let (node, used) = self.builtin(whole, name, &base.span, parts)?;
@@ -90,12 +92,79 @@ impl Compiler<'_, '_> {
         }
         match name.as_str() {
             "rid" => Ok((Head::Made(Node { kind: NodeKind::Rid, span }), 1)),
-            "segments" => Err(refused::not_built("PROFILE.segments", span)),
             _ => {
                 let message = format!("the configuration declares no `{name}` for PROFILE");
                 let error = CompileError::new("E0304", span, message);
                 Err(suggest(error, name, names.names().into_iter().chain(["rid"])))
             }
+        }
+    }
+
+    /// A name behind `SEGMENT`, `BEFORE`, `UPDATED` or `REQUEST`.
+    fn space(
+        &mut self,
+        space: Space,
+        base: &Expr,
+        parts: &[ChainPart],
+    ) -> Compiled<(Head, usize)> {
+        let word = space.word();
+        let names = self.declared(word, base)?;
+        let Some(ChainPart { kind: ChainPartKind::Member(name), span, .. }) = parts.first() else {
+            let message = format!("`{word}` is read only as {word}.name");
+            return Err(CompileError::new("E0303", base.span.clone(), message)
+                .help("write the name out"));
+        };
+        let span = base.span.start..span.end;
+        match names.find(space, name) {
+            Found::Slot(slot) => Ok((Head::Base(Base::Profile(slot)), 1)),
+            Found::Absent(sentence) => Err(CompileError::new("E0304", span, sentence)),
+            Found::Unknown => {
+                let message = format!("the configuration declares no `{name}` for {word}");
+                let error = CompileError::new("E0304", span, message);
+                Err(suggest(error, name, names.names_in(space).into_iter()))
+            }
+        }
+    }
+
+    /// `CATALOG.<name>.get(key)`.
+    fn catalog(&mut self, base: &Expr, parts: &[ChainPart]) -> Compiled<(Head, usize)> {
+        let names = self.declared("CATALOG", base)?;
+        let [
+            ChainPart { kind: ChainPartKind::Member(name), span: name_span, .. },
+            ChainPart { kind: ChainPartKind::Member(get), .. },
+            ChainPart { kind: ChainPartKind::Call(arguments), span, .. },
+            ..,
+        ] = parts
+        else {
+            let message = "a catalog is read only as CATALOG.name.get(key)";
+            return Err(CompileError::new("E0303", base.span.clone(), message));
+        };
+        let Some(catalog) = names.catalog(name) else {
+            let message = format!("the configuration declares no catalog `{name}`");
+            let error = CompileError::new("E0304", base.span.start..name_span.end, message);
+            return Err(suggest(error, name, names.catalogs().into_iter()));
+        };
+        match arguments.as_slice() {
+            [Element { spread: false, value }] if get == "get" => {
+                let key = Box::new(self.expr(value)?);
+                let span = base.span.start..span.end;
+                let kind = NodeKind::Row { catalog, key };
+                Ok((Head::Made(Node { kind, span }), 3))
+            }
+            _ => {
+                let message = "a catalog is read only as CATALOG.name.get(key), with one key";
+                Err(CompileError::new("E0303", base.span.start..span.end, message))
+            }
+        }
+    }
+
+    /// The configuration's names, for what is read only where there are some.
+    fn declared(&self, word: &str, base: &Expr) -> Compiled<&'_ dyn ProfileSlots> {
+        let error = |sentence: String| CompileError::new("E0304", base.span.clone(), sentence);
+        match &self.names.profile {
+            ProfileNames::Slots(names) => Ok(*names),
+            ProfileNames::Absent(sentence) => Err(error((*sentence).to_owned())),
+            ProfileNames::Object => Err(error(format!("`{word}` is read only in a configuration"))),
         }
     }
 

@@ -56,6 +56,10 @@ impl<'m> Machine<'m> {
             NodeKind::Rid => {
                 Ok(self.rid().map_or(Cow::Borrowed(&UNDEFINED), |rid| Cow::Owned(rid.into())))
             }
+            NodeKind::Row { catalog, key } => {
+                let key = self.eval::<TRACED>(key)?;
+                Ok(Cow::Owned(self.scope.catalog(*catalog, &key)))
+            }
             NodeKind::Chain { base, parts } => self.chain::<TRACED>(base, parts),
             NodeKind::Not(operand) => Ok(truth(!self.test::<TRACED>(operand)?)),
             NodeKind::Unary { operator, operand } => self.unary::<TRACED>(*operator, operand),
