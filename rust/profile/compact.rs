@@ -176,8 +176,9 @@ pub(super) fn put_number(out: &mut Vec<u8>, number: f64) {
             return put_head(out, INTEGER, folded(whole));
         }
         let cents = (number * 100.0).round();
-        if cents.abs() <= INTEGER_MAX && (cents / 100.0).to_bits() == number.to_bits() {
-            return put_head(out, CENTS, folded(cents as i64));
+        let whole = cents as i64;
+        if cents.abs() <= INTEGER_MAX && (whole as f64 / 100.0).to_bits() == number.to_bits() {
+            return put_head(out, CENTS, folded(whole));
         }
     }
     put_head(out, DOUBLE, 0);

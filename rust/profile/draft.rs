@@ -56,6 +56,14 @@ impl Base<'_> {
         }
     }
 
+    fn has(&self, id: u16) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Held(profile) => profile.has(id),
+            Self::United(profile) => profile.attribute(id).is_some(),
+        }
+    }
+
     /// The identifiers so far, the least recently seen first.
     fn listed(&self) -> ListedAll<'_> {
         match self {
@@ -114,7 +122,7 @@ impl Touched {
                     _ => List::default(),
                 };
                 for change in changes.clone() {
-                    list.change(*bounds, *moment, LSN_PENDING, change);
+                    list.change(bounds, *moment, LSN_PENDING, change);
                 }
                 Cow::Owned(AttributeState::List(list))
             }
@@ -254,11 +262,17 @@ impl<'l> Draft<'l> {
         }
     }
 
+    /// What `UPDATED.<attribute>` reads, earlier rules of this event included.
+    pub fn changed_ms(&self, id: u16, spec: &AttributeSpec) -> Option<i64> {
+        let now_ms = self.moment.now_ms;
+        self.state(id)?.changed_ms(spec, now_ms)
+    }
+
     /// What the counter's window number `window` reads, earlier rules of this event included.
     pub fn read_window(&self, id: u16, spec: &AttributeSpec, window: usize) -> Value {
         match self.state(id) {
             Some(state) => state.read_window(spec, window, self.moment.now_ms),
-            None => Value::Number(0.0),
+            None => spec.nothing(),
         }
     }
 
@@ -323,7 +337,7 @@ impl<'l> Draft<'l> {
             return state.apply(spec, self.moment, operation, value_bytes_max);
         }
         let bounds = Bounds::of(spec)?;
-        let Some(change) = List::prepare(self.moment, operation, value_bytes_max)? else {
+        let Some(change) = bounds.prepare(self.moment, operation, value_bytes_max)? else {
             return Ok(());
         };
         match self.touched_at(id).map(|at| &mut self.touched[at].1) {
@@ -336,6 +350,14 @@ impl<'l> Draft<'l> {
             }
         }
         Ok(())
+    }
+
+    /// Lets go of what the profile has under a number that holds no state any more.
+    pub fn forget(&mut self, id: u16) {
+        if self.base.has(id) {
+            let nothing = AttributeState::new(&AttributeSpec::Stateless);
+            self.touched.push((id, Touched::State(nothing)));
+        }
     }
 
     fn touched_at(&self, id: u16) -> Option<usize> {

@@ -8,8 +8,8 @@
 //! profile
 //!   rid            16 bytes
 //!   changed_lsn    u64
-//!   directory_at   u32: where the directory begins
-//!   attributes     u16 count; the high bit: the directory is wide
+//!   directory_at   u32: where the directory begins; the high bit: it is wide
+//!   attributes     u16 count
 //!   updated_ms     signed
 //!   identifiers    varint count, each: varint key << 1 | is a UUID; signed updated_ms - seen_ms;
 //!                  16 bytes of a UUID, or varint length and UTF-8; the least recently seen first
@@ -42,7 +42,7 @@ const LSN_AT: usize = 16;
 const DIRECTORY_AT: usize = 24;
 const COUNT_AT: usize = 28;
 const HEAD_BYTES: usize = 30;
-const WIDE: u16 = 1 << 15;
+const WIDE: u32 = 1 << 31;
 const CACHE_LINE_BYTES: usize = 64;
 
 /// What an allocation takes beside what was asked for, and what it is rounded to.
@@ -196,11 +196,6 @@ impl Unsettled {
         bytes[LSN_AT..LSN_AT + 8].copy_from_slice(&lsn.to_le_bytes());
         packed
     }
-
-    /// The profile, before it has its LSN.
-    pub(super) fn packed(&self) -> &Packed {
-        &self.packed
-    }
 }
 
 /// Writes a profile. `attributes` ascend by id; states that are empty are left out.
@@ -241,9 +236,9 @@ pub(super) fn write(
     put_signed(&mut bytes, updated_ms);
     put_varint(&mut bytes, identifiers.len() as u64);
     identifiers.iter().for_each(|listed| listed.put(updated_ms, &mut bytes));
-    let directory_at = bytes.len() as u32;
+    let directory_at = bytes.len() as u32 | if is_wide { WIDE } else { 0 };
     bytes[DIRECTORY_AT..COUNT_AT].copy_from_slice(&directory_at.to_le_bytes());
-    let count = directory.len() as u16 | if is_wide { WIDE } else { 0 };
+    let count = directory.len() as u16;
     bytes[COUNT_AT..HEAD_BYTES].copy_from_slice(&count.to_le_bytes());
     for (id, end) in &directory {
         bytes.extend_from_slice(&id.to_le_bytes());
@@ -284,11 +279,11 @@ struct Directory<'a> {
 
 impl<'a> Directory<'a> {
     fn of(bytes: &'a [u8]) -> Result<Self, BadBytes> {
-        let at = u32::from_le_bytes(array(bytes, DIRECTORY_AT)?) as usize;
-        let count = u16::from_le_bytes(array(bytes, COUNT_AT)?);
-        let is_wide = count & WIDE != 0;
-        let mut rest = Bytes(bytes.get(at..).ok_or(CUT_SHORT)?);
-        let entries = rest.take(usize::from(count & !WIDE) * entry_bytes(is_wide))?;
+        let at = u32::from_le_bytes(array(bytes, DIRECTORY_AT)?);
+        let is_wide = at & WIDE != 0;
+        let count = usize::from(u16::from_le_bytes(array(bytes, COUNT_AT)?));
+        let mut rest = Bytes(bytes.get((at & !WIDE) as usize..).ok_or(CUT_SHORT)?);
+        let entries = rest.take(count * entry_bytes(is_wide))?;
         Ok(Self { entries, states: rest.0, is_wide })
     }
 
@@ -310,8 +305,13 @@ impl<'a> Directory<'a> {
     }
 
     fn find(&self, id: u16) -> Option<usize> {
-        // Few attributes are found faster one by one.
-        (0..self.len()).find(|at| self.id(*at) >= id).filter(|at| self.id(*at) == id)
+        let (mut from, mut to) = (0, self.len());
+        // A few are found faster one by one.
+        while to - from > 8 {
+            let middle = from.midpoint(to);
+            if self.id(middle) <= id { from = middle } else { to = middle }
+        }
+        (from..to).find(|at| self.id(*at) == id)
     }
 
     fn state(&self, at: usize) -> Result<&'a [u8], BadBytes> {
@@ -407,6 +407,11 @@ impl Packed {
         &part.expect(WAS_CHECKED).1
     }
 
+    /// Whether attribute `id` has a state.
+    pub fn has(&self, id: u16) -> bool {
+        self.directory().find(id).is_some()
+    }
+
     /// The state of attribute `id`, if it was ever touched.
     pub fn attribute(&self, id: u16) -> Option<AttributeState> {
         let mut bytes = Bytes(self.state(id)?);
@@ -447,7 +452,7 @@ impl Packed {
     pub fn read_window(&self, id: u16, spec: &AttributeSpec, window: usize, now_ms: i64) -> Value {
         match self.attribute(id) {
             Some(state) => state.read_window(spec, window, now_ms),
-            None => Value::Number(0.0),
+            None => spec.nothing(),
         }
     }
 
@@ -533,7 +538,8 @@ fn check(bytes: &[u8], parts: &[(u16, &[u8])]) -> Result<(), BadBytes> {
     for _ in 0..count {
         Listed::take(updated_ms, &mut rest)?.value.check()?;
     }
-    if u32::from_le_bytes(array(bytes, DIRECTORY_AT)?) as usize != bytes.len() - rest.0.len() {
+    let directory_at = u32::from_le_bytes(array(bytes, DIRECTORY_AT)?) & !WIDE;
+    if directory_at as usize != bytes.len() - rest.0.len() {
         return Err(BadBytes("a profile's directory is elsewhere"));
     }
     let directory = Directory::of(bytes)?;

@@ -251,8 +251,7 @@ impl Barrier<'_> {
     }
 
     /// Whether the index is what follows from the profiles.
-    #[cfg(test)]
-    pub(super) fn has_sound_index(&self) -> bool {
+    pub fn has_sound_index(&self) -> bool {
         let entry = |listed: Listed<'_>, rid: Rid| Entry {
             fingerprint: self.store.fingerprint(&listed),
             home: rid.mixed(),

@@ -1,14 +1,17 @@
 //! Codec: the state of an attribute as compact bytes, in memory and in snapshots.
 //!
 //! ```text
-//! state    u8 tag
-//!   0 single    time signed, lsn, value
+//! state    u8 tag, changed_ms signed, then
+//!   0 single    signed changed_ms - time; lsn; value
 //!   1 list      varint: count of shapes << 1 | items say their form; shapes, each: varint count of names,
-//!               names; varint count of items, each: time varint, from the item before; lsn, from the item
-//!               before; form (where items say it); values
-//!   2 counter   u8 whether it has a total, then: amount, newest_ms signed; varint count of rows, each:
-//!               window_ms varint, varint count of buckets, each: bucket signed, later ones varint, from the
-//!               bucket before; amount
+//!               names; varint count of items, each: time; lsn, from the item before; form (where items say
+//!               it); values. The first time is signed changed_ms - time, later ones varint, from the one before
+//!   2 counter   amounts
+//!   3 counters  varint count, each: name; lsn, from the one before; signed changed_ms - its own; amounts
+//!   4 mean      varint count; then as a single
+//! amounts  u8 whether it has a total, then: amount, newest_ms signed; varint count of rows, each: window
+//!          varint (minutes << 1, or milliseconds << 1 | 1), varint count of buckets, each: bucket signed,
+//!          later ones varint, from the bucket before; amount
 //! lsn      varint: 0 when 8 bytes follow, the LSN; else 1 + (signed) the difference from the one before
 //! form     varint: 0 `{value, time}`: value    1 anything else: value    n shape n - 2 and `time`: a value
 //!          for each name
@@ -25,6 +28,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::counter::{Counter, Row, Total};
+use super::counters::{Counters, NAMES_MAX, Named};
 use super::list::{List, Mark, TIME, VALUE};
 use super::single::Single;
 use super::{AttributeState, LSN_PENDING, Stamp};
@@ -38,13 +42,18 @@ use crate::value::{Object, Text, Value};
 const SINGLE: u8 = 0;
 const LIST: u8 = 1;
 const COUNTER: u8 = 2;
+const COUNTERS: u8 = 3;
+const MEAN: u8 = 4;
+
+const MINUTE_MS: i64 = 60_000;
 
 /// Forms of items; later ones are shapes.
 const PLAIN: usize = 0;
 const OTHER: usize = 1;
 const SHAPES: usize = 2;
 
-/// Fewest bytes of a list's item, a counter's row, a bucket.
+/// Fewest bytes of a name's counter, a list's item, a counter's row, a bucket.
+const NAMED_BYTES_MIN: usize = 5;
 const ITEM_BYTES_MIN: usize = 3;
 const ROW_BYTES_MIN: usize = 2;
 const BUCKET_BYTES_MIN: usize = 2;
@@ -53,35 +62,59 @@ impl AttributeState {
     /// Appends the state's bytes, and the places of the LSNs that are pending.
     pub(in crate::profile) fn pack(&self, out: &mut Vec<u8>, pending: &mut Pending) {
         match self {
-            Self::Single(single) => {
-                out.push(SINGLE);
-                put_signed(out, single.stamp.time_ms);
-                Lsns::default().put(out, single.stamp.lsn, pending);
-                put_value(out, &single.value);
-            }
+            Self::Single(single) => put_single(out, single, pending),
             Self::List(list) => {
                 out.push(LIST);
+                put_signed(out, list.changed_ms);
                 put_list(out, list, pending);
             }
             Self::Counter(counter) => {
                 out.push(COUNTER);
+                put_signed(out, counter.changed_ms);
                 put_counter(out, counter);
+            }
+            Self::Counters(counters) => {
+                out.push(COUNTERS);
+                put_signed(out, counters.changed_ms);
+                put_counters(out, counters, pending);
             }
         }
     }
 
     /// Reads a state.
     pub(in crate::profile) fn unpack(bytes: &mut Bytes<'_>) -> Result<Self, BadBytes> {
-        Ok(match bytes.u8()? {
-            SINGLE => {
-                let (time_ms, lsn) = (signed(bytes)?, Lsns::default().take(bytes)?);
-                Self::Single(Single { stamp: Stamp { time_ms, lsn }, value: value(bytes)? })
+        let tag = bytes.u8()?;
+        let changed_ms = signed(bytes)?;
+        Ok(match tag {
+            SINGLE => Self::Single(single(bytes, changed_ms, 0)?),
+            MEAN => {
+                let count = varint(bytes)?;
+                Self::Single(single(bytes, changed_ms, count)?)
             }
-            LIST => Self::List(list(bytes)?),
-            COUNTER => Self::Counter(counter(bytes)?),
+            LIST => Self::List(list(bytes, changed_ms)?),
+            COUNTER => Self::Counter(counter(bytes, changed_ms)?),
+            COUNTERS => Self::Counters(counters(bytes, changed_ms)?),
             _ => return Err(BadBytes("an attribute's kind is unknown")),
         })
     }
+}
+
+fn put_single(out: &mut Vec<u8>, single: &Single, pending: &mut Pending) {
+    let Single { value, stamp, count, changed_ms } = single;
+    out.push(if *count == 0 { SINGLE } else { MEAN });
+    put_signed(out, *changed_ms);
+    if *count > 0 {
+        put_varint(out, *count);
+    }
+    put_signed(out, changed_ms.wrapping_sub(stamp.time_ms));
+    Lsns::default().put(out, stamp.lsn, pending);
+    put_value(out, value);
+}
+
+fn single(bytes: &mut Bytes<'_>, changed_ms: i64, count: u64) -> Result<Single, BadBytes> {
+    let time_ms = changed_ms.wrapping_sub(signed(bytes)?);
+    let stamp = Stamp { time_ms, lsn: Lsns::default().take(bytes)? };
+    Ok(Single { value: value(bytes)?, stamp, count, changed_ms })
 }
 
 /// LSNs one after another, each told by its difference from the last that was known when it was written.
@@ -159,10 +192,14 @@ fn put_list(out: &mut Vec<u8>, list: &List, pending: &mut Pending) {
         shape.iter().for_each(|name| put_text(out, name));
     }
     put_varint(out, forms.len() as u64);
-    let (mut lsns, mut before_ms) = (Lsns::default(), 0);
+    let (mut lsns, mut before_ms) = (Lsns::default(), None);
     for ((item, mark), form) in both().zip(forms) {
-        put_varint(out, mark.stamp.time_ms.wrapping_sub(before_ms).cast_unsigned());
-        before_ms = mark.stamp.time_ms;
+        let time_ms = mark.stamp.time_ms;
+        match before_ms {
+            None => put_signed(out, list.changed_ms.wrapping_sub(time_ms)),
+            Some(before_ms) => put_varint(out, time_ms.wrapping_sub(before_ms).cast_unsigned()),
+        }
+        before_ms = Some(time_ms);
         lsns.put(out, mark.stamp.lsn, pending);
         if say_form {
             put_varint(out, form as u64);
@@ -175,7 +212,7 @@ fn put_list(out: &mut Vec<u8>, list: &List, pending: &mut Pending) {
     }
 }
 
-fn list(bytes: &mut Bytes<'_>) -> Result<List, BadBytes> {
+fn list(bytes: &mut Bytes<'_>, changed_ms: i64) -> Result<List, BadBytes> {
     let head = varint(bytes)?;
     let say_form = head & 1 == 1;
     if head >> 1 > bytes.0.len() as u64 {
@@ -187,15 +224,18 @@ fn list(bytes: &mut Bytes<'_>) -> Result<List, BadBytes> {
     })?;
     let count = count(bytes, ITEM_BYTES_MIN)?;
     let (mut items, mut marks) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    let (mut lsns, mut time_ms) = (Lsns::default(), 0i64);
-    for _ in 0..count {
-        time_ms = time_ms.wrapping_add(varint(bytes)?.cast_signed());
+    let (mut lsns, mut time_ms) = (Lsns::default(), changed_ms);
+    for at in 0..count {
+        time_ms = match at {
+            0 => changed_ms.wrapping_sub(signed(bytes)?),
+            _ => time_ms.wrapping_add(varint(bytes)?.cast_signed()),
+        };
         let stamp = Stamp { time_ms, lsn: lsns.take(bytes)? };
         let form = if say_form { varint(bytes)? as usize } else { PLAIN };
         items.push(item(bytes, form, &shapes, time_ms)?);
         marks.push(Mark { stamp, hash: 0 });
     }
-    Ok(List { items: Arc::new(items), marks })
+    Ok(List { items: Arc::new(items), marks, changed_ms })
 }
 
 fn item(
@@ -228,7 +268,7 @@ fn put_counter(out: &mut Vec<u8>, counter: &Counter) {
     }
     put_varint(out, counter.rows.len() as u64);
     for row in &counter.rows {
-        put_varint(out, row.window_ms.cast_unsigned());
+        put_window(out, row.window_ms);
         put_varint(out, row.buckets.len() as u64);
         let mut before = None;
         for (bucket, amount) in &row.buckets {
@@ -242,7 +282,7 @@ fn put_counter(out: &mut Vec<u8>, counter: &Counter) {
     }
 }
 
-fn counter(bytes: &mut Bytes<'_>) -> Result<Counter, BadBytes> {
+fn counter(bytes: &mut Bytes<'_>, changed_ms: i64) -> Result<Counter, BadBytes> {
     let total = match bytes.u8()? {
         0 => None,
         1 => Some(Total { amount: number(bytes)?, newest_ms: signed(bytes)? }),
@@ -250,11 +290,11 @@ fn counter(bytes: &mut Bytes<'_>) -> Result<Counter, BadBytes> {
     };
     let count = count(bytes, ROW_BYTES_MIN)?;
     let rows = (0..count).map(|_| row(bytes)).collect::<Result<_, _>>()?;
-    Ok(Counter { total, rows })
+    Ok(Counter { total, rows, changed_ms })
 }
 
 fn row(bytes: &mut Bytes<'_>) -> Result<Row, BadBytes> {
-    let window_ms = varint(bytes)?.cast_signed();
+    let window_ms = window(bytes)?;
     if window_ms <= 0 {
         return Err(BadBytes("a counter's window is not positive"));
     }
@@ -268,4 +308,45 @@ fn row(bytes: &mut Bytes<'_>) -> Result<Row, BadBytes> {
         buckets.push((bucket, number(bytes)?));
     }
     Ok(Row { window_ms, buckets })
+}
+
+fn put_window(out: &mut Vec<u8>, window_ms: i64) {
+    let (number, is_ms) = match window_ms % MINUTE_MS {
+        0 => (window_ms / MINUTE_MS, 0),
+        _ => (window_ms, 1),
+    };
+    put_varint(out, number.cast_unsigned() << 1 | is_ms);
+}
+
+fn window(bytes: &mut Bytes<'_>) -> Result<i64, BadBytes> {
+    let code = varint(bytes)?;
+    let number = (code >> 1).cast_signed();
+    let window_ms = if code & 1 == 1 { Some(number) } else { number.checked_mul(MINUTE_MS) };
+    window_ms.ok_or(BadBytes("a counter's window is too long"))
+}
+
+fn put_counters(out: &mut Vec<u8>, counters: &Counters, pending: &mut Pending) {
+    put_varint(out, counters.named.len() as u64);
+    let mut lsns = Lsns::default();
+    for named in &counters.named {
+        put_text(out, &named.name);
+        lsns.put(out, named.touched, pending);
+        put_signed(out, counters.changed_ms.wrapping_sub(named.counter.changed_ms));
+        put_counter(out, &named.counter);
+    }
+}
+
+fn counters(bytes: &mut Bytes<'_>, changed_ms: i64) -> Result<Counters, BadBytes> {
+    let count = count(bytes, NAMED_BYTES_MIN)?;
+    if count > NAMES_MAX {
+        return Err(BadBytes("a counter counts more names than it may"));
+    }
+    let mut named = Vec::with_capacity(count);
+    let mut lsns = Lsns::default();
+    for _ in 0..count {
+        let (name, touched) = (Text::new(text(bytes)?), lsns.take(bytes)?);
+        let own_ms = changed_ms.wrapping_sub(signed(bytes)?);
+        named.push(Named { name, touched, counter: counter(bytes, own_ms)? });
+    }
+    Ok(Counters { named, changed_ms })
 }
