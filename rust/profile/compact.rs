@@ -399,7 +399,7 @@ mod tests {
         for (value, bytes) in [
             (Value::Number(1.0), 1),
             (Value::Number(1_000.0), 2),
-            (Value::Number(19.99), 2),
+            (Value::Number(19.99), 3),
             (Value::Number(-0.0), 9),
             (Value::Number(0.1 + 0.2), 9),
             (Value::text("women"), 6),

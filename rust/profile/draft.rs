@@ -15,7 +15,7 @@ use super::lock::Locked;
 use super::packed::{self, Listed, ListedAll, Source, Unsettled};
 use super::{
     AttributeSpec, AttributeState, IDENTIFIERS_MAX, Identifier, Moment, Operation, Outcome, Packed,
-    Profile, Rejected, Rid, Store,
+    Profile, Rails, Rejected, Rid, Store,
 };
 use crate::value::{Text, Value};
 
@@ -31,8 +31,13 @@ pub struct Draft<'l> {
     listed: &'l [Listed<'l>],
     outcome: Outcome,
     moment: Moment,
+    /// Keys of which the event's profile gains a value that may be one too many.
+    gained: SmallVec<[u16; 4]>,
+    rails: &'l Rails,
     /// The profiles that the event finds: the one that it changes, and those that become part of it.
     met: SmallVec<[&'l Packed; 2]>,
+    /// Profiles that give identifiers of the event up, and stay.
+    left: SmallVec<[&'l Packed; 2]>,
     base: Base<'l>,
     touched: SmallVec<[(u16, Touched); 6]>,
 }
@@ -61,6 +66,14 @@ impl Base<'_> {
             Self::Nothing => false,
             Self::Held(profile) => profile.has(id),
             Self::United(profile) => profile.attribute(id).is_some(),
+        }
+    }
+
+    fn value_count(&self, key: u16) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::Held(profile) => profile.value_count(key),
+            Self::United(profile) => profile.value_count(key),
         }
     }
 
@@ -180,7 +193,14 @@ impl<'l> Draft<'l> {
             Outcome::Merged { survivor, merged } => {
                 std::iter::once(survivor).chain(merged).map(|rid| held(*rid)).collect()
             }
+            Outcome::Moved(moved) if moved.is_new => SmallVec::new(),
+            Outcome::Moved(moved) => {
+                // An erasure may have taken those that are merged out of the log since.
+                let merged = moved.merged.iter().filter_map(|rid| locked.profile(*rid));
+                std::iter::once(held(moved.rid)).chain(merged).collect()
+            }
         };
+        let left = left(locked, &outcome, &met);
         let base = match met.as_slice() {
             [] => Base::Nothing,
             [profile] => {
@@ -195,9 +215,19 @@ impl<'l> Draft<'l> {
                 Base::United(united)
             }
         };
-        let (store, identifiers) = (locked.store(), locked.identifiers());
-        let (listed, touched) = (locked.listed(), SmallVec::new());
-        Self { store, identifiers, listed, outcome, moment, met, base, touched }
+        Self {
+            store: locked.store(),
+            identifiers: locked.identifiers(),
+            listed: locked.listed(),
+            gained: gained(&outcome, locked.identifiers(), locked.held()),
+            rails: locked.rails(),
+            outcome,
+            moment,
+            met,
+            left,
+            base,
+            touched: SmallVec::new(),
+        }
     }
 
     /// The profile that the event ends in; `None`: nobody's.
@@ -213,11 +243,12 @@ impl<'l> Draft<'l> {
     /// Whether the profile may come to more identifiers than it may have, and let the oldest go.
     pub fn may_let_go(&self) -> bool {
         let known = match &self.base {
-            Base::Nothing => 0,
+            Base::Nothing => return false,
             Base::Held(profile) => profile.identifier_count(),
             Base::United(profile) => profile.identifiers.len(),
         };
-        known + self.listed.len() > IDENTIFIERS_MAX
+        let is_full = |key: &u16| self.rails.is_full(self.base.value_count(*key), *key);
+        known + self.listed.len() > IDENTIFIERS_MAX || self.gained.iter().any(is_full)
     }
 
     /// The event's moment.
@@ -366,7 +397,8 @@ impl<'l> Draft<'l> {
 
     /// Ends the draft: writes what the profile is from now on, so that installing only moves.
     pub fn finish(self) -> Change {
-        let Self { store, listed: own, outcome, moment, met, base, touched, .. } = self;
+        let Self { store, listed: own, gained, rails, .. } = self;
+        let Self { outcome, moment, met, left, base, touched, .. } = self;
         let now_ms = moment.now_ms;
         let mut change = Change {
             now_ms,
@@ -390,11 +422,28 @@ impl<'l> Draft<'l> {
         }
         let mut listed = base.listed();
         own.iter().for_each(|own| see(&mut listed, own, now_ms));
-        listed.drain(..listed.len().saturating_sub(IDENTIFIERS_MAX));
+        let_go(&mut listed, &gained, rails);
         change.written.push(packed::write(rid, now_ms, &listed, &sources));
         change.removed = met.iter().map(|held| held.rid()).filter(|held| *held != rid).collect();
         if !matches!(change.outcome, Outcome::Known(_)) {
-            change.repointed = repointed(store, &met, rid, &listed);
+            let mut index = Index { store, gone: Vec::new(), come: Vec::new() };
+            met.iter().for_each(|held| index.goes(held));
+            index.comes(rid, &listed);
+            for profile in left {
+                index.goes(profile);
+                let is_own = |listed: &Listed<'_>| own.iter().any(|own| own.is(listed));
+                let stay: ListedAll<'_> =
+                    profile.listed().filter(|listed| !is_own(listed)).collect();
+                if stay.is_empty() {
+                    change.removed.push(profile.rid());
+                    continue;
+                }
+                index.comes(profile.rid(), &stay);
+                let sources: Sources<'_> = profile.sources().collect();
+                let written = packed::write(profile.rid(), profile.updated_ms(), &stay, &sources);
+                change.written.push(written);
+            }
+            change.repointed = index.repointed();
         }
         change
     }
@@ -408,40 +457,95 @@ fn see<'l>(all: &mut ListedAll<'l>, own: &Listed<'l>, now_ms: i64) {
     all.push(Listed { seen_ms: now_ms, ..*own });
 }
 
-/// What the index has to learn when profiles list these identifiers no more and `rid` lists those.
-fn repointed(
-    store: &Store,
-    old: &[&Packed],
-    rid: Rid,
-    listed: &[Listed<'_>],
-) -> SmallVec<[Repointed; 2]> {
-    let mut gone: Vec<(u64, u64)> = Vec::new();
-    for profile in old {
+/// Lets go of the least recently seen values over the bounds of the keys `gained`, then of the least recently
+/// seen identifiers over [`IDENTIFIERS_MAX`].
+fn let_go(all: &mut ListedAll<'_>, gained: &[u16], rails: &Rails) {
+    for key in gained {
+        let Some(most) = rails.of(*key) else { continue };
+        let values = all.iter().filter(|listed| listed.key == *key).count();
+        let mut over = values.saturating_sub(most);
+        all.retain(|listed| {
+            let goes = over > 0 && listed.key == *key;
+            over -= usize::from(goes);
+            !goes
+        });
+    }
+    all.drain(..all.len().saturating_sub(IDENTIFIERS_MAX));
+}
+
+/// Keys of which the event's profile gains a value by an identifier that was unknown or moves. Of a new
+/// profile and of a merge it was decided that they break no bound.
+fn gained(
+    outcome: &Outcome,
+    identifiers: &[Identifier],
+    held: &[Option<Rid>],
+) -> SmallVec<[u16; 4]> {
+    let own: &[(u8, Rid)] = match outcome {
+        Outcome::Extended(_) => &[],
+        Outcome::Moved(moved) => &moved.moved,
+        _ => return SmallVec::new(),
+    };
+    let rid = outcome.rid();
+    let is_gained =
+        |at: usize| held[at] != rid || own.iter().any(|(moved, _)| usize::from(*moved) == at);
+    (0..identifiers.len()).filter(|at| is_gained(*at)).map(|at| identifiers[at].key).collect()
+}
+
+/// Whoever else holds identifiers of an event that moves them. Who that is, is looked up: after an erasure
+/// it need not be the one that the record names, nor anybody.
+fn left<'l>(
+    locked: &'l Locked<'_>,
+    outcome: &Outcome,
+    met: &[&'l Packed],
+) -> SmallVec<[&'l Packed; 2]> {
+    let Outcome::Moved(moved) = outcome else { return SmallVec::new() };
+    let mut rids: SmallVec<[Rid; 4]> = locked.held().iter().flatten().copied().collect();
+    rids.sort_unstable();
+    rids.dedup();
+    rids.retain(|rid| *rid != moved.rid && met.iter().all(|met| met.rid() != *rid));
+    rids.iter().filter_map(|rid| locked.profile(*rid)).collect()
+}
+
+/// What the index holds of profiles before and after an event, as fingerprints and homes.
+struct Index<'l> {
+    store: &'l Store,
+    gone: Vec<(u64, u64)>,
+    come: Vec<(u64, u64)>,
+}
+
+impl Index<'_> {
+    fn goes(&mut self, profile: &Packed) {
         let home = profile.rid().mixed();
-        gone.extend(profile.listed().map(|listed| (store.fingerprint(&listed), home)));
+        self.gone.extend(profile.listed().map(|listed| (self.store.fingerprint(&listed), home)));
     }
-    gone.sort_unstable();
-    let home = rid.mixed();
-    let mut come: Vec<(u64, u64)> =
-        listed.iter().map(|listed| (store.fingerprint(listed), home)).collect();
-    come.sort_unstable();
-    // What stays is in both.
-    let mut left = Vec::new();
-    come.retain(|entry| match gone.binary_search(entry) {
-        Ok(at) => {
-            gone.remove(at);
-            false
+
+    fn comes(&mut self, rid: Rid, listed: &[Listed<'_>]) {
+        let entry = |listed| (self.store.fingerprint(listed), rid.mixed());
+        self.come.extend(listed.iter().map(entry));
+    }
+
+    /// What the index has to learn: an entry leads elsewhere, comes, or goes.
+    fn repointed(self) -> SmallVec<[Repointed; 2]> {
+        let Self { mut gone, mut come, .. } = self;
+        gone.sort_unstable();
+        // What stays is in both.
+        come.retain(|entry| match gone.binary_search(entry) {
+            Ok(at) => {
+                gone.remove(at);
+                false
+            }
+            Err(_) => true,
+        });
+        let mut left = SmallVec::new();
+        for (fingerprint, home) in gone {
+            let to = come.iter().position(|(other, _)| *other == fingerprint);
+            let to = to.map(|at| come.swap_remove(at).1);
+            left.push(Repointed { fingerprint, from: Some(home), to });
         }
-        Err(_) => true,
-    });
-    for (fingerprint, home) in gone {
-        let to = come.iter().position(|(other, _)| *other == fingerprint);
-        let to = to.map(|at| come.remove(at).1);
-        left.push(Repointed { fingerprint, from: Some(home), to });
+        let new = |(fingerprint, home)| Repointed { fingerprint, from: None, to: Some(home) };
+        left.extend(come.into_iter().map(new));
+        left
     }
-    let new = |(fingerprint, home)| Repointed { fingerprint, from: None, to: Some(home) };
-    left.extend(come.into_iter().map(new));
-    left.into()
 }
 
 /// What the operation adds to a counter.

@@ -13,10 +13,11 @@ use smallvec::SmallVec;
 
 use super::dedup::Generations;
 use super::draft::{Change, Draft, Repointed};
+use super::guard::Meeting;
 use super::identity::{self, Outcome};
 use super::packed::{Listed, ListedAll};
 use super::store::{Entry, IdentifierShard, ProfileTable, Store, homes};
-use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Packed, Rid};
+use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Packed, Rails, Rid};
 
 /// A recorded outcome names profiles that the state does not hold: log and state are not of one
 /// history.
@@ -44,6 +45,7 @@ pub struct Locked<'a> {
     store: &'a Store,
     uuid: Option<u128>,
     identifiers: &'a [Identifier],
+    rails: &'a Rails,
     listed: ListedAll<'a>,
     fingerprints: SmallVec<[u64; 4]>,
     newcomer: Rid,
@@ -73,6 +75,7 @@ impl<'a> Locked<'a> {
         store: &'a Store,
         uuid: Option<u128>,
         identifiers: &'a [Identifier],
+        rails: &'a Rails,
         newcomer: Rid,
     ) -> Self {
         let listed: ListedAll<'a> =
@@ -81,6 +84,7 @@ impl<'a> Locked<'a> {
             store,
             uuid,
             identifiers,
+            rails,
             fingerprints: listed.iter().map(|listed| store.fingerprint(listed)).collect(),
             listed,
             newcomer,
@@ -153,9 +157,15 @@ impl<'a> Locked<'a> {
         }
     }
 
-    /// Whether the event may make a profile: nobody holds any of its identifiers.
+    /// Whether the event may make a profile: nobody holds any of its identifiers, or a bound may keep one
+    /// that is unknown away from those that are known.
     fn may_make_profile(&self) -> bool {
-        !self.identifiers.is_empty() && self.held.iter().all(Option::is_none)
+        let unknown = self.unknown();
+        unknown > 0 && (unknown == self.held.len() || !self.rails.is_empty())
+    }
+
+    fn unknown(&self) -> usize {
+        self.held.iter().filter(|held| held.is_none()).count()
     }
 
     /// The identifier shards of all identifiers of the profiles concerned, when identifiers beside
@@ -163,7 +173,7 @@ impl<'a> Locked<'a> {
     fn missing_shards(&self) -> Option<Shards> {
         let first = self.held.iter().flatten().next()?;
         let several = self.held.iter().flatten().any(|rid| rid != first);
-        let unknown = self.held.iter().filter(|held| held.is_none()).count();
+        let unknown = self.unknown();
         if !several && (unknown == 0 || self.fits(*first, unknown)) {
             return None;
         }
@@ -176,9 +186,14 @@ impl<'a> Locked<'a> {
         (!needed.iter().all(locked)).then_some(needed)
     }
 
+    /// Whether the profile can take all unknown identifiers without letting one go.
     fn fits(&self, rid: Rid, unknown: usize) -> bool {
-        self.profile(rid)
-            .is_some_and(|profile| profile.identifier_count() + unknown <= IDENTIFIERS_MAX)
+        let Some(profile) = self.profile(rid) else { return false };
+        let mut new = self.identifiers.iter().zip(&self.held).filter(|(_, held)| held.is_none());
+        let has_room =
+            |key: u16| self.rails.is_empty() || !self.rails.is_full(profile.value_count(key), key);
+        profile.identifier_count() + unknown <= IDENTIFIERS_MAX
+            && new.all(|(own, _)| has_room(own.key))
     }
 
     fn reserve(&mut self) {
@@ -214,10 +229,13 @@ impl<'a> Locked<'a> {
     pub fn decide(&self, now_ms: i64) -> Outcome {
         let mut newcomer = self.newcomer.at(now_ms);
         // A uuid that was forgotten and came again at the same time must not replace a profile.
-        while self.held.iter().all(Option::is_none) && self.profile(newcomer).is_some() {
+        while self.profile(newcomer).is_some() {
             newcomer = newcomer.at(newcomer.time_ms() + 1);
         }
-        identity::decide(&self.held, newcomer)
+        let profile =
+            |rid| self.profile(rid).expect("an identifier leads to a profile that is there");
+        let meeting = Meeting { identifiers: self.identifiers, held: &self.held, profile };
+        meeting.decide(self.rails, newcomer)
     }
 
     /// The profile `rid`, when it is among those locked.
@@ -240,6 +258,11 @@ impl<'a> Locked<'a> {
         &self.listed
     }
 
+    /// The guard rails that were in force when this was locked.
+    pub(super) fn rails(&self) -> &'a Rails {
+        self.rails
+    }
+
     pub(super) fn store(&self) -> &'a Store {
         self.store
     }
@@ -259,6 +282,11 @@ impl<'a> Locked<'a> {
                     && !self.identifiers.is_empty()
                     && rid.mixed() == self.newcomer.mixed()
                     && self.profile(*rid).is_none()
+            }
+            Outcome::Moved(moved) => {
+                !self.identifiers.is_empty()
+                    && self.profile(moved.rid).is_none() == moved.is_new
+                    && (!moved.is_new || moved.rid.mixed() == self.newcomer.mixed())
             }
             recorded => *recorded == identity::decide(&self.held, self.newcomer),
         };

@@ -17,6 +17,9 @@ pub mod dedup;
 mod draft;
 #[cfg(test)]
 mod draft_tests;
+pub mod guard;
+#[cfg(test)]
+mod guard_tests;
 pub mod identity;
 mod load;
 mod lock;
@@ -31,7 +34,8 @@ use std::fmt;
 pub use attribute::{AttributeSpec, AttributeState, Moment, Operation, Rejected, Stamp};
 pub use cut::{Cut, Encoded};
 pub use draft::{Change, Draft};
-pub use identity::Outcome;
+pub use guard::{NO_RAILS, Rails};
+pub use identity::{Moved, Outcome};
 pub use packed::Packed;
 pub use lock::{AbortOnPanic, Diverged, Locked};
 pub use store::{Barrier, Store};
@@ -160,6 +164,11 @@ impl Profile {
             .iter()
             .rev()
             .find_map(|seen| (seen.identifier.key == key).then_some(&seen.identifier.value))
+    }
+
+    /// How many values of `key` it has.
+    pub fn value_count(&self, key: u16) -> usize {
+        self.identifiers.iter().filter(|seen| seen.identifier.key == key).count()
     }
 
     /// What `PROFILE.<attribute>` reads at `now_ms`.

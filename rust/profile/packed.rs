@@ -389,6 +389,11 @@ impl Packed {
         self.listed().any(|listed| listed.is(sought))
     }
 
+    /// How many values of `key` it has.
+    pub fn value_count(&self, key: u16) -> usize {
+        self.listed().filter(|listed| listed.key == key).count()
+    }
+
     /// The most recently seen value of `key`: what `PROFILE.<key>` reads.
     pub fn newest_value(&self, key: u16) -> Option<Text> {
         let newest = self.listed().filter(|listed| listed.key == key).last()?;

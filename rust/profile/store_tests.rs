@@ -42,7 +42,7 @@ fn event(
     next_lsn: impl FnOnce() -> u64,
 ) -> Option<Outcome> {
     let hash = hash(uuid);
-    let mut locked = store.lock(Some(hash), identifiers, Rid::new(0, hash));
+    let mut locked = store.lock(Some(hash), identifiers, &NO_RAILS, Rid::new(0, hash));
     if locked.is_repeat(now_ms) {
         return None;
     }
@@ -179,10 +179,13 @@ fn events() -> impl Strategy<Value = Vec<(u32, Vec<Identifier>)>> {
 
 proptest! {
     #[test]
-    fn the_store_equals_a_map_whatever_the_number_of_shards(events in events()) {
+    fn the_store_equals_a_map_whatever_the_shards_and_the_fingerprints_that_meet(
+        events in events(),
+    ) {
         let mut hashes = BTreeSet::new();
-        for shards in [1, 16, 256] {
-            let store = Store::new(shards as u64, shards, 1_000_000);
+        // With a mask of few bits most identifiers share their fingerprint with others.
+        for (shards, mask) in [(1, u64::MAX), (16, u64::MAX), (256, u64::MAX), (1, 0), (16, 3 << 40)] {
+            let store = Store::new(shards as u64, shards, 1_000_000).with_fingerprints(mask);
             let mut model = Model::default();
             for (at, (uuid, identifiers)) in events.iter().enumerate() {
                 let now_ms = at as i64;
@@ -211,7 +214,7 @@ proptest! {
             let (now_ms, lsn) = (at as i64, at as u64 + 1);
             let Some(outcome) = event(&live, *uuid, identifiers, now_ms, || lsn) else { continue };
             let newcomer = outcome.rid().unwrap_or(Rid::new(0, 0));
-            let mut locked = again.lock(Some(hash(*uuid)), identifiers, newcomer);
+            let mut locked = again.lock(Some(hash(*uuid)), identifiers, &NO_RAILS, newcomer);
             let moment = Moment::of_event(None, now_ms, 0);
             let mut draft = locked.draft(outcome, moment, spec).expect("the log fits the state");
             apply_rules(&mut draft, *uuid);
@@ -253,7 +256,7 @@ fn an_event_that_is_not_installed_leaves_no_trace() {
     event(&store, 1, &names[..1], 1, || 1);
     event(&store, 2, &names[1..2], 2, || 2);
     let before = state_hash(&store);
-    let locked = store.lock(Some(hash(3)), &names, Rid::new(0, hash(3)));
+    let locked = store.lock(Some(hash(3)), &names, &NO_RAILS, Rid::new(0, hash(3)));
     let moment = Moment::of_event(None, 3, 0);
     let mut draft = locked.draft(locked.decide(3), moment, spec).unwrap();
     apply_rules(&mut draft, 3);
@@ -290,7 +293,7 @@ fn an_outcome_that_does_not_fit_the_state_is_refused() {
         Outcome::Extended(rid),
         Outcome::Merged { survivor: rid, merged: vec![stranger] },
     ] {
-        let locked = store.lock(None, &names, recorded.rid().unwrap_or(rid));
+        let locked = store.lock(None, &names, &NO_RAILS, recorded.rid().unwrap_or(rid));
         assert_eq!(locked.draft(recorded, moment, spec).err(), Some(Diverged));
     }
 }
