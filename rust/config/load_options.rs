@@ -70,26 +70,19 @@ fn aggregations(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<Lis
     aggregations
 }
 
-fn aggregation(
-    entry: &Entry,
-    what: &str,
-    problems: &mut Problems<'_>,
-) -> Option<(ListFold, Text)> {
+fn aggregation(entry: &Entry, what: &str, problems: &mut Problems<'_>) -> Option<(ListFold, Text)> {
     let Content::Map(folds) = &entry.value.content else {
         return one_fold(entry, what, problems);
     };
     let [fold] = folds.as_slice() else { return one_fold(entry, what, problems) };
     let word = as_text(fold);
     let fold_of = word_of(&word, what, &FOLDS, &[], problems);
-    let field = text_of(&fold.value, &format!("The field of `{}`", word.value), &word.span, problems);
+    let field =
+        text_of(&fold.value, &format!("The field of `{}`", word.value), &word.span, problems);
     Some((fold_of?, field?.value))
 }
 
-fn one_fold(
-    entry: &Entry,
-    what: &str,
-    problems: &mut Problems<'_>,
-) -> Option<(ListFold, Text)> {
+fn one_fold(entry: &Entry, what: &str, problems: &mut Problems<'_>) -> Option<(ListFold, Text)> {
     problems.error_with_help(
         "E0204",
         entry.name.span.clone(),

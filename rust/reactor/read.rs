@@ -36,7 +36,8 @@ impl Reactor {
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
         let seed = self.secret.random_seed();
-        let reading = self.store.visit(&identifier, |profile| read(&published, profile, seed, now_ms));
+        let reading =
+            self.store.visit(&identifier, |profile| read(&published, profile, seed, now_ms));
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true })?;
         Ok(reading)
     }
@@ -91,12 +92,7 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn read(
-    published: &Published,
-    profile: &Profile,
-    secret_seed: u64,
-    now_ms: i64,
-) -> ProfileReading {
+fn read(published: &Published, profile: &Profile, secret_seed: u64, now_ms: i64) -> ProfileReading {
     let plan = &published.plan;
     let values = |id: u16| {
         let of_key = profile.identifiers.iter().filter(move |seen| seen.identifier.key == id);

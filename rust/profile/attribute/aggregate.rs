@@ -51,8 +51,12 @@ impl Aggregate {
             ListFold::Count => Value::Number(values.count() as f64),
             ListFold::Distinct => Value::Number(distinct(values) as f64),
             ListFold::Sum => Value::Number(numbers(values).sum::<f64>() + 0.0),
-            ListFold::Min => numbers(values).reduce(f64::min).map_or(Value::Undefined, Value::Number),
-            ListFold::Max => numbers(values).reduce(f64::max).map_or(Value::Undefined, Value::Number),
+            ListFold::Min => {
+                numbers(values).reduce(f64::min).map_or(Value::Undefined, Value::Number)
+            }
+            ListFold::Max => {
+                numbers(values).reduce(f64::max).map_or(Value::Undefined, Value::Number)
+            }
         }
     }
 }
@@ -95,7 +99,10 @@ mod tests {
         ]);
         let read = |fold, field: &str| {
             let aggregate = Aggregate { name: "n".into(), fold, field: field.into() };
-            (format!("{:?}", aggregate.of(&items)), format!("{:?}", aggregate.of(&Value::array(vec![]))))
+            (
+                format!("{:?}", aggregate.of(&items)),
+                format!("{:?}", aggregate.of(&Value::array(vec![]))),
+            )
         };
         let some = |value: Value, empty: Value| (format!("{value:?}"), format!("{empty:?}"));
         let none = || Value::Undefined;
