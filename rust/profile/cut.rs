@@ -229,7 +229,8 @@ fn begin_shard(shard: &mut ProfileTable) -> Vec<Rid> {
 }
 
 fn take_some(shard: &mut ProfileTable, rids: &[Rid], out: &mut Encoded) {
-    let ProfileTable { table, cut: Some(ShardCut { pending: Some(pending), .. }), .. } = shard else {
+    let ProfileTable { table, cut: Some(ShardCut { pending: Some(pending), .. }), .. } = shard
+    else {
         return;
     };
     for rid in rids {

@@ -106,8 +106,9 @@ impl<'p, F: Fn(Rid) -> &'p Packed> Meeting<'_, F> {
             let rid = (*held)?;
             let profile = (self.profile)(rid);
             let mut stronger = self.identifiers[..at].iter().zip(self.held);
-            let has_room =
-                stronger.all(|(own, held)| *held == Some(rid) || !rails.is_full(profile.value_count(own.key), own.key));
+            let has_room = stronger.all(|(own, held)| {
+                *held == Some(rid) || !rails.is_full(profile.value_count(own.key), own.key)
+            });
             has_room.then_some(rid)
         })
     }

@@ -141,7 +141,8 @@ impl<'a> Locked<'a> {
         self.held.resize(self.listed.len(), None);
         for (at, home) in homes {
             let listed = &self.listed[*at];
-            let found = self.profile_shard(*home).and_then(|shard| shard.find_listing(*home, listed));
+            let found =
+                self.profile_shard(*home).and_then(|shard| shard.find_listing(*home, listed));
             if let Some(profile) = found {
                 let rid = profile.rid();
                 self.held[*at] = Some(rid);
@@ -150,7 +151,8 @@ impl<'a> Locked<'a> {
     }
 
     fn missing(&self) -> Option<Needed> {
-        let newcomer = self.may_make_profile() && self.profile_shard(self.newcomer.mixed()).is_none();
+        let newcomer =
+            self.may_make_profile() && self.profile_shard(self.newcomer.mixed()).is_none();
         match (self.missing_shards(), newcomer) {
             (None, false) => None,
             (index, newcomer) => Some(Needed { index: index.unwrap_or_default(), newcomer }),
@@ -290,11 +292,7 @@ impl<'a> Locked<'a> {
             }
             recorded => *recorded == identity::decide(&self.held, self.newcomer),
         };
-        if fits {
-            Ok(Draft::new(self, outcome, moment, spec))
-        } else {
-            Err(Diverged)
-        }
+        if fits { Ok(Draft::new(self, outcome, moment, spec)) } else { Err(Diverged) }
     }
 
     /// Moves a change in at the LSN of its record and remembers the uuid. Cannot fail; afterwards
@@ -331,7 +329,8 @@ impl<'a> Locked<'a> {
             return;
         };
         // Of several identifiers of one fingerprint and one profile each entry is as good as the other.
-        let held = index.find_entry(fingerprint, |entry| *entry == Entry { fingerprint, home: from });
+        let held =
+            index.find_entry(fingerprint, |entry| *entry == Entry { fingerprint, home: from });
         let mut held = held.expect("an identifier that a profile lists is in the index");
         match to {
             Some(home) => held.get_mut().home = home,

@@ -35,11 +35,11 @@ use std::fmt;
 
 pub use attribute::{AttributeSpec, AttributeState, Moment, Operation, Rejected, Stamp};
 pub use cut::{Cut, Encoded};
-pub use draft::{Change, Draft};
+pub use draft::{Before, Change, Draft};
 pub use guard::{NO_RAILS, Rails};
 pub use identity::{Moved, Outcome};
-pub use packed::Packed;
 pub use lock::{AbortOnPanic, Diverged, Locked};
+pub use packed::Packed;
 pub use store::{Barrier, Store};
 
 use crate::value::{Text, Value};

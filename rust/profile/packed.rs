@@ -429,7 +429,14 @@ impl Packed {
         (0..directory.len()).map(move |at| {
             let id = directory.id(at);
             let state = directory.state(at).expect(WAS_CHECKED);
-            (id, if state.is_empty() { Source::KeptPart(self.part(id)) } else { Source::Kept(state) })
+            (
+                id,
+                if state.is_empty() {
+                    Source::KeptPart(self.part(id))
+                } else {
+                    Source::Kept(state)
+                },
+            )
         })
     }
 
@@ -486,7 +493,11 @@ impl Packed {
                 let counts = 2 * size_of::<usize>();
                 allocation(size_of::<Parted>())
                     + allocation(parted.parts.capacity() * size_of::<(u16, Arc<[u8]>)>())
-                    + parted.parts.iter().map(|(_, part)| allocation(part.len() + counts)).sum::<usize>()
+                    + parted
+                        .parts
+                        .iter()
+                        .map(|(_, part)| allocation(part.len() + counts))
+                        .sum::<usize>()
             }
         };
         allocation(self.bytes().len()) + parts
@@ -599,8 +610,11 @@ const fn allocation(bytes: usize) -> usize {
 impl Profile {
     /// The profile as it is kept; stamps that are pending stay so until it is settled.
     pub(super) fn pack(&self) -> Unsettled {
-        let listed: ListedAll<'_> =
-            self.identifiers.iter().map(|seen| Listed::new(&seen.identifier, seen.seen_ms)).collect();
+        let listed: ListedAll<'_> = self
+            .identifiers
+            .iter()
+            .map(|seen| Listed::new(&seen.identifier, seen.seen_ms))
+            .collect();
         let attributes: SmallVec<[(u16, Source<'_>); 16]> =
             self.attributes.iter().map(|(id, state)| (*id, Source::State(state))).collect();
         write(self.rid, self.updated_ms, &listed, &attributes)

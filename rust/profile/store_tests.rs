@@ -54,7 +54,11 @@ fn event(
     locked.install(change, next_lsn());
     if let Some(rid) = outcome.rid() {
         let profile = locked.profile(rid).expect("an installed profile is readable");
-        assert!(identifiers.iter().all(|own| profile.newest_value(own.key).as_ref() == Some(&own.value)));
+        assert!(
+            identifiers
+                .iter()
+                .all(|own| profile.newest_value(own.key).as_ref() == Some(&own.value))
+        );
         assert!(locked.held().iter().all(|held| *held == Some(rid)));
     }
     Some(outcome)

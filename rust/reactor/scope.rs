@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 
+use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws};
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
 use crate::expr::Scope;
 use crate::offer::RuleScope;
-use crate::profile::{Draft, Packed, Rid};
+use crate::profile::{Before, Draft, Packed, Rid};
 use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
@@ -26,6 +27,8 @@ pub trait ProfileView {
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value>;
     /// What one of a counter's windows reads.
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value;
+    /// When an attribute last changed, epoch milliseconds.
+    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64>;
 }
 
 impl ProfileView for Packed {
@@ -42,7 +45,42 @@ impl ProfileView for Packed {
     }
 
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
-        Packed::read_window(self, attribute.id, &attribute.spec, window, now_ms)
+        match self.attribute(attribute.id) {
+            Some(state) => state.read_window(&attribute.spec, window, now_ms),
+            None => attribute.spec.nothing(),
+        }
+    }
+
+    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
+        self.attribute(attribute.id)?.changed_ms(&attribute.spec, now_ms)
+    }
+}
+
+impl ProfileView for Before<'_> {
+    fn rid(&self) -> Option<Rid> {
+        Before::rid(self)
+    }
+
+    fn key_value(&self, key: u16) -> Option<Text> {
+        self.newest_value(key)
+    }
+
+    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
+        match self.attribute(attribute.id) {
+            Some(state) => Cow::Owned(state.read(&attribute.spec, now_ms).into_owned()),
+            None => Cow::Owned(attribute.spec.nothing()),
+        }
+    }
+
+    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
+        match self.attribute(attribute.id) {
+            Some(state) => state.read_window(&attribute.spec, window, now_ms),
+            None => attribute.spec.nothing(),
+        }
+    }
+
+    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
+        self.attribute(attribute.id)?.changed_ms(&attribute.spec, now_ms)
     }
 }
 
@@ -62,6 +100,10 @@ impl ProfileView for Draft<'_> {
     fn read_window(&self, attribute: &Attribute, window: usize, _now_ms: i64) -> Value {
         Draft::read_window(self, attribute.id, &attribute.spec, window)
     }
+
+    fn changed_ms(&self, attribute: &Attribute, _now_ms: i64) -> Option<i64> {
+        Draft::changed_ms(self, attribute.id, &attribute.spec)
+    }
 }
 
 /// The names of one event over one profile.
@@ -80,6 +122,20 @@ pub struct EventScope<'a, P> {
     pub draws: &'a Draws<'a>,
     /// `ITEM`, or the names of `let`.
     pub locals: Vec<Value>,
+    /// `BEFORE.<name>`, as in [`Plan::before`].
+    pub before: &'a [Value],
+    /// What computed attributes came to.
+    pub computed: &'a ComputedValues,
+}
+
+impl<P: ProfileView> EventScope<'_, P> {
+    fn attribute(&self, position: usize) -> Cow<'_, Value> {
+        let attribute = &self.plan.attributes[position];
+        match self.profile {
+            Some(profile) => profile.read(attribute, self.now_ms),
+            None => Cow::Owned(attribute.spec.nothing()),
+        }
+    }
 }
 
 impl<P: ProfileView> Scope for EventScope<'_, P> {
@@ -92,19 +148,28 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
                     None => Cow::Borrowed(&UNDEFINED),
                 }
             }
-            Slot::Attribute(position) => {
-                let attribute = &self.plan.attributes[position];
-                match self.profile {
-                    Some(profile) => profile.read(attribute, self.now_ms),
-                    None => Cow::Owned(attribute.spec.nothing()),
-                }
-            }
+            Slot::Attribute(position) => self.attribute(position),
             Slot::Window(position, window) => Cow::Owned(match self.profile {
                 Some(profile) => {
                     profile.read_window(&self.plan.attributes[position], window, self.now_ms)
                 }
-                None => Value::Number(0.0),
+                None => self.plan.attributes[position].spec.nothing(),
             }),
+            Slot::Aggregate(position, at) => {
+                let aggregate = &self.plan.attributes[position].aggregates[at];
+                Cow::Owned(aggregate.of(&self.attribute(position)))
+            }
+            Slot::Computed(at) => Cow::Owned(self.computed.read(self, at)),
+            Slot::Updated(position) => {
+                let attribute = &self.plan.attributes[position];
+                let changed_ms =
+                    self.profile.and_then(|profile| profile.changed_ms(attribute, self.now_ms));
+                match changed_ms {
+                    Some(changed_ms) => Cow::Owned(Value::Number(changed_ms as f64)),
+                    None => Cow::Borrowed(&UNDEFINED),
+                }
+            }
+            Slot::Before(at) => Cow::Borrowed(self.before.get(at).unwrap_or(&UNDEFINED)),
         }
     }
 

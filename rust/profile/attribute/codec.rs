@@ -33,7 +33,8 @@ use super::list::{List, Mark, TIME, VALUE};
 use super::single::Single;
 use super::{AttributeState, LSN_PENDING, Stamp};
 use crate::profile::compact::{
-    count, number, put_number, put_signed, put_text, put_value, put_varint, signed, text, value, varint,
+    count, number, put_number, put_signed, put_text, put_value, put_varint, signed, text, value,
+    varint,
 };
 use crate::profile::packed::Pending;
 use crate::value::codec::{BadBytes, Bytes};
