@@ -11,7 +11,7 @@ mod seed;
 
 use std::fs;
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use p13n::config::SourceFile;
 use p13n::reactor::{Options, Reactor, Request};
@@ -24,7 +24,8 @@ const EVENTS: usize = 1_000_000;
 const ROUNDS: usize = 3;
 /// Between two events of one profile: a bucket of the counter.
 const PAUSE_MS: i64 = 12 * 3_600_000;
-const BEGIN_MS: i64 = 1_700_000_000_000;
+/// The events end about now: nothing has expired.
+const AGE_MS: i64 = 7 * 86_400_000;
 
 const CONFIGURATION: &str = r#"
 version: 1
@@ -102,6 +103,8 @@ struct Memory {
 fn measure_memory(profiles: usize) -> Memory {
     let reactor = open(CONFIGURATION);
     let mut answer = Vec::new();
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock");
+    let begin_ms = since_epoch.as_millis() as i64 - AGE_MS;
     let before = resident_bytes();
     for event in 0..EVENTS_A_PROFILE {
         for profile in 0..profiles {
@@ -109,7 +112,7 @@ fn measure_memory(profiles: usize) -> Memory {
             let profile = profile.wrapping_mul(7_919) % profiles;
             let body = body(profile, event);
             // Each event of a profile comes some time after the last of all others.
-            let now_ms = BEGIN_MS + event as i64 * PAUSE_MS + (profile % 40_000_000) as i64;
+            let now_ms = begin_ms + event as i64 * PAUSE_MS + (profile % 40_000_000) as i64;
             let request = Request {
                 now_ms: Some(now_ms),
                 moves_clock: false,

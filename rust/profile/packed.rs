@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::attribute::{AttributeSpec, AttributeState};
+use super::attribute::{AttributeSpec, AttributeState, Written};
 use super::compact::{self, put_signed, put_varint};
 use super::{IDENTIFIERS_MAX, Identifier, Profile, Rid, SeenIdentifier};
 use crate::value::codec::{BadBytes, Bytes};
@@ -158,6 +158,8 @@ pub(super) enum Source<'a> {
     KeptPart(&'a Arc<[u8]>),
     /// It is new.
     State(&'a AttributeState),
+    /// It is new, and a list that was changed as it stood.
+    List(&'a Written),
 }
 
 /// Places in one allocation that wait for the record's LSN.
@@ -215,6 +217,11 @@ pub(super) fn write(
         match source {
             Source::State(state) if state.is_empty() => continue,
             Source::State(state) => state.pack(&mut states, &mut pending),
+            Source::List(list) if list.bytes.is_empty() => continue,
+            Source::List(list) => {
+                states.extend_from_slice(&list.bytes);
+                pending.extend(list.pending.iter().map(|place| begins as u32 + place));
+            }
             Source::Kept(bytes) => states.extend_from_slice(bytes),
             Source::KeptPart(part) => parts.push((*id, Arc::clone(part))),
         }
@@ -401,7 +408,7 @@ impl Packed {
     }
 
     /// Where the state of an attribute stands.
-    fn state(&self, id: u16) -> Option<&[u8]> {
+    pub(super) fn state(&self, id: u16) -> Option<&[u8]> {
         let directory = self.directory();
         let state = directory.state(directory.find(id)?).expect(WAS_CHECKED);
         Some(if state.is_empty() { self.part(id) } else { state })
@@ -446,7 +453,7 @@ impl Packed {
             let state: &[u8] = match &source {
                 Source::Kept(state) => state,
                 Source::KeptPart(part) => part,
-                Source::State(_) => unreachable!("a packed profile holds bytes"),
+                Source::State(_) | Source::List(_) => unreachable!("a packed profile holds bytes"),
             };
             (id, AttributeState::unpack(&mut Bytes(state)).expect(WAS_CHECKED))
         })

@@ -8,7 +8,7 @@
 
 use super::computed::{ComputedValues, read_before};
 use super::draws::{Drawer, Draws, EventKey};
-use super::scope::{EventScope, ProfileView};
+use super::scope::{EventScope, ProfileView, Seen};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Program, Template, Vm};
@@ -279,5 +279,6 @@ fn scope<'a, P>(
         locals: Vec::new(),
         before,
         computed: facts.computed,
+        seen: Seen::default(),
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::apply::{self, Bench, Facts, Trouble};
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, Request};
 use crate::clock::{ClockMode, Tick};
 use crate::config::plan::{Plan, TableId};
@@ -324,6 +324,7 @@ impl<'a> Passage<'a> {
                     locals: Vec::new(),
                     before,
                     computed: &computed,
+                    seen: Seen::default(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =

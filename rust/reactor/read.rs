@@ -2,7 +2,7 @@
 
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, RecoveryReport};
 use crate::error::{ErrorKind, Result};
 use crate::expr::Scope;
@@ -118,6 +118,7 @@ fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) 
         locals: Vec::new(),
         before: &[],
         computed: &computed,
+        seen: Seen::default(),
     };
     let slots = plan.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_attribute());
     let attributes =
