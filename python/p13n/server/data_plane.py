@@ -76,7 +76,12 @@ class DataPlane(Starlette):
         if type(event) is not dict:
             raise Refusal(errors.EVENT_INVALID, "An event is one JSON object.", body_pending=False)
         answer, lsn, wait_lsn = admission.personalize(
-            admission.database, admission.table, event, text, self._answer_bytes_max
+            admission.database,
+            admission.table,
+            event,
+            text,
+            self._answer_bytes_max,
+            admission.sees_sensitive,
         )
         served = admission.served
         if wait_lsn and wait_lsn > admission.synced_lsn():
