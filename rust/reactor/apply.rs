@@ -8,13 +8,13 @@
 
 use super::computed::{ComputedValues, read_before};
 use super::draws::{Drawer, Draws, EventKey};
-use super::scope::{EventScope, ProfileView};
+use super::scope::{EventScope, ProfileView, Unchanged};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Program, Template, Vm};
-use crate::offer::EventId;
+use crate::offer::{Audience, EventId};
 use crate::profile::identity::Refusal;
-use crate::profile::{Draft, Moment, Operation, Profile, Rejected};
+use crate::profile::{Draft, Moment, Operation, Rejected};
 use crate::value::{Text, Value, number};
 
 /// What a rule met on its way; told to the counters once the locks are free.
@@ -32,6 +32,8 @@ pub enum Trouble {
     Identifier(u16, Refusal),
     /// A rule of the offer at this position threw.
     Offer(usize, EvalErrorKind),
+    /// An entry of `ignore` threw.
+    Ignore(EvalErrorKind),
 }
 
 /// What the plan reads of one event while it is applied.
@@ -52,11 +54,11 @@ impl<'a> Facts<'a> {
     /// `BEFORE.<name>` of an event whose rules have not run, as in [`Plan::before`]: of the profile
     /// that it meets, of the united one where profiles meet.
     pub fn before(&self, plan: &Plan, draft: &Draft<'_>) -> Vec<Value> {
-        self.before_of(plan, draft.before())
+        self.before_of(plan, Some(&Unchanged(draft)))
     }
 
     /// As [`Facts::before`], of a profile that no event changes.
-    pub fn before_of(&self, plan: &Plan, profile: Option<&Profile>) -> Vec<Value> {
+    pub fn before_of<P: ProfileView>(&self, plan: &Plan, profile: Option<&P>) -> Vec<Value> {
         if plan.before.is_empty() {
             return Vec::new();
         }
@@ -279,5 +281,6 @@ fn scope<'a, P>(
         locals: Vec::new(),
         before,
         computed: facts.computed,
+        audience: Audience::SERVER,
     }
 }

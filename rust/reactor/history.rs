@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Vm;
 use crate::log::{self, Log, Lsn, ReplayError};
 use crate::offer::{self, Given};
-use crate::profile::Profile;
+use crate::profile::Packed;
 use crate::record::{APPLY_EPOCH, EventReplay};
 use crate::snapshot::{Progress, Shelf, Snapshot};
 use crate::value::Value;
@@ -46,7 +46,7 @@ pub struct Scene<'a> {
     /// The configuration in force.
     pub published: &'a Published,
     /// The profile that the event ended in, the event included; `None` when it was nobody's.
-    pub profile: Option<&'a Profile>,
+    pub profile: Option<&'a Packed>,
     before: &'a [Value],
     vm: &'a mut Vm,
     /// The directory's, for random numbers.
@@ -74,6 +74,7 @@ impl Scene<'_> {
             locals: Vec::new(),
             before: self.before,
             computed: &computed,
+            audience: offer::Audience::SERVER,
         };
         let matched = &self.event.events;
         offer::decide_each(&plan.offers, matched, &mut scope, self.vm, &mut give, &mut |_, _| {});

@@ -7,8 +7,9 @@ use super::{Published, Reactor, Receipt, RecoveryReport};
 use crate::error::{ErrorKind, Result};
 use crate::expr::Scope;
 use crate::mutant::{self, Mutant};
+use crate::offer::Audience;
 use crate::profile::identity::{self, Refusal};
-use crate::profile::{Identifier, Profile, Rid};
+use crate::profile::{Identifier, Packed, Rid};
 use crate::value::{Text, Value};
 
 /// A profile as expressions read it, at one processing time.
@@ -38,7 +39,7 @@ impl Reactor {
         let seed = self.secret.random_seed();
         let reading =
             self.store.visit(&identifier, |profile| read(&published, profile, seed, now_ms));
-        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true })?;
+        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
         Ok(reading)
     }
 
@@ -92,14 +93,16 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn read(published: &Published, profile: &Profile, secret_seed: u64, now_ms: i64) -> ProfileReading {
+fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) -> ProfileReading {
     let plan = &published.plan;
+    let identifiers: Vec<_> = profile.identifiers().collect();
     let values = |id: u16| {
-        let of_key = profile.identifiers.iter().filter(move |seen| seen.identifier.key == id);
+        let of_key = identifiers.iter().filter(move |seen| seen.identifier.key == id);
         of_key.map(|seen| seen.identifier.value.clone()).collect::<Vec<_>>()
     };
     let computed = ComputedValues::default();
-    let draws = Draws::new(EventKey { secret_seed, uuid: &profile.rid.0 }, Drawer::Offer(0, 0));
+    let rid = profile.rid();
+    let draws = Draws::new(EventKey { secret_seed, uuid: &rid.0 }, Drawer::Offer(0, 0));
     let scope = EventScope {
         plan,
         profile: Some(profile),
@@ -110,12 +113,13 @@ fn read(published: &Published, profile: &Profile, secret_seed: u64, now_ms: i64)
         locals: Vec::new(),
         before: &[],
         computed: &computed,
+        audience: Audience::SERVER,
     };
     let slots = plan.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_attribute());
     let attributes =
         slots.map(|(at, (name, _))| (name.clone(), scope.profile(at as u32).into_owned()));
     ProfileReading {
-        rid: profile.rid,
+        rid: profile.rid(),
         identifiers: plan
             .keys
             .iter()
@@ -123,6 +127,6 @@ fn read(published: &Published, profile: &Profile, secret_seed: u64, now_ms: i64)
             .filter(|(_, values)| !values.is_empty())
             .collect(),
         attributes: attributes.collect(),
-        updated_ms: profile.updated_ms,
+        updated_ms: profile.updated_ms(),
     }
 }

@@ -10,8 +10,8 @@ use super::draws::{Drawer, Draws};
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
 use crate::expr::Scope;
-use crate::offer::RuleScope;
-use crate::profile::{Draft, Profile, Rid};
+use crate::offer::{Audience, RuleScope};
+use crate::profile::{Draft, Packed, Rid};
 use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
@@ -22,7 +22,7 @@ pub trait ProfileView {
     /// Its id.
     fn rid(&self) -> Option<Rid>;
     /// The most recently seen value of a key.
-    fn key_value(&self, key: u16) -> Option<&Text>;
+    fn key_value(&self, key: u16) -> Option<Text>;
     /// What an attribute reads.
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value>;
     /// What one of a counter's windows reads.
@@ -31,27 +31,21 @@ pub trait ProfileView {
     fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64>;
 }
 
-impl ProfileView for Profile {
+impl ProfileView for Packed {
     fn rid(&self) -> Option<Rid> {
-        Some(self.rid)
+        Some(Packed::rid(self))
     }
 
-    fn key_value(&self, key: u16) -> Option<&Text> {
+    fn key_value(&self, key: u16) -> Option<Text> {
         self.newest_value(key)
     }
 
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read(&attribute.spec, now_ms),
-            None => Cow::Owned(attribute.spec.nothing()),
-        }
+        Cow::Owned(Packed::read(self, attribute.id, &attribute.spec, now_ms))
     }
 
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read_window(&attribute.spec, window, now_ms),
-            None => attribute.spec.nothing(),
-        }
+        Packed::read_window(self, attribute.id, &attribute.spec, window, now_ms)
     }
 
     fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
@@ -64,7 +58,7 @@ impl ProfileView for Draft<'_> {
         Draft::rid(self)
     }
 
-    fn key_value(&self, key: u16) -> Option<&Text> {
+    fn key_value(&self, key: u16) -> Option<Text> {
         Draft::key_value(self, key)
     }
 
@@ -78,6 +72,37 @@ impl ProfileView for Draft<'_> {
 
     fn changed_ms(&self, attribute: &Attribute, _now_ms: i64) -> Option<i64> {
         Draft::changed_ms(self, attribute.id, &attribute.spec)
+    }
+}
+
+/// A draft's profile as it was before the event.
+pub struct Unchanged<'d, 'l>(pub &'d Draft<'l>);
+
+impl ProfileView for Unchanged<'_, '_> {
+    fn rid(&self) -> Option<Rid> {
+        self.0.rid()
+    }
+
+    fn key_value(&self, key: u16) -> Option<Text> {
+        self.0.key_value_before(key)
+    }
+
+    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
+        Cow::Owned(match self.0.before(attribute.id) {
+            Some(state) => state.read(&attribute.spec, now_ms).into_owned(),
+            None => attribute.spec.nothing(),
+        })
+    }
+
+    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
+        match self.0.before(attribute.id) {
+            Some(state) => state.read_window(&attribute.spec, window, now_ms),
+            None => attribute.spec.nothing(),
+        }
+    }
+
+    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
+        self.0.before(attribute.id)?.changed_ms(&attribute.spec, now_ms)
     }
 }
 
@@ -101,6 +126,8 @@ pub struct EventScope<'a, P> {
     pub before: &'a [Value],
     /// What computed attributes came to.
     pub computed: &'a ComputedValues,
+    /// Who the value is for.
+    pub audience: Audience,
 }
 
 impl<P: ProfileView> EventScope<'_, P> {
@@ -119,7 +146,7 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
             Slot::Key(key) => {
                 let id = self.plan.keys[key].id;
                 match self.profile.and_then(|profile| profile.key_value(id)) {
-                    Some(value) => Cow::Owned(Value::String(value.clone())),
+                    Some(value) => Cow::Owned(Value::String(value)),
                     None => Cow::Borrowed(&UNDEFINED),
                 }
             }
@@ -172,6 +199,10 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
         self.plan.time_zone
     }
 
+    fn shows_sensitive(&self) -> bool {
+        self.audience.is_shown_sensitive()
+    }
+
     fn random(&self) -> Option<f64> {
         Some(self.draws.draw(self.plan))
     }
@@ -189,5 +220,9 @@ impl<P: ProfileView> RuleScope for EventScope<'_, P> {
     fn start_rule(&mut self, offer: usize, rule: usize) {
         self.locals.clear();
         self.draws.start(Drawer::Offer(offer, rule));
+    }
+
+    fn audience(&self) -> Audience {
+        self.audience
     }
 }
