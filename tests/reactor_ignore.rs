@@ -98,9 +98,10 @@ fn the_first_entry_that_holds_decides_and_one_that_throws_is_counted_and_passed_
     assert!(receipt.dropped);
     assert_eq!(reactor.sizes(), (0, 0));
     let errors = reactor.counters().errors.snapshot();
-    assert_eq!(errors.iter().map(|(name, _, count)| (name.as_str(), *count)).collect::<Vec<_>>(), [
-        ("ignore", 3)
-    ]);
+    assert_eq!(
+        errors.iter().map(|(name, _, count)| (name.as_str(), *count)).collect::<Vec<_>>(),
+        [("ignore", 3)]
+    );
 }
 
 #[test]

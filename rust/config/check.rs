@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::limits::{IGNORES_MAX, KEYS_MAX, NAMED_MAX, STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX};
+use super::limits::{
+    IGNORES_MAX, KEYS_MAX, NAMED_MAX, STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX,
+};
 use super::model::{AttributeKind, Configuration, Offer, Place};
 use super::schema::did_you_mean;
 use super::source::{Problems, Span, Spanned};

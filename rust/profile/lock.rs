@@ -241,6 +241,18 @@ impl<'a> Locked<'a> {
         }
     }
 
+    /// Takes the new profile of a change that is not to be kept, as its event left it; remembers the uuid.
+    pub fn let_pass(&mut self, change: Change, lsn: u64) -> Option<Box<Profile>> {
+        let Change { now_ms, moved, .. } = change;
+        if let (Some(dedup), Some(uuid)) = (&mut self.dedup, self.uuid) {
+            dedup.remember(uuid, now_ms);
+        }
+        let Move::Put { mut profile, .. } = moved else { return None };
+        profile.attributes.iter_mut().for_each(|(_, state)| state.settle(lsn));
+        profile.changed_lsn = lsn;
+        Some(profile)
+    }
+
     fn update(&mut self, rid: Rid, touched: SmallVec<[(u16, Touched); 6]>, now_ms: i64, lsn: u64) {
         let identifiers = self.identifiers;
         for (at, identifier) in identifiers.iter().enumerate() {

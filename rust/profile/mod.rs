@@ -17,6 +17,7 @@ pub mod dedup;
 mod draft;
 #[cfg(test)]
 mod draft_tests;
+mod evict;
 pub mod identity;
 mod load;
 mod lock;
@@ -33,6 +34,7 @@ use smallvec::SmallVec;
 pub use attribute::{AttributeSpec, AttributeState, Moment, Operation, Rejected, Stamp};
 pub use cut::{Cut, Encoded};
 pub use draft::{Change, Draft};
+pub use evict::{LockedOut, Looked, Place};
 pub use identity::Outcome;
 pub use lock::{AbortOnPanic, Diverged, Locked};
 pub use store::{Barrier, Store};

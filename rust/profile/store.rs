@@ -124,6 +124,17 @@ impl Store {
         self.visit(identifier, Profile::clone)
     }
 
+    /// How many bytes of memory profiles, their tables and the index take; with events under way a figure
+    /// of no one moment. Remembered uuids are apart.
+    pub fn memory_bytes(&self) -> usize {
+        let profiles = self.profiles.iter().map(|shard| {
+            let table = &shard.0.lock().table;
+            table.allocation_size() + table.iter().map(|profile| estimate(profile)).sum::<usize>()
+        });
+        let identifiers = self.identifiers.iter().map(|shard| shard.0.lock().allocation_size());
+        profiles.sum::<usize>() + identifiers.sum::<usize>()
+    }
+
     /// How many profiles there are; with events under way a count of no one moment.
     pub fn profile_count(&self) -> usize {
         self.profiles.iter().map(|shard| shard.0.lock().table.len()).sum()
@@ -146,6 +157,10 @@ impl Store {
     pub(super) fn dedup_shard(&self, uuid: u128) -> usize {
         (uuid >> 64) as usize & self.mask
     }
+}
+
+fn estimate(profile: &Profile) -> usize {
+    256 + 128 * profile.attributes.len() + 64 * profile.identifiers.len()
 }
 
 pub(super) fn find_rid(index: &IdentifierShard, hash: u64, identifier: &Identifier) -> Option<Rid> {

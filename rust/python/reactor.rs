@@ -26,8 +26,8 @@ use crate::reactor::ingest::{FileLines, IngestReport};
 use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
 use crate::reactor::{
-    Caller, Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request, Retention,
-    is_table_name,
+    Caller, Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request,
+    Retention, is_table_name,
 };
 use crate::value::Value;
 
@@ -425,11 +425,7 @@ impl PyReactor {
         Ok(Self { core, names: FieldNames::default(), directory, warnings })
     }
 
-    fn answer(
-        &self,
-        py: Python<'_>,
-        request: &Request<'_>,
-    ) -> PyResult<Vec<u8>> {
+    fn answer(&self, py: Python<'_>, request: &Request<'_>) -> PyResult<Vec<u8>> {
         check_names(request.database, request.table)?;
         let answered = py.detach(|| {
             let mut out = Vec::new();
