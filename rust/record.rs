@@ -18,9 +18,12 @@
 //!   database, table  text
 //!   identifiers      u8 count, each: key u16, value text (normalized)
 //!   ignored          u8 count, each: key u16, reason u8
-//!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged, 7 passing: new, and not kept
+//!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged, 5 moved by a guard rail,
+//!                          6 moved to a new profile, 7 passing: new, and not kept
 //!   rid              16 bytes, unless nobody
-//!   merged           u8 count, each 16 bytes, when merged
+//!   merged           u8 count, each 16 bytes, when merged or moved
+//!   bound            u16   the key whose bound would have been broken, when moved
+//!   moved            u8 count, each: u8 position in identifiers, 16 bytes the profile that it left, when moved
 //!   events           u16 count, each u16
 //!   fuel             u32   what the filters left of apply's fuel to the attribute rules
 //!   taken            u32 count, each a value, by the plan's field index
@@ -46,7 +49,7 @@ mod eviction;
 
 pub use eviction::{EvictionReason, EvictionRecord, KIND_EVICTION};
 
-use crate::profile::{Identifier, Outcome, Rid};
+use crate::profile::{Identifier, Moved, Outcome, Rid};
 use crate::value::codec::{BadBytes, Bytes, put_text, put_value};
 use crate::value::{Text, Value};
 
@@ -92,6 +95,8 @@ pub enum RecordedOutcome {
     Merged([u8; 16], Vec<[u8; 16]>),
     /// A new profile for which there was no room: answered from the event alone, and not kept.
     Passing([u8; 16]),
+    /// A guard rail kept profiles apart.
+    Moved(Box<Moved>),
 }
 
 impl From<&Outcome> for RecordedOutcome {
@@ -104,6 +109,7 @@ impl From<&Outcome> for RecordedOutcome {
             Outcome::Merged { survivor, merged } => {
                 Self::Merged(survivor.0, merged.iter().map(|rid| rid.0).collect())
             }
+            Outcome::Moved(moved) => Self::Moved(moved.clone()),
         }
     }
 }
@@ -119,6 +125,7 @@ impl From<&RecordedOutcome> for Outcome {
                 survivor: Rid(*survivor),
                 merged: merged.iter().map(|rid| Rid(*rid)).collect(),
             },
+            RecordedOutcome::Moved(moved) => Self::Moved(moved.clone()),
         }
     }
 }
@@ -477,6 +484,16 @@ fn put_outcome(out: &mut Vec<u8>, outcome: &RecordedOutcome) {
             merged.iter().for_each(|rid| out.extend_from_slice(rid));
         }
         RecordedOutcome::Passing(rid) => put_rid(out, 7, rid),
+        RecordedOutcome::Moved(moved) => {
+            put_rid(out, if moved.is_new { 6 } else { 5 }, &moved.rid.0);
+            out.push(moved.merged.len() as u8);
+            moved.merged.iter().for_each(|rid| out.extend_from_slice(&rid.0));
+            out.extend_from_slice(&moved.bound.to_le_bytes());
+            out.push(moved.moved.len() as u8);
+            for (position, from) in &moved.moved {
+                put_rid(out, *position, &from.0);
+            }
+        }
     }
 }
 
@@ -506,8 +523,19 @@ fn read_outcome(bytes: &mut Bytes<'_>) -> Result<RecordedOutcome, BadBytes> {
             RecordedOutcome::Merged(survivor, merged)
         }
         7 => RecordedOutcome::Passing(bytes.array()?),
+        tag @ (5 | 6) => RecordedOutcome::Moved(Box::new(read_moved(bytes, tag == 6)?)),
         _ => return Err(BadBytes("its identity outcome is unknown")),
     })
+}
+
+fn read_moved(bytes: &mut Bytes<'_>, is_new: bool) -> Result<Moved, BadBytes> {
+    let rid = Rid(bytes.array()?);
+    let count = usize::from(bytes.u8()?);
+    let merged = bytes.several(count, |bytes| Ok(Rid(bytes.array()?)))?;
+    let bound = bytes.u16()?;
+    let count = usize::from(bytes.u8()?);
+    let moved = bytes.several(count, |bytes| Ok((bytes.u8()?, Rid(bytes.array()?))))?;
+    Ok(Moved { rid, is_new, bound, merged, moved })
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::plan::{
-    Action, Attribute, AttributeRule, EventId, EventSet, Ignore, Key, Offer, OfferRule, Plan, Slot,
-    Table,
+    Action, Attribute, AttributeRule, EventId, EventSet, Ignore, Key, Offer, OfferRule, Plan,
+    Rails, Slot, Table,
 };
 use super::secret::{self, Environment, Secrets};
 use super::source::{Problems, SourceFile, Spanned, too_large};
@@ -126,6 +126,7 @@ impl Builder<'_> {
         let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
         let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
         let keys = self.keys(problems);
+        let rails = self.rails(&keys);
         let attributes = self.attributes(problems);
         let slots = slots(&keys, &attributes);
         let reads = types::of_names(configuration);
@@ -155,6 +156,7 @@ impl Builder<'_> {
             value_bytes_max: configuration.value_bytes_max,
             time_zone: configuration.time_zone.unwrap_or_default(),
             keys,
+            rails,
             fields,
             key_fields,
             routes,
@@ -184,6 +186,11 @@ impl Builder<'_> {
             });
         }
         keys
+    }
+
+    fn rails(&self, keys: &[Key]) -> Rails {
+        let keys = keys.iter().zip(&self.configuration.keys);
+        Rails::new(keys.filter_map(|(key, model)| Some((key.id, model.max_values?))))
     }
 
     fn attributes(&mut self, problems: &mut Problems<'_>) -> Vec<Attribute> {
@@ -358,12 +365,12 @@ fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
         }
         AttributeKind::List { max_items, duration_ms, distinct } => {
             let (max_items, duration_ms, distinct) = (*max_items, *duration_ms, *distinct);
-            (AttributeSpec::List { max_items, duration_ms, distinct }, Vec::new())
+            (AttributeSpec::List { max_items, duration_ms, distinct, id: None }, Vec::new())
         }
         AttributeKind::Counter { duration_ms, windows } => {
             let windows_ms = windows.iter().map(|(_, duration_ms)| *duration_ms).collect();
             let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
-            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms }, names)
+            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms, by: false }, names)
         }
     }
 }

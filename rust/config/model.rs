@@ -59,6 +59,8 @@ pub struct Ignore {
 pub struct Key {
     /// Its name.
     pub name: Spanned<Text>,
+    /// `max_values`: how many values one profile may hold.
+    pub max_values: Option<usize>,
     /// Its steps, as listed.
     pub normalize: Vec<Normalize>,
     /// `valid_regexp`.

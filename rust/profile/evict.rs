@@ -7,10 +7,11 @@
 //! or allocates while the locks of an eviction are held.
 
 use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
 
 use super::lock::AbortOnPanic;
-use super::store::{IdentifierShard, ProfileTable, Store, find_profile};
-use super::{Profile, Rid};
+use super::store::{Entry, IdentifierShard, ProfileTable, Store};
+use super::{Packed, Rid};
 
 /// A place in the round of all profiles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ const PROFILES_A_LOCK: usize = 128;
 impl Store {
     /// Looks at up to `most` profiles from `place` on, which moves along; ends early at the end of the round.
     /// A profile that is made, changes its place or goes meanwhile may be met twice or not in this round.
-    pub fn look(&self, place: &mut Place, most: usize, see: &mut dyn FnMut(&Profile)) -> Looked {
+    pub fn look(&self, place: &mut Place, most: usize, see: &mut dyn FnMut(&Packed)) -> Looked {
         let mut looked = Looked::default();
         while looked.profiles < most {
             let Some(shard) = self.profiles.get(place.shard) else {
@@ -62,7 +63,7 @@ impl Store {
     /// A profile with the time of its last event, as [`Store::lock_out`] takes it; `None` when there is none.
     pub fn updated_ms(&self, rid: Rid) -> Option<(Rid, i64)> {
         let shard = self.profiles[self.shard(rid.mixed())].0.lock();
-        find_profile(&shard.table, rid).map(|profile| (rid, profile.updated_ms))
+        shard.find(rid).map(|profile| (rid, profile.updated_ms()))
     }
 
     /// Locks all that these profiles touch. Each stands with the time of its last event; one that has gone or
@@ -71,7 +72,7 @@ impl Store {
         let mut index = Vec::new();
         for (rid, _) in profiles {
             let shard = self.profiles[self.shard(rid.mixed())].0.lock();
-            if let Some(profile) = find_profile(&shard.table, *rid) {
+            if let Some(profile) = shard.find(*rid) {
                 index.extend(self.index_shards(profile));
             }
         }
@@ -84,8 +85,8 @@ impl Store {
             rids: Vec::with_capacity(profiles.len()),
         };
         for (rid, updated_ms) in profiles {
-            let same = |profile: &&Profile| profile.updated_ms == *updated_ms;
-            let is_whole = |profile: &Profile| {
+            let same = |profile: &&Packed| profile.updated_ms() == *updated_ms;
+            let is_whole = |profile: &Packed| {
                 self.index_shards(profile).all(|shard| index.binary_search(&shard).is_ok())
             };
             if locked.profile(*rid).filter(same).is_some_and(is_whole) {
@@ -93,6 +94,11 @@ impl Store {
             }
         }
         locked
+    }
+
+    /// By how much the tables have grown for events so far, bytes: what a measure may have missed since.
+    pub fn grown_bytes(&self) -> usize {
+        self.grown_bytes.load(Ordering::Relaxed)
     }
 
     /// What remembered uuids and the side buffers of a cut take, bytes; with events under way a figure of no
@@ -106,9 +112,8 @@ impl Store {
         dedup.sum::<usize>() + side.sum::<usize>()
     }
 
-    fn index_shards<'p>(&self, profile: &'p Profile) -> impl Iterator<Item = usize> + use<'p, '_> {
-        let seen = profile.identifiers.iter();
-        seen.map(|seen| self.shard(self.hash_identifier(&seen.identifier)))
+    fn index_shards<'p>(&self, profile: &'p Packed) -> impl Iterator<Item = usize> + use<'p, '_> {
+        profile.listed().map(|listed| self.shard(self.fingerprint(&listed)))
     }
 }
 
@@ -133,10 +138,10 @@ impl LockedOut<'_> {
     }
 
     /// One of them.
-    pub fn profile(&self, rid: Rid) -> Option<&Profile> {
+    pub fn profile(&self, rid: Rid) -> Option<&Packed> {
         let at = self.store.shard(rid.mixed());
         let found = self.profiles.binary_search_by_key(&at, |(shard, _)| *shard).ok()?;
-        find_profile(&self.profiles[found].1.table, rid)
+        self.profiles[found].1.find(rid)
     }
 
     /// Takes them all out. Cannot fail.
@@ -146,22 +151,15 @@ impl LockedOut<'_> {
             let at = self.store.shard(rid.mixed());
             let found = self.profiles.binary_search_by_key(&at, |(shard, _)| *shard);
             let shard = &mut self.profiles[found.expect("the shard of a profile is locked")].1;
-            shard.keep_old(rid);
-            let Ok(held) = shard.table.find_entry(rid.mixed(), |held| held.rid == rid) else {
-                continue;
-            };
-            let profile = held.remove().0;
-            for seen in &profile.identifiers {
-                let hash = self.store.hash_identifier(&seen.identifier);
-                let at = self.store.shard(hash);
+            let Some(profile) = shard.take(rid) else { continue };
+            for listed in profile.listed() {
+                let fingerprint = self.store.fingerprint(&listed);
+                let at = self.store.shard(fingerprint);
                 let found = self.index.binary_search_by_key(&at, |(shard, _)| *shard);
                 let index = &mut self.index[found.expect("the shard of an identifier is locked")].1;
-                let its = |entry: &super::store::Entry| {
-                    entry.identifier == seen.identifier && entry.rid == rid
-                };
-                if let Ok(entry) = index.find_entry(hash, its) {
-                    entry.remove();
-                }
+                let its = Entry { fingerprint, home: rid.mixed() };
+                let entry = index.find_entry(fingerprint, |entry| *entry == its);
+                entry.expect("an identifier that a profile lists is in the index").remove();
             }
         }
     }

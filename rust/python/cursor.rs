@@ -84,6 +84,7 @@ impl EventRow {
             RecordedOutcome::Extended(rid) => (Some(*rid), "extended"),
             RecordedOutcome::Merged(rid, _) => (Some(*rid), "merged"),
             RecordedOutcome::Passing(rid) => (Some(*rid), "not kept"),
+            RecordedOutcome::Moved(moved) => (Some(moved.rid.0), "moved"),
         };
         Self {
             now_ms: event.now_ms,

@@ -20,7 +20,7 @@ use super::{Published, Reactor};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
-use crate::profile::{Place, Profile, Rid, Store};
+use crate::profile::{Packed, Place, Rid, Store};
 use crate::record::{EvictionReason, EvictionRecord, KIND_EVICTION};
 use crate::sync::Mutex;
 use crate::sync::thread::{self, JoinHandle};
@@ -162,8 +162,7 @@ impl Evict {
     }
 
     fn measure(&self) {
-        let beside_bytes = self.store.beside_bytes();
-        self.room.measured(|| self.store.memory_bytes(), beside_bytes);
+        self.room.measure(&self.store);
     }
 
     /// Looks at all profiles for those that expired.
@@ -172,8 +171,8 @@ impl Evict {
         let mut expired = Vec::new();
         loop {
             let looked = self.store.look(&mut place, STRETCH, &mut |profile| {
-                if is_expired(ttl_ms, profile.updated_ms, now_ms) {
-                    let (rid, updated_ms) = (profile.rid, profile.updated_ms);
+                if is_expired(ttl_ms, profile.updated_ms(), now_ms) {
+                    let (rid, updated_ms) = (profile.rid(), profile.updated_ms());
                     expired.push(Sighted { reason: EvictionReason::Expired, updated_ms, rid });
                 }
             });
@@ -219,8 +218,8 @@ impl Evict {
         let ttl_ms = published.plan.profile_ttl_ms;
         let weakest = published.plan.keys.last().map(|key| key.id);
         let any = round.any_until_ms.is_some_and(|until_ms| now_ms < until_ms);
-        let reason_of = |profile: &Profile| {
-            if is_expired(ttl_ms, profile.updated_ms, now_ms) {
+        let reason_of = |profile: &Packed| {
+            if is_expired(ttl_ms, profile.updated_ms(), now_ms) {
                 Some(EvictionReason::Expired)
             } else if is_fleeting(profile, weakest, now_ms) {
                 Some(EvictionReason::Fleeting)
@@ -231,7 +230,8 @@ impl Evict {
         let mut sighted = Vec::new();
         let looked = self.store.look(&mut round.place, STRETCH, &mut |profile| {
             if let Some(reason) = reason_of(profile) {
-                sighted.push(Sighted { reason, updated_ms: profile.updated_ms, rid: profile.rid });
+                let (rid, updated_ms) = (profile.rid(), profile.updated_ms());
+                sighted.push(Sighted { reason, updated_ms, rid });
             }
         });
         sighted.sort_unstable();
@@ -260,10 +260,10 @@ impl Evict {
 
 /// Whether little is lost with a profile: it is known by one identifier of the weakest key, and had no event
 /// for a day.
-fn is_fleeting(profile: &Profile, weakest: Option<u16>, now_ms: i64) -> bool {
-    let [only] = profile.identifiers.as_slice() else { return false };
-    Some(only.identifier.key) == weakest
-        && now_ms.saturating_sub(profile.updated_ms) >= FLEETING_AFTER_MS
+fn is_fleeting(profile: &Packed, weakest: Option<u16>, now_ms: i64) -> bool {
+    profile.identifier_count() == 1
+        && weakest.is_some_and(|key| profile.value_count(key) == 1)
+        && now_ms.saturating_sub(profile.updated_ms()) >= FLEETING_AFTER_MS
 }
 
 /// The evictor's thread; dropping it ends it.

@@ -24,7 +24,7 @@ use crate::event::Event;
 use crate::expr::{EvalErrorKind, Fuel, Vm};
 use crate::log::Reservation;
 use crate::offer::{self, Answer, EventId};
-use crate::profile::{AbortOnPanic, Change, Identifier, Locked, Moment, Profile, Rid};
+use crate::profile::{AbortOnPanic, Change, Identifier, Locked, Moment, Packed, Rid};
 use crate::record::{EventRecord, EvictionReason, KIND_EVENT, RecordedOutcome};
 
 /// What a record's head takes beyond the body, at most: room is reserved before it is encoded.
@@ -35,7 +35,7 @@ const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
 /// About what a new profile takes until it is measured, beside its identifiers.
 const NEWCOMER_BYTES: usize = 256;
 /// How often an event waits for room at most, a few milliseconds each; answers are awaited by somebody.
-const WAITS_MAX: u32 = 2;
+const WAITS_MAX: u32 = 4;
 const WAITS_OF_BULK_MAX: u32 = 200;
 
 /// The room that is reserved in the log's queue for an event of so many bytes.
@@ -116,7 +116,7 @@ impl<'a> Passage<'a> {
             (reservation, _) => reservation,
         };
         let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
-        let mut locked = reactor.store.lock(dedup, linking, newcomer);
+        let mut locked = reactor.store.lock(dedup, linking, &self.published.plan.rails, newcomer);
         if !self.is_current() {
             return Ok(None);
         }
@@ -173,7 +173,7 @@ impl<'a> Passage<'a> {
         reactor.counters.not_kept.add(u64::from(passing));
         if request.decide {
             let kept = || computed.rid.and_then(|rid| locked.profile(rid));
-            let profile = passed.as_deref().or_else(kept);
+            let profile = passed.as_ref().or_else(kept);
             let offers = self.decide(profile, computed.tick.now_ms, &uuid)?;
             reactor.counters.offers.add(offers);
         }
@@ -215,7 +215,8 @@ impl<'a> Passage<'a> {
             Some(verdict) => verdict.passing,
             None => {
                 let texts: usize = linking.iter().map(|identifier| identifier.value.len()).sum();
-                !self.reactor.room.take(NEWCOMER_BYTES + texts)
+                let grown_bytes = self.reactor.store.grown_bytes();
+                !self.reactor.room.take(NEWCOMER_BYTES + texts, grown_bytes)
             }
         }
     }
@@ -235,8 +236,8 @@ impl<'a> Passage<'a> {
         let Some(ttl_ms) = self.published.plan.profile_ttl_ms else { return expired };
         let held = locked.held().iter().flatten();
         for profile in held.filter_map(|rid| locked.profile(*rid)) {
-            let one = (profile.rid, profile.updated_ms);
-            if is_expired(Some(ttl_ms), profile.updated_ms, now_ms) && !expired.contains(&one) {
+            let one = (profile.rid(), profile.updated_ms());
+            if is_expired(Some(ttl_ms), one.1, now_ms) && !expired.contains(&one) {
                 expired.push(one);
             }
         }
@@ -384,14 +385,15 @@ impl<'a> Passage<'a> {
             matching.map_err(|_| self.panicked("matching a repeat"))?;
             let ttl_ms = self.published.plan.profile_ttl_ms;
             let profile = locked.strongest_profile();
-            let profile = profile.filter(|profile| !is_expired(ttl_ms, profile.updated_ms, now_ms));
+            let profile =
+                profile.filter(|profile| !is_expired(ttl_ms, profile.updated_ms(), now_ms));
             self.decide(profile, now_ms, uuid)?;
         }
         Ok(Receipt { lsn, duplicate: true, dropped: false })
     }
 
     /// Decides and encodes the offers; how many there are.
-    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64, uuid: &[u8; 16]) -> Result<u64> {
+    fn decide(&mut self, profile: Option<&Packed>, now_ms: i64, uuid: &[u8; 16]) -> Result<u64> {
         let key = self.key(uuid);
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = Answer::start(self.out, self.request.answer_bytes_max);

@@ -8,6 +8,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::profile::Store;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
 
@@ -47,6 +48,8 @@ pub struct MemoryFigures {
 const HIGH: usize = 985;
 /// Thousandths of the share down to which it makes room.
 const LOW: usize = 970;
+/// Thousandths of the share up to which new profiles are made while the evictor still has some to let go.
+const LINE: usize = 1_030;
 /// Part of the share that may be made new between two measures before the evictor is woken.
 const WAKE_PART: usize = 128;
 /// How long an event waits at once for room.
@@ -62,6 +65,8 @@ pub(super) struct Room {
     profile_bytes: AtomicUsize,
     /// An estimate of the profiles made since the last measure.
     since_bytes: AtomicUsize,
+    /// How far tables had grown at the last measure.
+    grown_bytes: AtomicUsize,
     /// Nothing is left to let go.
     spent: AtomicBool,
     /// The evictor is asked to look at once.
@@ -77,14 +82,18 @@ impl Room {
         self.budget_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// Takes room for a new profile of about so many bytes; `false` when there is none.
-    pub(super) fn take(&self, bytes: usize) -> bool {
+    /// Takes room for a new profile of about so many bytes; `false` when there is none. `grown_bytes`:
+    /// [`Store::grown_bytes`].
+    pub(super) fn take(&self, bytes: usize, grown_bytes: usize) -> bool {
         if self.budget_bytes.load(Ordering::Relaxed) == 0 {
             return true;
         }
         let share = self.share_bytes.load(Ordering::Relaxed);
-        let since = self.since_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        let has_room = self.profile_bytes.load(Ordering::Relaxed) + since <= share;
+        let grown = grown_bytes.saturating_sub(self.grown_bytes.load(Ordering::Relaxed));
+        let since = self.since_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes + grown;
+        // What is left to let go comes back in a moment.
+        let line = if self.is_worth_waiting() { share / 1_000 * LINE } else { share };
+        let has_room = self.profile_bytes.load(Ordering::Relaxed) + since <= line;
         if !has_room {
             self.since_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
@@ -109,12 +118,14 @@ impl Room {
         }
     }
 
-    /// Takes over what was measured. Profiles get at least half of the budget, whatever else there is.
-    pub(super) fn measured(&self, profile_bytes: impl FnOnce() -> usize, beside_bytes: usize) {
+    /// Measures. Profiles get at least half of the budget, whatever else there is.
+    pub(super) fn measure(&self, store: &Store) {
+        let beside_bytes = store.beside_bytes();
         let budget = self.budget_bytes.load(Ordering::Relaxed);
         self.asked.store(false, Ordering::Relaxed);
         self.since_bytes.store(0, Ordering::Relaxed);
-        self.profile_bytes.store(profile_bytes(), Ordering::Relaxed);
+        self.grown_bytes.store(store.grown_bytes(), Ordering::Relaxed);
+        self.profile_bytes.store(store.memory_bytes(), Ordering::Relaxed);
         let share = budget.saturating_sub(beside_bytes).max(budget / 2);
         self.share_bytes.store(share, Ordering::Relaxed);
     }
