@@ -68,6 +68,7 @@ impl Scene<'_> {
             now_ms: self.event.now_ms,
             draws: &draws,
             locals: Vec::new(),
+            audience: offer::Audience::SERVER,
         };
         let matched = &self.event.events;
         offer::decide_each(&plan.offers, matched, &mut scope, self.vm, &mut give, &mut |_, _| {});

@@ -408,6 +408,7 @@ impl<'a> Passage<'a> {
                     now_ms,
                     draws: &draws,
                     locals: Vec::new(),
+                    audience: self.request.caller.audience(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =

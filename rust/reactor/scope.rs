@@ -9,7 +9,7 @@ use super::draws::{Drawer, Draws};
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
 use crate::expr::Scope;
-use crate::offer::RuleScope;
+use crate::offer::{Audience, RuleScope};
 use crate::profile::{Draft, Packed, Rid};
 use crate::value::date::Zone;
 use crate::value::{Text, Value};
@@ -80,6 +80,8 @@ pub struct EventScope<'a, P> {
     pub draws: &'a Draws<'a>,
     /// `ITEM`, or the names of `let`.
     pub locals: Vec<Value>,
+    /// Who the value is for.
+    pub audience: Audience,
 }
 
 impl<P: ProfileView> Scope for EventScope<'_, P> {
@@ -132,6 +134,10 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
         self.plan.time_zone
     }
 
+    fn shows_sensitive(&self) -> bool {
+        self.audience.is_shown_sensitive()
+    }
+
     fn random(&self) -> Option<f64> {
         Some(self.draws.draw(self.plan))
     }
@@ -149,5 +155,9 @@ impl<P: ProfileView> RuleScope for EventScope<'_, P> {
     fn start_rule(&mut self, offer: usize, rule: usize) {
         self.locals.clear();
         self.draws.start(Drawer::Offer(offer, rule));
+    }
+
+    fn audience(&self) -> Audience {
+        self.audience
     }
 }
