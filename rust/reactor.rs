@@ -13,6 +13,7 @@ pub mod counters;
 mod crew;
 pub mod draws;
 pub mod history;
+pub mod identities;
 pub mod ingest;
 pub mod inspect;
 pub mod keep;
@@ -43,6 +44,7 @@ pub use secret::Secret;
 
 use self::apply::Trouble;
 use self::counters::Counters;
+use self::identities::Registry;
 use self::keep::Keeper;
 use self::passage::{Passage, Scratch};
 use crate::clock::Clock;
@@ -99,6 +101,8 @@ pub struct Reactor {
     lines: Arc<Mutex<HashMap<FileKey, u64>>>,
     /// All configurations' records, in the log's order: a snapshot holds them.
     configurations: Arc<Mutex<Vec<Arc<[u8]>>>>,
+    /// Copies changes of identity; none in memory. Ended after the log is closed.
+    identities: Option<Arc<Registry>>,
     /// Takes snapshots; none in memory. Ended before the log is closed.
     keeper: Option<Keeper>,
     sync: SyncPolicy,
@@ -317,7 +321,11 @@ impl Reactor {
         if let Some(keeper) = &self.keeper {
             keeper.close();
         }
-        Ok(self.log.close()?)
+        let closed = self.log.close();
+        if let Some(identities) = &self.identities {
+            identities.follower.close();
+        }
+        Ok(closed?)
     }
 
     fn remember_line(&self, database: &str, table: &str, source: SourceLine) {

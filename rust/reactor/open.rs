@@ -67,6 +67,8 @@ pub struct Options {
     pub snapshots: SnapshotPolicy,
     /// How much of the log is kept.
     pub retention: Retention,
+    /// Whether changes of identity are copied to the identity log.
+    pub identity_log: bool,
     /// Where recovery says how far it is.
     pub progress: Option<Arc<RecoveryProgress>>,
 }
@@ -85,6 +87,7 @@ impl Default for Options {
             segment_bytes_max: log::limits::SEGMENT_BYTES_MAX,
             snapshots: SnapshotPolicy::default(),
             retention: Retention::default(),
+            identity_log: true,
             progress: None,
         }
     }
@@ -129,6 +132,7 @@ impl Reactor {
             counters: Counters::default(),
             lines: Arc::default(),
             configurations: Arc::default(),
+            identities: None,
             keeper: None,
             numbers: Mutex::new(Numbers::default()),
             sync: options.sync,
