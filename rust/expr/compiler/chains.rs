@@ -5,7 +5,7 @@ use super::super::error::{CompileError, Span};
 use super::super::program::{
     Base, ComputedCall, Node, NodeKind, Part, PartKind, Quick, Read, Step, StepKind, Visit,
 };
-use super::super::{Found, ProfileNames, ProfileSlots, Space, builtins};
+use super::super::{Found, ProfileNames, ProfileSlots, RequestNames, Space, builtins};
 use super::{Compiled, Compiler, Resolved, suggest};
 use crate::value::{Text, Value, ops};
 
@@ -75,7 +75,7 @@ impl Compiler<'_, '_> {
 
     fn profile(&mut self, base: &Expr, parts: &[ChainPart]) -> Compiled<(Head, usize)> {
         let names = match &self.names.profile {
-            ProfileNames::Absent(sentence) => {
+            ProfileNames::Absent(sentence) | ProfileNames::Request(sentence) => {
                 return Err(CompileError::new("E0304", base.span.clone(), *sentence));
             }
             ProfileNames::Object => return Ok((Head::Base(Base::ProfileObject), 0)),
@@ -101,18 +101,14 @@ impl Compiler<'_, '_> {
     }
 
     /// A name behind `SEGMENT`, `BEFORE`, `UPDATED` or `REQUEST`.
-    fn space(
-        &mut self,
-        space: Space,
-        base: &Expr,
-        parts: &[ChainPart],
-    ) -> Compiled<(Head, usize)> {
+    fn space(&mut self, space: Space, base: &Expr, parts: &[ChainPart]) -> Compiled<(Head, usize)> {
         let word = space.word();
         let names = self.declared(word, base)?;
         let Some(ChainPart { kind: ChainPartKind::Member(name), span, .. }) = parts.first() else {
             let message = format!("`{word}` is read only as {word}.name");
-            return Err(CompileError::new("E0303", base.span.clone(), message)
-                .help("write the name out"));
+            return Err(
+                CompileError::new("E0303", base.span.clone(), message).help("write the name out")
+            );
         };
         let span = base.span.start..span.end;
         match names.find(space, name) {
@@ -163,7 +159,10 @@ impl Compiler<'_, '_> {
         let error = |sentence: String| CompileError::new("E0304", base.span.clone(), sentence);
         match &self.names.profile {
             ProfileNames::Slots(names) => Ok(*names),
-            ProfileNames::Absent(sentence) => Err(error((*sentence).to_owned())),
+            ProfileNames::Request(_) if word == Space::Request.word() => Ok(&RequestNames),
+            ProfileNames::Absent(sentence) | ProfileNames::Request(sentence) => {
+                Err(error((*sentence).to_owned()))
+            }
             ProfileNames::Object => Err(error(format!("`{word}` is read only in a configuration"))),
         }
     }
