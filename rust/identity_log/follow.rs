@@ -95,13 +95,15 @@ impl Follower {
         self.shared.state.lock().figures.clone()
     }
 
-    /// Waits until everything up to `lsn`, which is synced, is durable here; whether it is in time.
+    /// Waits until everything up to `lsn`, which is synced, is durable here; `false` when it is not in time,
+    /// or does not go on.
     pub fn settle(&self, lsn: u64, patience: Duration) -> bool {
         let until = Instant::now() + patience;
         let mut state = self.shared.state.lock();
         state.wanted_lsn = state.wanted_lsn.max(lsn);
         self.shared.changed.notify_all();
-        while state.figures.durable_lsn < lsn && !state.ended {
+        let stands = |state: &State| state.ended || state.figures.failure.is_some();
+        while state.figures.durable_lsn < lsn && !stands(&state) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
@@ -161,8 +163,12 @@ impl Shared {
             match Session::open(&self.follow).and_then(|mut session| session.run(self)) {
                 Ok(()) => break,
                 Err(trouble) => {
-                    self.state.lock().figures.failure = Some(trouble.to_string());
-                    self.pause(Duration::from_millis(REST_MS));
+                    let mut state = self.state.lock();
+                    state.figures.failure = Some(trouble.to_string());
+                    self.changed.notify_all();
+                    if !state.stopping {
+                        self.changed.wait_for(&mut state, Duration::from_millis(REST_MS));
+                    }
                 }
             }
         }
