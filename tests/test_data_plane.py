@@ -53,6 +53,9 @@ class ObedientReactor:
     def _tokens(self) -> list[tuple[str, bytes, bool]]:
         return [("server", hashlib.sha256(TOKEN_TEXT.encode()).digest(), True)]
 
+    def _reads_request(self) -> bool:
+        return False
+
     def _synced_fd(self) -> int:
         return self.descriptor
 

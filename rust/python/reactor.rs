@@ -82,14 +82,19 @@ impl PyRecoveryProgress {
 pub struct PyIngestReport {
     stored: u64,
     duplicate: u64,
+    ignored: u64,
     refused: Vec<(u64, String)>,
 }
 
 #[pymethods]
 impl PyIngestReport {
     fn __repr__(&self) -> String {
-        let Self { stored, duplicate, refused } = self;
-        format!("IngestReport(stored={stored}, duplicate={duplicate}, refused={})", refused.len())
+        let Self { stored, duplicate, ignored, refused } = self;
+        let refused = refused.len();
+        format!(
+            "IngestReport(stored={stored}, duplicate={duplicate}, ignored={ignored}, \
+             refused={refused})"
+        )
     }
 }
 
@@ -194,7 +199,8 @@ impl PyReactor {
         self.warnings.iter().cloned().map(PyDiagnostic::from).collect()
     }
 
-    #[pyo3(signature = (database, table, event, *, now_ms=None, public=false, sees_sensitive=true))]
+    #[pyo3(signature = (database, table, event, *, now_ms=None, public=false, sees_sensitive=true,
+        user_agent=None, address=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize<'py>(
         &self,
@@ -205,15 +211,18 @@ impl PyReactor {
         now_ms: Option<i64>,
         public: bool,
         sees_sensitive: bool,
+        user_agent: Option<&str>,
+        address: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let body = dumps(event.as_any())?;
-        let caller = Caller { public, sees_sensitive, ..Caller::default() };
+        let caller = Caller { public, sees_sensitive, user_agent, address };
         let request = Request { now_ms, caller, ..Request::new(database, table, body.as_bytes()) };
         let answer = self.answer(py, &request)?;
         loads(py)?.call1((PyBytes::new(py, &answer),))
     }
 
-    #[pyo3(signature = (database, table, body, *, now_ms=None, public=false, sees_sensitive=true))]
+    #[pyo3(signature = (database, table, body, *, now_ms=None, public=false, sees_sensitive=true,
+        user_agent=None, address=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize_json<'py>(
         &self,
@@ -224,8 +233,10 @@ impl PyReactor {
         now_ms: Option<i64>,
         public: bool,
         sees_sensitive: bool,
+        user_agent: Option<&str>,
+        address: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let caller = Caller { public, sees_sensitive, ..Caller::default() };
+        let caller = Caller { public, sees_sensitive, user_agent, address };
         let request = Request { now_ms, caller, ..Request::new(database, table, body) };
         Ok(PyBytes::new(py, &self.answer(py, &request)?))
     }
@@ -330,6 +341,8 @@ impl PyReactor {
         format!("<Reactor {} {}-{}>", plan.name, plan.account, plan.instance)
     }
 
+    #[pyo3(signature = (database, table, event, body, answer_bytes_max, sees_sensitive,
+        user_agent=None, address=None))]
     #[expect(clippy::too_many_arguments, reason = "the one crossing of a request")]
     fn _personalize<'py>(
         &self,
@@ -340,8 +353,12 @@ impl PyReactor {
         body: &[u8],
         answer_bytes_max: usize,
         sees_sensitive: bool,
+        user_agent: Option<&[u8]>,
+        address: Option<&str>,
     ) -> PyResult<(Bound<'py, PyBytes>, u64, u64)> {
-        let caller = Caller { sees_sensitive, ..Caller::default() };
+        let user_agent = user_agent.map(String::from_utf8_lossy);
+        let user_agent = user_agent.as_deref();
+        let caller = Caller { public: false, sees_sensitive, user_agent, address };
         let request = Request { answer_bytes_max, caller, ..Request::new(database, table, body) };
         ANSWER.with_borrow_mut(|out| {
             let mut take = |published: &Arc<Published>| self.names.take(published, event, body);
@@ -359,6 +376,10 @@ impl PyReactor {
                 (token.name.to_string(), digest, token.sees_sensitive)
             })
             .collect()
+    }
+
+    fn _reads_request(&self) -> bool {
+        self.core.published().plan.reads_request
     }
 
     fn _routes(&self) -> Vec<(String, String)> {
@@ -433,6 +454,7 @@ impl PyIngestReport {
     fn add(&mut self, number_of: impl Fn(usize) -> u64, report: IngestReport) {
         self.stored += report.stored;
         self.duplicate += report.duplicate;
+        self.ignored += report.ignored;
         let refused = report.refused.iter();
         self.refused.extend(refused.map(|(at, error)| (number_of(*at), error.to_string())));
     }

@@ -10,7 +10,7 @@ use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
 use crate::expr::Scope;
 use crate::offer::{Audience, RuleScope};
-use crate::profile::{Draft, Profile, Rid};
+use crate::profile::{Draft, Packed, Rid};
 use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
@@ -21,34 +21,28 @@ pub trait ProfileView {
     /// Its id.
     fn rid(&self) -> Option<Rid>;
     /// The most recently seen value of a key.
-    fn key_value(&self, key: u16) -> Option<&Text>;
+    fn key_value(&self, key: u16) -> Option<Text>;
     /// What an attribute reads.
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value>;
     /// What one of a counter's windows reads.
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value;
 }
 
-impl ProfileView for Profile {
+impl ProfileView for Packed {
     fn rid(&self) -> Option<Rid> {
-        Some(self.rid)
+        Some(Packed::rid(self))
     }
 
-    fn key_value(&self, key: u16) -> Option<&Text> {
+    fn key_value(&self, key: u16) -> Option<Text> {
         self.newest_value(key)
     }
 
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read(&attribute.spec, now_ms),
-            None => Cow::Owned(attribute.spec.nothing()),
-        }
+        Cow::Owned(Packed::read(self, attribute.id, &attribute.spec, now_ms))
     }
 
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read_window(&attribute.spec, window, now_ms),
-            None => Value::Number(0.0),
-        }
+        Packed::read_window(self, attribute.id, &attribute.spec, window, now_ms)
     }
 }
 
@@ -57,7 +51,7 @@ impl ProfileView for Draft<'_> {
         Draft::rid(self)
     }
 
-    fn key_value(&self, key: u16) -> Option<&Text> {
+    fn key_value(&self, key: u16) -> Option<Text> {
         Draft::key_value(self, key)
     }
 
@@ -96,7 +90,7 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
             Slot::Key(key) => {
                 let id = self.plan.keys[key].id;
                 match self.profile.and_then(|profile| profile.key_value(id)) {
-                    Some(value) => Cow::Owned(Value::String(value.clone())),
+                    Some(value) => Cow::Owned(Value::String(value)),
                     None => Cow::Borrowed(&UNDEFINED),
                 }
             }
