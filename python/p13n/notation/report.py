@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 
+WHOLE = "(the whole file)"
+"""What stands for the path of the source's top."""
+
+
 class Outcome(Enum):
     """What became of a part of the source."""
 
@@ -28,7 +32,7 @@ class Finding:
     sentence: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.outcome.value}: {self.sentence}"
+        return f"{self.path or WHOLE}: {self.outcome.value}: {self.sentence}"
 
 
 @dataclass(slots=True)
