@@ -9,6 +9,7 @@
 //! I/O; the data plane compiles nothing.
 
 pub mod apply;
+pub mod computed;
 pub mod counters;
 mod crew;
 pub mod draws;
