@@ -1,0 +1,121 @@
+//! Script: what happens to a reactor, step by step, as a seed says.
+
+use crate::random::Random;
+use crate::shape::{DAY_MS, HOUR_MS, SECOND_MS, Shape};
+
+/// What an event does to all attributes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Does {
+    Set,
+    Delete,
+    Clear,
+}
+
+impl Does {
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Delete => "delete",
+            Self::Clear => "clear",
+        }
+    }
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// How far processing time moves; at least 1.
+    pub pause_ms: i64,
+    /// Its own time against processing time: `None` sends none.
+    pub late_ms: Option<i64>,
+    /// A value for some of the keys, strongest first.
+    pub keys: [Option<u64>; 3],
+    /// A uuid of its own, perhaps sent before.
+    pub uuid: Option<u64>,
+    pub does: Does,
+    /// A small whole number.
+    pub value: i64,
+}
+
+#[derive(Clone, Debug)]
+pub enum Step {
+    Event(Event),
+    Snapshot,
+    /// The process ends and another begins: in order, with or without a last snapshot, or killed.
+    Restart {
+        at_close: bool,
+        killed: bool,
+        shards: usize,
+    },
+    Publish(Shape),
+}
+
+/// A configuration and what happens under it.
+#[derive(Clone, Debug)]
+pub struct Script {
+    pub shape: Shape,
+    pub shards: usize,
+    pub steps: Vec<Step>,
+}
+
+impl Script {
+    pub fn random(random: &mut Random) -> Self {
+        let shape = Shape::random(random);
+        let mut now = shape.clone();
+        let few = 1 + random.below(5);
+        let length = 3 + random.below(60);
+        let steps = (0..length).map(|_| match random.below(100) {
+            0..3 => Step::Snapshot,
+            3..6 => Step::Restart {
+                at_close: random.percent(50),
+                killed: random.percent(40),
+                shards: shards(random),
+            },
+            6 => {
+                now = now.published_anew(random);
+                Step::Publish(now.clone())
+            }
+            _ => Step::Event(Event::random(random, few)),
+        });
+        let steps = steps.collect();
+        Self { shape, shards: shards(random), steps }
+    }
+}
+
+fn shards(random: &mut Random) -> usize {
+    [1, 2, 16][random.below(3) as usize]
+}
+
+impl Event {
+    fn random(random: &mut Random, few: u64) -> Self {
+        let pause_ms = 1 + match random.below(10) {
+            0..5 => random.below(SECOND_MS as u64),
+            5..8 => random.below(HOUR_MS as u64),
+            8 => random.below(DAY_MS as u64),
+            _ => random.below(4 * DAY_MS as u64),
+        } as i64;
+        // Few distinct times, so that some are equal.
+        let late_ms = match random.below(10) {
+            0..5 => None,
+            5 => Some(-(random.below(DAY_MS as u64) as i64)),
+            6 => Some(random.below(301 * SECOND_MS as u64) as i64),
+            7 => Some(2 * HOUR_MS),
+            8 => Some(random.below(4) as i64 * 10 * HOUR_MS),
+            _ => Some(random.below(5 * DAY_MS as u64) as i64),
+        };
+        let does = match random.below(20) {
+            0..2 => Does::Delete,
+            2 => Does::Clear,
+            _ => Does::Set,
+        };
+        let mut keys = [None; 3];
+        let carried = random.below(3) as usize;
+        for (at, key) in keys.iter_mut().enumerate() {
+            if at == carried || random.percent(25) {
+                *key = Some(random.below(few + 1));
+            }
+        }
+        let uuid = random.percent(30).then(|| random.below(5));
+        Self { pause_ms, late_ms, keys, uuid, does, value: random.below(5) as i64 }
+    }
+}

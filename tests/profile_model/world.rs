@@ -1,0 +1,299 @@
+//! World: who is who, by page 4.1, with plain maps; and what everybody's attributes are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Value as Json};
+
+use crate::plain::{Moment, Plain};
+use crate::script::{Does, Event};
+use crate::shape::{HOUR_MS, KEYS, Kind, SECOND_MS, Shape};
+
+pub const IDENTIFIERS_MAX: usize = 200;
+pub const BEGUN_MS: i64 = 1_700_000_000_000;
+
+/// A key's position and a value.
+pub type Identifier = (usize, u64);
+
+/// One profile.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// Processing time of the event that made it: what its id orders by.
+    pub made_ms: i64,
+    /// Identifiers, the least recently seen first, and when that was.
+    pub seen: Vec<(Identifier, i64)>,
+    /// Attributes by name; those that the configuration no longer has sleep on.
+    pub attributes: BTreeMap<String, Plain>,
+}
+
+/// What an event came to.
+pub enum Came {
+    /// It is somebody's: their number.
+    To(u64),
+    /// Its uuid was sent of late: only read, of this person.
+    Repeated(Option<u64>),
+}
+
+/// Everybody.
+#[derive(Clone, Debug)]
+pub struct World {
+    pub shape: Shape,
+    pub now_ms: i64,
+    pub people: BTreeMap<u64, Person>,
+    pub index: BTreeMap<Identifier, u64>,
+    /// When each uuid was stored last.
+    uuids: BTreeMap<u64, i64>,
+    next: u64,
+    lsn: u64,
+    pub figures: Figures,
+}
+
+/// How often identity came to what.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    pub made: u64,
+    pub merged: u64,
+    pub moved: u64,
+    pub let_go: u64,
+    pub repeated: u64,
+}
+
+impl Figures {
+    pub fn add(&mut self, other: &Self) {
+        self.made += other.made;
+        self.merged += other.merged;
+        self.moved += other.moved;
+        self.let_go += other.let_go;
+        self.repeated += other.repeated;
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { made, merged, moved, let_go, repeated } = self;
+        write!(out, "made={made} merged={merged} moved={moved} let_go={let_go} repeated={repeated}")
+    }
+}
+
+impl World {
+    pub fn new(shape: Shape) -> Self {
+        Self {
+            shape,
+            now_ms: BEGUN_MS,
+            people: BTreeMap::new(),
+            index: BTreeMap::new(),
+            uuids: BTreeMap::new(),
+            next: 0,
+            lsn: 0,
+            figures: Figures::default(),
+        }
+    }
+
+    /// The uuid that the event may send: one that is surely remembered or surely forgotten. "Two
+    /// generations turned by recorded processing time (each one hour)" keep it for one hour at least.
+    pub fn uuid_for(&self, event: &Event) -> Option<u64> {
+        let uuid = event.uuid?;
+        match self.uuids.get(&uuid) {
+            Some(stored_ms) if self.now_ms + event.pause_ms - stored_ms > HOUR_MS => None,
+            _ => Some(uuid),
+        }
+    }
+
+    /// The event's own time as it is sent, epoch seconds.
+    pub fn time_s_of(&self, event: &Event) -> Option<i64> {
+        let now_ms = self.now_ms + event.pause_ms;
+        event.late_ms.map(|late_ms| (now_ms - late_ms).div_euclid(SECOND_MS))
+    }
+
+    /// Applies an event, which is number `number` of all.
+    pub fn event(&mut self, event: &Event, number: u64) -> Came {
+        let identifiers = event.keys.iter().enumerate();
+        let identifiers: Vec<Identifier> =
+            identifiers.filter_map(|(key, value)| Some((key, (*value)?))).collect();
+        let (uuid, time_s) = (self.uuid_for(event), self.time_s_of(event));
+        if let Some(stored_ms) = uuid.and_then(|uuid| self.uuids.get(&uuid)) {
+            assert!(self.now_ms + event.pause_ms - stored_ms <= HOUR_MS, "it is surely remembered");
+            // "A repeat is a read: not stored, not counted, links nothing ... the profile that of its
+            // strongest known identifier (or an empty one)." Its time is the repeat's own.
+            self.figures.repeated += 1;
+            let known = identifiers.iter().find_map(|one| self.index.get(one));
+            return Came::Repeated(known.copied());
+        }
+        self.now_ms += event.pause_ms;
+        self.lsn += 1;
+        if let Some(uuid) = uuid {
+            self.uuids.insert(uuid, self.now_ms);
+        }
+        let moment = Moment::new(time_s, self.now_ms, self.lsn);
+        let person = self.resolve(&identifiers);
+        self.apply(person, event, number, moment);
+        Came::To(person)
+    }
+
+    /// Runs the attribute rules.
+    fn apply(&mut self, person: u64, event: &Event, number: u64, moment: Moment) {
+        let person = self.people.get_mut(&person).expect("it was just found");
+        for attribute in &self.shape.attributes {
+            let kind = &attribute.kind;
+            let state = person.attributes.entry(attribute.name.clone());
+            let state = state.or_insert_with(|| Plain::new(kind));
+            match event.does {
+                Does::Set => state.set(kind, event.value, number, moment),
+                Does::Delete => state.delete(kind, event.value, moment),
+                Does::Clear => state.clear(kind, moment),
+            }
+        }
+    }
+
+    /// "An event whose identifiers are all new makes a profile; one known and one new extends it;
+    /// identifiers of several profiles merge them."
+    fn resolve(&mut self, identifiers: &[Identifier]) -> u64 {
+        let mut known: Vec<u64> =
+            identifiers.iter().filter_map(|one| self.index.get(one).copied()).collect();
+        known.sort_unstable();
+        known.dedup();
+        let person = if self.breaks_a_bound(&known, identifiers) {
+            self.move_to_strongest(identifiers)
+        } else if let Some(oldest) = known.first().copied() {
+            // Numbers are given in the order of making: "the oldest `rid` is kept".
+            known[1..].iter().for_each(|other| self.merge(oldest, *other));
+            oldest
+        } else {
+            self.make()
+        };
+        for identifier in identifiers {
+            self.index.insert(*identifier, person);
+            let seen = &mut self.people.get_mut(&person).expect("it is there").seen;
+            seen.retain(|(held, _)| held != identifier);
+            seen.push((*identifier, self.now_ms));
+        }
+        self.let_go(person);
+        person
+    }
+
+    /// "`max_values: n` bounds the values one profile may hold."
+    fn breaks_a_bound(&self, known: &[u64], identifiers: &[Identifier]) -> bool {
+        let held = known.iter().flat_map(|person| &self.people[person].seen).map(|(one, _)| *one);
+        let mut united: Vec<Identifier> = held.chain(identifiers.iter().copied()).collect();
+        united.sort_unstable();
+        united.dedup();
+        self.shape.max_values.iter().enumerate().any(|(key, bound)| {
+            bound.is_some_and(|bound| united.iter().filter(|(of, _)| *of == key).count() > bound)
+        })
+    }
+
+    fn make(&mut self) -> u64 {
+        self.figures.made += 1;
+        self.next += 1;
+        let person = Person { made_ms: self.now_ms, seen: Vec::new(), attributes: BTreeMap::new() };
+        self.people.insert(self.next, person);
+        self.next
+    }
+
+    fn merge(&mut self, survivor: u64, other: u64) {
+        self.figures.merged += 1;
+        let other = self.people.remove(&other).expect("it is there");
+        let mine = self.people.get_mut(&survivor).expect("it is there");
+        for (identifier, _) in &other.seen {
+            self.index.insert(*identifier, survivor);
+        }
+        mine.seen.extend(other.seen);
+        mine.seen.sort_by_key(|(_, seen_ms)| *seen_ms);
+        for (name, theirs) in other.attributes {
+            let Some(attribute) = self.shape.attributes.iter().find(|known| known.name == name)
+            else {
+                mine.attributes.entry(name).or_insert(theirs);
+                continue;
+            };
+            let state = mine.attributes.entry(name);
+            let state = state.or_insert_with(|| Plain::new(&attribute.kind));
+            state.unite(&theirs, &attribute.kind, self.now_ms);
+        }
+    }
+
+    /// "The strongest one decides the profile, a weaker identifier moves to it (last login wins), nothing
+    /// merges." Whoever is left with no identifier at all can be found by nobody: no value is lost, so
+    /// what was known of them stays with the identifier that moved.
+    fn move_to_strongest(&mut self, identifiers: &[Identifier]) -> u64 {
+        let person = self.index.get(&identifiers[0]).copied();
+        let person = person.unwrap_or_else(|| self.make());
+        for weaker in &identifiers[1..] {
+            let Some(holder) = self.index.get(weaker).copied().filter(|held| *held != person)
+            else {
+                continue;
+            };
+            self.figures.moved += 1;
+            let held = &mut self.people.get_mut(&holder).expect("it is there").seen;
+            held.retain(|(one, _)| one != weaker);
+            if held.is_empty() {
+                self.merge(person, holder);
+            }
+        }
+        person
+    }
+
+    /// "At most 200 identifiers a profile; over that the least recently seen one is let go"; and so are
+    /// values over their key's bound that even moving has not kept.
+    fn let_go(&mut self, person: u64) {
+        let seen = &mut self.people.get_mut(&person).expect("it is there").seen;
+        let bounds = self.shape.max_values.iter().enumerate();
+        for (key, bound) in bounds.filter_map(|(key, bound)| Some((key, (*bound)?))) {
+            while seen.iter().filter(|((of, _), _)| *of == key).count() > bound {
+                let oldest =
+                    seen.iter().position(|((of, _), _)| *of == key).expect("there are some");
+                self.index.remove(&seen.remove(oldest).0);
+                self.figures.let_go += 1;
+            }
+        }
+        while seen.len() > IDENTIFIERS_MAX {
+            self.index.remove(&seen.remove(0).0);
+            self.figures.let_go += 1;
+        }
+    }
+
+    /// Another configuration: renamed attributes take their values along.
+    pub fn publish(&mut self, shape: Shape) {
+        for attribute in &shape.attributes {
+            let Some(was) = &attribute.was else { continue };
+            for person in self.people.values_mut() {
+                if let Some(state) = person.attributes.remove(was) {
+                    person.attributes.insert(attribute.name.clone(), state);
+                }
+            }
+        }
+        self.shape = shape;
+    }
+
+    /// What expressions read of every attribute and window; absent ones are left out. `None`: of nobody.
+    pub fn read(&self, person: Option<u64>, now_ms: i64) -> Map<String, Json> {
+        let mut read = Map::new();
+        for attribute in &self.shape.attributes {
+            let kind = &attribute.kind;
+            let state =
+                person.and_then(|person| self.people[&person].attributes.get(&attribute.name));
+            let state = state.cloned().unwrap_or_else(|| Plain::new(kind));
+            if let Some(value) = state.read(kind, now_ms) {
+                read.insert(attribute.name.clone(), value);
+            }
+            if let Kind::Counter { window_ms: Some(window_ms), .. } = kind {
+                let value = state.read_window(*window_ms, now_ms);
+                read.insert(format!("{}_w", attribute.name), value);
+            }
+        }
+        read
+    }
+
+    /// A person's values of a key, newest last, as text.
+    pub fn values(&self, person: &Person) -> BTreeMap<String, Vec<String>> {
+        let mut values = BTreeMap::<String, Vec<String>>::new();
+        for ((key, value), _) in &person.seen {
+            values.entry(KEYS[*key].to_owned()).or_default().push(text_of(*value));
+        }
+        values
+    }
+}
+
+/// A value of a key as it is sent.
+pub fn text_of(value: u64) -> String {
+    format!("v{value}")
+}
