@@ -386,5 +386,9 @@ fn rejected_name(rejected: Rejected) -> &'static str {
         Rejected::NotFinite => "not a finite number",
         Rejected::TooLarge => "larger than value_bytes_max",
         Rejected::WrongKind => "wrong kind",
+        Rejected::NoId => "no id",
+        Rejected::NotANumber => "not a number",
+        Rejected::NotConvertible => "not convertible",
+        Rejected::NoName => "no name",
     }
 }

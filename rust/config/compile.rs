@@ -338,12 +338,12 @@ fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
         }
         AttributeKind::List { max_items, duration_ms, distinct } => {
             let (max_items, duration_ms, distinct) = (*max_items, *duration_ms, *distinct);
-            (AttributeSpec::List { max_items, duration_ms, distinct }, Vec::new())
+            (AttributeSpec::List { max_items, duration_ms, distinct, id: None }, Vec::new())
         }
         AttributeKind::Counter { duration_ms, windows } => {
             let windows_ms = windows.iter().map(|(_, duration_ms)| *duration_ms).collect();
             let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
-            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms }, names)
+            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms, by: false }, names)
         }
     }
 }

@@ -81,7 +81,7 @@ impl Touched {
                     _ => List::default(),
                 };
                 for change in changes.clone() {
-                    list.change(*bounds, *moment, LSN_PENDING, change);
+                    list.change(bounds, *moment, LSN_PENDING, change);
                 }
                 Cow::Owned(AttributeState::List(list))
             }
@@ -103,7 +103,7 @@ impl Touched {
             Self::List { bounds, moment, changes } => {
                 let state = profile.list_mut(id);
                 for change in changes {
-                    state.change(bounds, moment, lsn, change);
+                    state.change(&bounds, moment, lsn, change);
                 }
             }
             Self::Amount { moment, amount } => {
@@ -214,6 +214,16 @@ impl<'l> Draft<'l> {
         }
     }
 
+    /// What `UPDATED.<attribute>` reads, earlier rules of this event included.
+    pub fn changed_ms(&self, id: u16, spec: &AttributeSpec) -> Option<i64> {
+        let now_ms = self.moment.now_ms;
+        let before = self.before().and_then(|profile| profile.attribute(id));
+        match self.touched_at(id) {
+            Some(at) => self.touched[at].1.applied(before).changed_ms(spec, now_ms),
+            None => before?.changed_ms(spec, now_ms),
+        }
+    }
+
     /// What the counter's window number `window` reads, earlier rules of this event included.
     pub fn read_window(&self, id: u16, spec: &AttributeSpec, window: usize) -> Value {
         let before = self.before().and_then(|profile| profile.attribute(id));
@@ -223,7 +233,7 @@ impl<'l> Draft<'l> {
                 self.touched[at].1.applied(before).read_window(spec, window, now_ms)
             }
             (None, Some(state)) => state.read_window(spec, window, now_ms),
-            (None, None) => Value::Number(0.0),
+            (None, None) => spec.nothing(),
         }
     }
 
@@ -287,7 +297,7 @@ impl<'l> Draft<'l> {
             return state.apply(spec, self.moment, operation, value_bytes_max);
         }
         let bounds = Bounds::of(spec)?;
-        let Some(change) = List::prepare(self.moment, operation, value_bytes_max)? else {
+        let Some(change) = bounds.prepare(self.moment, operation, value_bytes_max)? else {
             return Ok(());
         };
         match self.touched_at(id).map(|at| &mut self.touched[at].1) {
@@ -300,6 +310,14 @@ impl<'l> Draft<'l> {
             }
         }
         Ok(())
+    }
+
+    /// Lets go of what the profile has under a number that holds no state any more.
+    pub fn forget(&mut self, id: u16) {
+        if self.before().is_some_and(|profile| profile.attribute(id).is_some()) {
+            let nothing = AttributeState::new(&AttributeSpec::Stateless);
+            self.touched.push((id, Touched::State(nothing)));
+        }
     }
 
     fn touched_at(&self, id: u16) -> Option<usize> {

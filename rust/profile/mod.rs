@@ -187,7 +187,7 @@ impl Profile {
     pub fn read_window(&self, id: u16, spec: &AttributeSpec, window: usize, now_ms: i64) -> Value {
         match self.attribute(id) {
             Some(state) => state.read_window(spec, window, now_ms),
-            None => Value::Number(0.0),
+            None => spec.nothing(),
         }
     }
 

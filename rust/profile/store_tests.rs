@@ -13,9 +13,9 @@ const BYTES_MAX: usize = 2048;
 
 fn spec(id: u16) -> Option<&'static AttributeSpec> {
     static TOTAL: AttributeSpec =
-        AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new() };
+        AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new(), by: false };
     static LIST: AttributeSpec =
-        AttributeSpec::List { max_items: 10_000, duration_ms: i64::MAX, distinct: false };
+        AttributeSpec::List { max_items: 10_000, duration_ms: i64::MAX, distinct: false, id: None };
     match id {
         COUNT => Some(&TOTAL),
         SEEN => Some(&LIST),
