@@ -17,9 +17,12 @@
 //!   database, table  text
 //!   identifiers      u8 count, each: key u16, value text (normalized)
 //!   ignored          u8 count, each: key u16, reason u8
-//!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged
+//!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged, 5 moved by a guard rail,
+//!                          6 moved to a new profile
 //!   rid              16 bytes, unless nobody
-//!   merged           u8 count, each 16 bytes, when merged
+//!   merged           u8 count, each 16 bytes, when merged or moved
+//!   bound            u16   the key whose bound would have been broken, when moved
+//!   moved            u8 count, each: u8 position in identifiers, 16 bytes the profile that it left, when moved
 //!   events           u16 count, each u16
 //!   fuel             u32   what the filters left of apply's fuel to the attribute rules
 //!   taken            u32 count, each a value, by the plan's field index
@@ -41,7 +44,7 @@
 //!
 //! Texts and values are as in `value::codec`.
 
-use crate::profile::{Identifier, Outcome, Rid};
+use crate::profile::{Identifier, Moved, Outcome, Rid};
 use crate::value::codec::{BadBytes, Bytes, put_text, put_value};
 use crate::value::{Text, Value};
 
@@ -84,6 +87,8 @@ pub enum RecordedOutcome {
     Extended([u8; 16]),
     /// Several profiles became one.
     Merged([u8; 16], Vec<[u8; 16]>),
+    /// A guard rail kept profiles apart.
+    Moved(Box<Moved>),
 }
 
 impl From<&Outcome> for RecordedOutcome {
@@ -96,6 +101,7 @@ impl From<&Outcome> for RecordedOutcome {
             Outcome::Merged { survivor, merged } => {
                 Self::Merged(survivor.0, merged.iter().map(|rid| rid.0).collect())
             }
+            Outcome::Moved(moved) => Self::Moved(moved.clone()),
         }
     }
 }
@@ -111,6 +117,7 @@ impl From<&RecordedOutcome> for Outcome {
                 survivor: Rid(*survivor),
                 merged: merged.iter().map(|rid| Rid(*rid)).collect(),
             },
+            RecordedOutcome::Moved(moved) => Self::Moved(moved.clone()),
         }
     }
 }
@@ -462,6 +469,16 @@ fn put_outcome(out: &mut Vec<u8>, outcome: &RecordedOutcome) {
             out.push(merged.len() as u8);
             merged.iter().for_each(|rid| out.extend_from_slice(rid));
         }
+        RecordedOutcome::Moved(moved) => {
+            put_rid(out, if moved.is_new { 6 } else { 5 }, &moved.rid.0);
+            out.push(moved.merged.len() as u8);
+            moved.merged.iter().for_each(|rid| out.extend_from_slice(&rid.0));
+            out.extend_from_slice(&moved.bound.to_le_bytes());
+            out.push(moved.moved.len() as u8);
+            for (position, from) in &moved.moved {
+                put_rid(out, *position, &from.0);
+            }
+        }
     }
 }
 
@@ -490,8 +507,19 @@ fn read_outcome(bytes: &mut Bytes<'_>) -> Result<RecordedOutcome, BadBytes> {
             let merged = (0..bytes.u8()?).map(|_| bytes.array()).collect::<Result<_, _>>()?;
             RecordedOutcome::Merged(survivor, merged)
         }
+        tag @ (5 | 6) => RecordedOutcome::Moved(Box::new(read_moved(bytes, tag == 6)?)),
         _ => return Err(BadBytes("its identity outcome is unknown")),
     })
+}
+
+fn read_moved(bytes: &mut Bytes<'_>, is_new: bool) -> Result<Moved, BadBytes> {
+    let rid = Rid(bytes.array()?);
+    let count = usize::from(bytes.u8()?);
+    let merged = bytes.several(count, |bytes| Ok(Rid(bytes.array()?)))?;
+    let bound = bytes.u16()?;
+    let count = usize::from(bytes.u8()?);
+    let moved = bytes.several(count, |bytes| Ok((bytes.u8()?, Rid(bytes.array()?))))?;
+    Ok(Moved { rid, is_new, bound, merged, moved })
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::plan::{
-    Action, Attribute, AttributeRule, EventId, EventSet, Key, Offer, OfferRule, Plan, Slot, Table,
+    Action, Attribute, AttributeRule, EventId, EventSet, Key, Offer, OfferRule, Plan, Rails, Slot,
+    Table,
 };
 use super::secret::{self, Environment, Secrets};
 use super::source::{Problems, SourceFile, Spanned, too_large};
@@ -125,6 +126,7 @@ impl Builder<'_> {
         let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
         let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
         let keys = self.keys(problems);
+        let rails = self.rails(&keys);
         let attributes = self.attributes(problems);
         let slots = slots(&keys, &attributes);
         let reads = types::of_names(configuration);
@@ -153,6 +155,7 @@ impl Builder<'_> {
             value_bytes_max: configuration.value_bytes_max,
             time_zone: configuration.time_zone.unwrap_or_default(),
             keys,
+            rails,
             fields,
             key_fields,
             routes,
@@ -179,6 +182,11 @@ impl Builder<'_> {
             });
         }
         keys
+    }
+
+    fn rails(&self, keys: &[Key]) -> Rails {
+        let keys = keys.iter().zip(&self.configuration.keys);
+        Rails::new(keys.filter_map(|(key, model)| Some((key.id, model.max_values?))))
     }
 
     fn attributes(&mut self, problems: &mut Problems<'_>) -> Vec<Attribute> {

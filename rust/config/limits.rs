@@ -10,6 +10,8 @@ pub const TOKENS_MAX: usize = 50;
 pub const TABLES_MAX: usize = 100;
 /// Keys of a reactor.
 pub const KEYS_MAX: usize = 100;
+/// `max_values` of a key, at most: the identifiers that a profile may have in all.
+pub const VALUES_MAX: u64 = crate::profile::IDENTIFIERS_MAX as u64;
 /// Keys, attributes and activations together.
 pub const NAMED_MAX: usize = 600;
 /// Numbers that a data directory gives to names of keys, and again of attributes, for good.

@@ -151,6 +151,7 @@ fn key(node: &Node, problems: &mut Problems<'_>) -> Option<Key> {
         // The line break that ends a block is none of the expression's.
         Spanned { value: Text::new(text.value.trim_end_matches('\n')), span: text.span }
     });
+    let max_values = count(&mut fields, "max_values", limits::VALUES_MAX, problems);
     let normalize = normalize(&mut fields, problems);
     let invalid_texts = fields.list("invalid_texts", problems);
     let at = fields.name_span("invalid_texts");
@@ -162,7 +163,7 @@ fn key(node: &Node, problems: &mut Problems<'_>) -> Option<Key> {
     fields.finish(problems);
     let name = name?;
     names::check_name(&name, "A key's name", problems);
-    Some(Key { name, normalize, valid_regexp, invalid_texts })
+    Some(Key { name, max_values, normalize, valid_regexp, invalid_texts })
 }
 
 fn normalize(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<Normalize> {

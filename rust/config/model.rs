@@ -44,6 +44,8 @@ pub struct Configuration {
 pub struct Key {
     /// Its name.
     pub name: Spanned<Text>,
+    /// `max_values`: how many values one profile may hold.
+    pub max_values: Option<usize>,
     /// Its steps, as listed.
     pub normalize: Vec<Normalize>,
     /// `valid_regexp`.

@@ -10,6 +10,7 @@ use regex::Regex;
 use crate::expr::{FieldTable, Program, Template};
 pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
 use crate::profile::attribute::AttributeSpec;
+pub use crate::profile::guard::Rails;
 pub use crate::profile::identity::Normalize;
 use crate::value::Text;
 use crate::value::date::Zone;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub time_zone: Zone,
     /// Identifiers, strongest first.
     pub keys: Vec<Key>,
+    /// How many values of a key one profile may hold.
+    pub rails: Rails,
     /// `EVENT.<field>` names that the plan reads.
     pub fields: FieldTable,
     /// Field index of each key's field, by position in `keys`.

@@ -42,8 +42,8 @@ pub const TOP: Section = Section {
 /// An entry of `keys`.
 pub const KEY: Section = Section {
     what: "a key",
-    built: &["name", "normalize", "valid_regexp", "invalid_texts"],
-    later: &["max_values", "from", "sensitive", "public", "was"],
+    built: &["name", "max_values", "normalize", "valid_regexp", "invalid_texts"],
+    later: &["from", "sensitive", "public", "was"],
 };
 
 /// An entry of `destinations`.

@@ -47,7 +47,7 @@ fn event(store: &Store, lsn: &mut u64, step: &Step) {
     let identifiers: Vec<Identifier> = step.values.iter().map(own).collect();
     let hash = xxhash_rust::xxh3::xxh3_128(&step.uuid.to_le_bytes());
     let now_ms = time_ms(*lsn);
-    let mut locked = store.lock(Some(hash), &identifiers, Rid::new(0, hash));
+    let mut locked = store.lock(Some(hash), &identifiers, &NO_RAILS, Rid::new(0, hash));
     if locked.is_repeat(now_ms) {
         return;
     }

@@ -85,7 +85,7 @@ proptest! {
             now_ms += pause_ms;
             let lsn = at as u64 + 1;
             let moment = Moment { now_ms, time_ms: now_ms - late_ms };
-            let mut locked = store.lock(None, &names, Rid::new(0, 7));
+            let mut locked = store.lock(None, &names, &NO_RAILS, Rid::new(0, 7));
             let mut draft = locked.draft(locked.decide(now_ms), moment, spec).expect("decided");
             for (id, operation) in operations {
                 let own = &specs[id];

@@ -96,7 +96,7 @@ impl<'a> Passage<'a> {
             (reservation, _) => reservation,
         };
         let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
-        let mut locked = reactor.store.lock(dedup, linking, newcomer);
+        let mut locked = reactor.store.lock(dedup, linking, &self.published.plan.rails, newcomer);
         if !self.is_current() {
             return Ok(None);
         }

@@ -30,7 +30,16 @@ fn outcome() -> impl Strategy<Value = RecordedOutcome> {
         any::<[u8; 16]>().prop_map(RecordedOutcome::Extended),
         (any::<[u8; 16]>(), proptest::collection::vec(any::<[u8; 16]>(), 0..3))
             .prop_map(|(rid, merged)| RecordedOutcome::Merged(rid, merged)),
+        moved().prop_map(|moved| RecordedOutcome::Moved(Box::new(moved))),
     ]
+}
+
+fn moved() -> impl Strategy<Value = Moved> {
+    let rid = || any::<[u8; 16]>().prop_map(Rid);
+    let merged = proptest::collection::vec(rid(), 0..3);
+    let moved = proptest::collection::vec((any::<u8>(), rid()), 0..4);
+    (rid(), any::<bool>(), any::<u16>(), merged, moved)
+        .prop_map(|(rid, is_new, bound, merged, moved)| Moved { rid, is_new, bound, merged, moved })
 }
 
 fn encoded(
