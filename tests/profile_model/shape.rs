@@ -77,8 +77,8 @@ const DURATIONS_MS: [i64; 4] = [2 * HOUR_MS, DAY_MS, 3 * DAY_MS, 30 * DAY_MS];
 impl Shape {
     pub fn random(random: &mut Random) -> Self {
         let bound = |random: &mut Random| match random.below(6) {
-            10 => Some(1),
-            11 => Some(2),
+            0 | 1 => Some(1),
+            2 => Some(2),
             _ => None,
         };
         let max_values = std::array::from_fn(|_| bound(random));

@@ -171,15 +171,23 @@ impl World {
         person
     }
 
-    /// "`max_values: n` bounds the values one profile may hold."
+    /// "`max_values: n` bounds the values one profile may hold": whether everybody together would hold more
+    /// than that, and more than one of them holds already (a bound that was lowered parts nobody).
     fn breaks_a_bound(&self, known: &[u64], identifiers: &[Identifier]) -> bool {
         let held = known.iter().flat_map(|person| &self.people[person].seen).map(|(one, _)| *one);
         let mut united: Vec<Identifier> = held.chain(identifiers.iter().copied()).collect();
         united.sort_unstable();
         united.dedup();
         self.shape.max_values.iter().enumerate().any(|(key, bound)| {
-            bound.is_some_and(|bound| united.iter().filter(|(of, _)| *of == key).count() > bound)
+            let largest = known.iter().map(|person| self.count(*person, key)).max().unwrap_or(0);
+            let together = united.iter().filter(|(of, _)| *of == key).count();
+            bound.is_some_and(|bound| together > bound.max(largest))
         })
+    }
+
+    /// How many values of a key a person has.
+    fn count(&self, person: u64, key: usize) -> usize {
+        self.people[&person].seen.iter().filter(|((of, _), _)| *of == key).count()
     }
 
     fn make(&mut self) -> u64 {
@@ -212,21 +220,31 @@ impl World {
     }
 
     /// "The strongest one decides the profile, a weaker identifier moves to it (last login wins), nothing
-    /// merges." Whoever is left with no identifier at all can be found by nobody: no value is lost, so
-    /// what was known of them stays with the identifier that moved.
+    /// merges." The strongest one that is known, where there is room for the stronger ones of the event, else
+    /// somebody new. Whoever is left with no identifier could be found by nobody: they go along.
     fn move_to_strongest(&mut self, identifiers: &[Identifier]) -> u64 {
-        let person = self.index.get(&identifiers[0]).copied();
-        let person = person.unwrap_or_else(|| self.make());
-        for weaker in &identifiers[1..] {
-            let Some(holder) = self.index.get(weaker).copied().filter(|held| *held != person)
-            else {
+        let decided = identifiers.iter().enumerate().find_map(|(at, one)| {
+            let person = *self.index.get(one)?;
+            let has_room = |stronger: &Identifier| {
+                self.index.get(stronger) == Some(&person)
+                    || self.shape.max_values[stronger.0]
+                        .is_none_or(|bound| self.count(person, stronger.0) < bound)
+            };
+            identifiers[..at].iter().all(has_room).then_some(person)
+        });
+        let mut person = decided.unwrap_or_else(|| self.make());
+        for one in identifiers {
+            let Some(holder) = self.index.get(one).copied().filter(|held| *held != person) else {
                 continue;
             };
             self.figures.moved += 1;
             let held = &mut self.people.get_mut(&holder).expect("it is there").seen;
-            held.retain(|(one, _)| one != weaker);
+            held.retain(|(held, _)| held != one);
+            self.index.remove(one);
             if held.is_empty() {
-                self.merge(person, holder);
+                let (oldest, other) = (person.min(holder), person.max(holder));
+                self.merge(oldest, other);
+                person = oldest;
             }
         }
         person
