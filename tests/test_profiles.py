@@ -102,6 +102,13 @@ def directory_of(data_dir: Path) -> Path:
     return data_dir / "1-10"
 
 
+def await_sync(reactor: Reactor) -> None:
+    """Waits for the log's next sync, which is at most 100 ms away."""
+    log = reactor.stats()["log"]
+    while reactor.stats()["log"]["synced_lsn"] < log["lsn"]:
+        os.sched_yield()
+
+
 def assert_every_way(expected: Expected, tmp_path: Path, shards: int) -> None:
     """Live, from a snapshot and the log behind it, replayed whole, from a snapshot alone."""
     live, both, replayed = tmp_path / "live", tmp_path / "both", tmp_path / "replayed"
@@ -112,6 +119,7 @@ def assert_every_way(expected: Expected, tmp_path: Path, shards: int) -> None:
         assert_answers(reactor, expected, half)
         assert_profiles(reactor, expected)
         state = reactor.state_hash()
+        await_sync(reactor)
         p13n.log_backup(directory_of(live), directory_of(both))
     shutil.copytree(live, replayed)
     shutil.rmtree(directory_of(replayed) / "snapshots")

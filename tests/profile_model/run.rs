@@ -116,7 +116,7 @@ impl<'a> Life<'a> {
     /// Sends an event and compares the answer, then the profile.
     fn event(&mut self, event: &Event, number: u64) -> Result<(), String> {
         let body = self.body(event, number);
-        let now_ms = self.world.now_ms + event.pause_ms;
+        let now_ms = self.world.now_of(event);
         let request =
             Request { now_ms: Some(now_ms), ..Request::new("shop", "did", body.as_bytes()) };
         let mut answer = Vec::new();

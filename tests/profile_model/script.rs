@@ -21,13 +21,36 @@ impl Does {
     }
 }
 
+/// How far processing time moves to an event.
+#[derive(Clone, Copy, Debug)]
+pub enum Pause {
+    /// At least 1.
+    Of { ms: i64 },
+    /// To the next full hour, where what came at one may be as old as a duration exactly.
+    ToHour,
+}
+
+/// An event's own time.
+#[derive(Clone, Copy, Debug)]
+pub enum Time {
+    Absent,
+    /// So long before processing time, or behind it.
+    Late {
+        ms: i64,
+    },
+    /// The beginning of a slot before this one: many events are of the same time.
+    Slot {
+        back: i64,
+    },
+}
+
+pub const SLOT_MS: i64 = 12 * HOUR_MS;
+
 /// One event.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// How far processing time moves; at least 1.
-    pub pause_ms: i64,
-    /// Its own time against processing time: `None` sends none.
-    pub late_ms: Option<i64>,
+    pub pause: Pause,
+    pub time: Time,
     /// A value for some of the keys, strongest first.
     pub keys: [Option<u64>; 3],
     /// A uuid of its own, perhaps sent before.
@@ -88,20 +111,20 @@ fn shards(random: &mut Random) -> usize {
 
 impl Event {
     fn random(random: &mut Random, few: u64) -> Self {
-        let pause_ms = 1 + match random.below(10) {
-            0..5 => random.below(SECOND_MS as u64),
-            5..8 => random.below(HOUR_MS as u64),
-            8 => random.below(DAY_MS as u64),
-            _ => random.below(4 * DAY_MS as u64),
-        } as i64;
-        // Few distinct times, so that some are equal.
-        let late_ms = match random.below(10) {
-            0..5 => None,
-            5 => Some(-(random.below(DAY_MS as u64) as i64)),
-            6 => Some(random.below(301 * SECOND_MS as u64) as i64),
-            7 => Some(2 * HOUR_MS),
-            8 => Some(random.below(4) as i64 * 10 * HOUR_MS),
-            _ => Some(random.below(5 * DAY_MS as u64) as i64),
+        let pause = match random.below(11) {
+            0..5 => Pause::Of { ms: 1 + random.below(SECOND_MS as u64) as i64 },
+            5..8 => Pause::Of { ms: 1 + random.below(HOUR_MS as u64) as i64 },
+            8 => Pause::Of { ms: 1 + random.below(DAY_MS as u64) as i64 },
+            9 => Pause::Of { ms: 1 + random.below(4 * DAY_MS as u64) as i64 },
+            _ => Pause::ToHour,
+        };
+        let time = match random.below(10) {
+            0..4 => Time::Absent,
+            4 => Time::Late { ms: -(random.below(DAY_MS as u64) as i64) },
+            5 => Time::Late { ms: random.below(301 * SECOND_MS as u64) as i64 },
+            6 => Time::Late { ms: random.below(5 * DAY_MS as u64) as i64 },
+            7 => Time::Late { ms: 2 * HOUR_MS },
+            _ => Time::Slot { back: random.below(3) as i64 },
         };
         let does = match random.below(20) {
             0..2 => Does::Delete,
@@ -116,6 +139,6 @@ impl Event {
             }
         }
         let uuid = random.percent(30).then(|| random.below(5));
-        Self { pause_ms, late_ms, keys, uuid, does, value: random.below(5) as i64 }
+        Self { pause, time, keys, uuid, does, value: random.below(5) as i64 }
     }
 }

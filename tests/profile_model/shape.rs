@@ -76,11 +76,6 @@ const DURATIONS_MS: [i64; 4] = [2 * HOUR_MS, DAY_MS, 3 * DAY_MS, 30 * DAY_MS];
 
 impl Shape {
     pub fn random(random: &mut Random) -> Self {
-        let bound = |random: &mut Random| match random.below(6) {
-            0 | 1 => Some(1),
-            2 => Some(2),
-            _ => None,
-        };
         let max_values = std::array::from_fn(|_| bound(random));
         let count = 3 + random.below(6);
         let attributes = (0..count).map(|number| Attribute {
@@ -97,7 +92,7 @@ impl Shape {
         next.number += 1;
         next.attributes.iter_mut().for_each(|attribute| attribute.was = None);
         let at = random.below(next.attributes.len() as u64) as usize;
-        match [0, 1, 3][random.below(3) as usize] {
+        match [0, 1, 3, 4][random.below(4) as usize] {
             0 => next.attributes.push(Attribute {
                 name: format!("n{}", next.number),
                 was: None,
@@ -111,6 +106,7 @@ impl Shape {
                 attribute.was = Some(attribute.name.clone());
                 attribute.name = format!("r{}", next.number);
             }
+            3 => next.max_values[random.below(3) as usize] = bound(random),
             _ => next.attributes[at].kind.bound_anew(random),
         }
         next
@@ -134,6 +130,14 @@ impl Shape {
         yaml +=
             &format!("offers:\n  - name: mirror\n    set: [{{data: {{{}}}}}]\n", data.join(", "));
         yaml + "tokens:\n  - {name: server, value: e65d8a9df2094f02b84cd660efff6f27}\n"
+    }
+}
+
+fn bound(random: &mut Random) -> Option<usize> {
+    match random.below(6) {
+        0 | 1 => Some(1),
+        2 => Some(2),
+        _ => None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map, Value as Json};
 
 use crate::plain::{Moment, Plain};
-use crate::script::{Does, Event};
+use crate::script::{Does, Event, Pause, SLOT_MS, Time};
 use crate::shape::{HOUR_MS, KEYS, Kind, SECOND_MS, Shape};
 
 pub const IDENTIFIERS_MAX: usize = 200;
@@ -94,15 +94,28 @@ impl World {
     pub fn uuid_for(&self, event: &Event) -> Option<u64> {
         let uuid = event.uuid?;
         match self.uuids.get(&uuid) {
-            Some(stored_ms) if self.now_ms + event.pause_ms - stored_ms > HOUR_MS => None,
+            Some(stored_ms) if self.now_of(event) - stored_ms > HOUR_MS => None,
             _ => Some(uuid),
+        }
+    }
+
+    /// The processing time of an event that comes now.
+    pub fn now_of(&self, event: &Event) -> i64 {
+        match event.pause {
+            Pause::Of { ms } => self.now_ms + ms,
+            Pause::ToHour => self.now_ms - self.now_ms.rem_euclid(HOUR_MS) + HOUR_MS,
         }
     }
 
     /// The event's own time as it is sent, epoch seconds.
     pub fn time_s_of(&self, event: &Event) -> Option<i64> {
-        let now_ms = self.now_ms + event.pause_ms;
-        event.late_ms.map(|late_ms| (now_ms - late_ms).div_euclid(SECOND_MS))
+        let now_ms = self.now_of(event);
+        let own_ms = match event.time {
+            Time::Absent => return None,
+            Time::Late { ms } => now_ms - ms,
+            Time::Slot { back } => now_ms - now_ms.rem_euclid(SLOT_MS) - back * SLOT_MS,
+        };
+        Some(own_ms.div_euclid(SECOND_MS))
     }
 
     /// Applies an event, which is number `number` of all.
@@ -112,14 +125,14 @@ impl World {
             identifiers.filter_map(|(key, value)| Some((key, (*value)?))).collect();
         let (uuid, time_s) = (self.uuid_for(event), self.time_s_of(event));
         if let Some(stored_ms) = uuid.and_then(|uuid| self.uuids.get(&uuid)) {
-            assert!(self.now_ms + event.pause_ms - stored_ms <= HOUR_MS, "it is surely remembered");
+            assert!(self.now_of(event) - stored_ms <= HOUR_MS, "it is surely remembered");
             // "A repeat is a read: not stored, not counted, links nothing ... the profile that of its
             // strongest known identifier (or an empty one)." Its time is the repeat's own.
             self.figures.repeated += 1;
             let known = identifiers.iter().find_map(|one| self.index.get(one));
             return Came::Repeated(known.copied());
         }
-        self.now_ms += event.pause_ms;
+        self.now_ms = self.now_of(event);
         self.lsn += 1;
         if let Some(uuid) = uuid {
             self.uuids.insert(uuid, self.now_ms);
@@ -152,7 +165,12 @@ impl World {
             identifiers.iter().filter_map(|one| self.index.get(one).copied()).collect();
         known.sort_unstable();
         known.dedup();
-        let person = if self.breaks_a_bound(&known, identifiers) {
+        let breaks = self.breaks_a_bound(&known, identifiers);
+        let held_by = |world: &Self, person| -> Vec<Identifier> {
+            let of = |one: &&Identifier| world.index.get(*one) == Some(&person);
+            identifiers.iter().filter(of).copied().collect()
+        };
+        let person = if breaks {
             self.move_to_strongest(identifiers)
         } else if let Some(oldest) = known.first().copied() {
             // Numbers are given in the order of making: "the oldest `rid` is kept".
@@ -161,13 +179,15 @@ impl World {
         } else {
             self.make()
         };
+        let held = held_by(self, person);
         for identifier in identifiers {
             self.index.insert(*identifier, person);
             let seen = &mut self.people.get_mut(&person).expect("it is there").seen;
             seen.retain(|(held, _)| held != identifier);
             seen.push((*identifier, self.now_ms));
         }
-        self.let_go(person);
+        let gained = identifiers.iter().filter(|one| !held.contains(one)).map(|(key, _)| *key);
+        self.let_go(person, &gained.collect::<Vec<_>>());
         person
     }
 
@@ -251,14 +271,14 @@ impl World {
     }
 
     /// "At most 200 identifiers a profile; over that the least recently seen one is let go"; and so are
-    /// values over their key's bound that even moving has not kept.
-    fn let_go(&mut self, person: u64) {
+    /// values over the bound of a key of which the profile has just gained one.
+    fn let_go(&mut self, person: u64, gained: &[usize]) {
         let seen = &mut self.people.get_mut(&person).expect("it is there").seen;
-        let bounds = self.shape.max_values.iter().enumerate();
-        for (key, bound) in bounds.filter_map(|(key, bound)| Some((key, (*bound)?))) {
-            while seen.iter().filter(|((of, _), _)| *of == key).count() > bound {
+        for key in gained {
+            let Some(bound) = self.shape.max_values[*key] else { continue };
+            while seen.iter().filter(|((of, _), _)| of == key).count() > bound {
                 let oldest =
-                    seen.iter().position(|((of, _), _)| *of == key).expect("there are some");
+                    seen.iter().position(|((of, _), _)| of == key).expect("there are some");
                 self.index.remove(&seen.remove(oldest).0);
                 self.figures.let_go += 1;
             }
