@@ -9,7 +9,8 @@
 //! event (kind 1)
 //!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
 //!                          16 moves no clock (page 4.2: without `time`, before the first),
-//!                          32 may let identifiers go: replay runs it with nothing else under way
+//!                          32 may let identifiers go: replay runs it with nothing else under way,
+//!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed)
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -63,6 +64,7 @@ const FLAG_ROUTED: u8 = 4;
 const FLAG_SOURCE: u8 = 8;
 const FLAG_STILL: u8 = 16;
 const FLAG_LETS_GO: u8 = 32;
+const FLAG_KEPT_OUT: u8 = 64;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
@@ -142,8 +144,10 @@ pub struct EventRecord<'a> {
     pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
-    /// Whether the table is a destination.
+    /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
+    /// Whether `ignore` kept it from profiles.
+    pub kept_out: bool,
     /// Whether the profile may have to let identifiers go.
     pub lets_go: bool,
     /// Processing time, epoch milliseconds.
@@ -187,8 +191,10 @@ pub struct EventReplay<'a> {
     pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
-    /// Whether the table is a destination.
+    /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
+    /// Whether `ignore` kept it from profiles.
+    pub kept_out: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -229,7 +235,8 @@ impl EventRecord<'_> {
                 | flag(self.routed, FLAG_ROUTED)
                 | flag(self.source.is_some(), FLAG_SOURCE)
                 | flag(!self.moves_clock, FLAG_STILL)
-                | flag(self.lets_go, FLAG_LETS_GO),
+                | flag(self.lets_go, FLAG_LETS_GO)
+                | flag(self.kept_out, FLAG_KEPT_OUT),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -350,6 +357,7 @@ impl<'a> EventReplay<'a> {
             moves_clock: flags & FLAG_STILL == 0,
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
+            kept_out: flags & FLAG_KEPT_OUT != 0,
             now_ms,
             time_s,
             uuid,

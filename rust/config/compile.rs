@@ -16,8 +16,8 @@ use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::plan::{
-    Action, Attribute, AttributeRule, EventId, EventSet, Key, Offer, OfferRule, Plan, Rails, Slot,
-    Table,
+    Action, Attribute, AttributeRule, EventId, EventSet, Ignore, Key, Offer, OfferRule, Plan,
+    Rails, Slot, Table,
 };
 use super::secret::{self, Environment, Secrets};
 use super::source::{Problems, SourceFile, Spanned, too_large};
@@ -142,6 +142,7 @@ impl Builder<'_> {
         let (tables, routes) = self.tables(&mut expressions);
         let rules = self.rules(&mut expressions);
         let offers = self.offers(&mut expressions);
+        let ignore = self.ignore(&mut expressions);
         let fields = expressions.fields;
         self.numbers.fields = Some(fields.names().to_vec());
         let plan = Plan {
@@ -166,6 +167,9 @@ impl Builder<'_> {
             slots,
             offers,
             tokens,
+            ignore,
+            reads_request: configuration.ignore.iter().any(reads_request),
+            profile_ttl_ms: configuration.profile_ttl_ms,
         };
         (plan, self.numbers)
     }
@@ -270,6 +274,15 @@ impl Builder<'_> {
         rules
     }
 
+    fn ignore(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Ignore> {
+        let entries = self.configuration.ignore.iter();
+        let compiled = entries.map(|entry| {
+            let condition = expressions.ignore(&entry.conditions)?;
+            Some(Ignore { condition, store: entry.store })
+        });
+        compiled.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+
     fn offers(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Offer> {
         let mut offers = Vec::new();
         for offer in &self.configuration.offers {
@@ -305,6 +318,12 @@ impl Builder<'_> {
         let lets = lets.into_iter().collect::<Option<Vec<_>>>()?;
         Some(OfferRule { events: self.event_set(rule.events.as_ref()), lets, conditions, data })
     }
+}
+
+/// Whether an entry may read who sent the event: its text says `REQUEST`.
+fn reads_request(entry: &model::Ignore) -> bool {
+    let mut texts = entry.conditions.iter().filter_map(|node| node.scalar());
+    texts.any(|scalar| scalar.text.contains("REQUEST"))
 }
 
 fn action(

@@ -6,7 +6,7 @@
 use super::fields::{Fields, note_not_built, text_of, word_of};
 use super::limits::{self, NUMBER_MAX};
 use super::load_rules::{attribute, offer};
-use super::model::{Configuration, Event, Key, Place, Secret, Token};
+use super::model::{Configuration, Event, Ignore, Key, Place, Secret, Token};
 use super::names;
 use super::plan::Normalize;
 use super::schema;
@@ -46,6 +46,8 @@ pub fn configuration(root: &Node, problems: &mut Problems<'_>) -> Configuration 
         hide_secrets(&entry.value, None, problems);
     }
     loaded.tokens = entries(&mut fields, "tokens", problems, token);
+    loaded.ignore = entries(&mut fields, "ignore", problems, ignore);
+    loaded.profile_ttl_ms = profile_ttl(&mut fields, problems);
     fields.finish(problems);
     loaded
 }
@@ -125,6 +127,29 @@ fn fixed_choices(fields: &mut Fields<'_>, problems: &mut Problems<'_>) {
             note_not_built(&what, choice.span, problems);
         }
     }
+}
+
+/// `profiles: {ttl: 395d}`.
+fn profile_ttl(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Option<i64> {
+    if fields.name_is_empty("profiles") {
+        fields.take("profiles");
+        return None;
+    }
+    let entry = fields.take("profiles")?;
+    let mut profiles = Fields::open(&entry.value, schema::PROFILES, problems)?;
+    let (least, most) = (limits::PROFILE_TTL_MIN_MS, limits::DURATION_MAX_MS);
+    let ttl = profiles.duration("ttl", least, most, problems);
+    profiles.finish(problems);
+    ttl.map(|ttl| ttl.value)
+}
+
+fn ignore(node: &Node, problems: &mut Problems<'_>) -> Option<Ignore> {
+    let mut fields = Fields::open(node, schema::IGNORE, problems)?;
+    fields.require("if", "if: '/bot|crawl/i.test(REQUEST.user_agent)'", problems);
+    let conditions = conditions(&mut fields, problems);
+    let store = fields.boolean("store", problems).is_none_or(|store| store.value);
+    fields.finish(problems);
+    Some(Ignore { at: node.span.clone(), conditions, store })
 }
 
 fn default_database(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Option<Spanned<Text>> {

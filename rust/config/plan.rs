@@ -67,6 +67,12 @@ pub struct Plan {
     pub offers: Vec<Offer>,
     /// Tokens, at most 50.
     pub tokens: Vec<Token>,
+    /// Which events are kept out, in file order: the first that holds decides.
+    pub ignore: Vec<Ignore>,
+    /// Whether some entry of `ignore` reads who sent the event.
+    pub reads_request: bool,
+    /// A profile without an event for so long has expired, milliseconds; `None`: none does.
+    pub profile_ttl_ms: Option<i64>,
 }
 
 impl Plan {
@@ -74,6 +80,15 @@ impl Plan {
     pub fn table(&self, database: &str, table: &str) -> Option<TableId> {
         self.routes.get(database)?.get(table).copied()
     }
+}
+
+/// One entry of `ignore`.
+#[derive(Debug)]
+pub struct Ignore {
+    /// It holds for these events.
+    pub condition: Program,
+    /// Whether they are stored, though they touch no profile.
+    pub store: bool,
 }
 
 /// One identifier kind.

@@ -56,6 +56,7 @@ fn encoded(
         moves_clock: source.is_none(),
         client_uuid: source.is_some(),
         routed: true,
+        kept_out: source.is_some(),
         lets_go: true,
         now_ms: 1_700_000_000_123,
         time_s,
@@ -95,6 +96,7 @@ proptest! {
         let event = EventReplay::decode(&bytes).unwrap();
         prop_assert_eq!(event.configuration, 3);
         prop_assert!(event.event_clock && event.routed);
+        prop_assert_eq!(event.kept_out, source.is_some());
         prop_assert_eq!(event.client_uuid, source.is_some());
         prop_assert_eq!(event.moves_clock, source.is_none());
         prop_assert_eq!(event.now_ms, 1_700_000_000_123);
