@@ -71,6 +71,13 @@ pub enum Step {
         shards: usize,
     },
     Publish(Shape),
+    /// Whoever has the identifier of this number, of those that are known, is erased: files at once or later.
+    Erase {
+        number: u64,
+        now: bool,
+    },
+    /// What erasures have left to be done in files.
+    CarryOut,
 }
 
 /// A configuration and what happens under it.
@@ -87,6 +94,7 @@ impl Script {
         let mut now = shape.clone();
         let few = 1 + random.below(5);
         let length = 3 + random.below(60);
+        let forgets = random.percent(25);
         let steps = (0..length).map(|_| match random.below(100) {
             0..3 => Step::Snapshot,
             3..6 => Step::Restart {
@@ -98,6 +106,8 @@ impl Script {
                 now = now.published_anew(random);
                 Step::Publish(now.clone())
             }
+            7..10 if forgets => Step::Erase { number: random.next(), now: random.percent(50) },
+            10 if forgets => Step::CarryOut,
             _ => Step::Event(Event::random(random, few)),
         });
         let steps = steps.collect();

@@ -1,6 +1,6 @@
 //! World: who is who, by page 4.1, with plain maps; and what everybody's attributes are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value as Json};
@@ -45,6 +45,12 @@ pub struct World {
     uuids: BTreeMap<u64, i64>,
     next: u64,
     lsn: u64,
+    /// How often each identifier was given away.
+    times_left: BTreeMap<Identifier, u64>,
+    /// Whose event carried which identifier, and how often that had been given away before.
+    bound: BTreeSet<(u64, (Identifier, u64))>,
+    /// Who became whom.
+    merged: Vec<(u64, u64)>,
     pub figures: Figures,
 }
 
@@ -56,6 +62,7 @@ pub struct Figures {
     pub moved: u64,
     pub let_go: u64,
     pub repeated: u64,
+    pub erased: u64,
 }
 
 impl Figures {
@@ -65,13 +72,18 @@ impl Figures {
         self.moved += other.moved;
         self.let_go += other.let_go;
         self.repeated += other.repeated;
+        self.erased += other.erased;
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { made, merged, moved, let_go, repeated } = self;
-        write!(out, "made={made} merged={merged} moved={moved} let_go={let_go} repeated={repeated}")
+        let Self { made, merged, moved, let_go, repeated, erased } = self;
+        write!(
+            out,
+            "made={made} merged={merged} moved={moved} let_go={let_go} repeated={repeated} \
+             erased={erased}"
+        )
     }
 }
 
@@ -85,6 +97,9 @@ impl World {
             uuids: BTreeMap::new(),
             next: 0,
             lsn: 0,
+            times_left: BTreeMap::new(),
+            bound: BTreeSet::new(),
+            merged: Vec::new(),
             figures: Figures::default(),
         }
     }
@@ -182,6 +197,8 @@ impl World {
         let held = held_by(self, person);
         for identifier in identifiers {
             self.index.insert(*identifier, person);
+            let times_left = self.times_left.get(identifier).copied().unwrap_or(0);
+            self.bound.insert((person, (*identifier, times_left)));
             let seen = &mut self.people.get_mut(&person).expect("it is there").seen;
             seen.retain(|(held, _)| held != identifier);
             seen.push((*identifier, self.now_ms));
@@ -220,6 +237,7 @@ impl World {
 
     fn merge(&mut self, survivor: u64, other: u64) {
         self.figures.merged += 1;
+        self.merged.push((survivor, other));
         let other = self.people.remove(&other).expect("it is there");
         let mine = self.people.get_mut(&survivor).expect("it is there");
         for (identifier, _) in &other.seen {
@@ -258,6 +276,7 @@ impl World {
                 continue;
             };
             self.figures.moved += 1;
+            self.leaves(*one);
             let held = &mut self.people.get_mut(&holder).expect("it is there").seen;
             held.retain(|(held, _)| held != one);
             self.index.remove(one);
@@ -287,6 +306,44 @@ impl World {
             self.index.remove(&seen.remove(0).0);
             self.figures.let_go += 1;
         }
+    }
+
+    /// "Erase starts from the identity log, which knows every rid and identifier the person ever had. At once:
+    /// state, identifiers, pending activations gone." Who was bound to them by an event is the same person, save
+    /// by an identifier that a guard rail has since given to somebody else. How many people went.
+    pub fn erase(&mut self, identifier: &Identifier) -> usize {
+        let mut people = BTreeSet::from([self.index[identifier]]);
+        let mut held = BTreeSet::new();
+        loop {
+            let before = (people.len(), held.len());
+            for (person, one) in &self.bound {
+                if people.contains(person) || held.contains(one) {
+                    people.insert(*person);
+                    held.insert(*one);
+                }
+            }
+            for (survivor, other) in &self.merged {
+                if people.contains(survivor) || people.contains(other) {
+                    people.extend([*survivor, *other]);
+                }
+            }
+            if (people.len(), held.len()) == before {
+                break;
+            }
+        }
+        // What is known of them from now on begins anew.
+        held.iter().for_each(|(one, _)| self.leaves(*one));
+        let before = self.people.len();
+        self.people.retain(|person, _| !people.contains(person));
+        self.index.retain(|_, holder| !people.contains(holder));
+        let erased = before - self.people.len();
+        self.figures.erased += erased as u64;
+        erased
+    }
+
+    /// From here on the identifier is another's.
+    fn leaves(&mut self, identifier: Identifier) {
+        *self.times_left.entry(identifier).or_default() += 1;
     }
 
     /// Another configuration: renamed attributes take their values along.
