@@ -59,6 +59,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0221", "a field that must be exactly one `${...}`"),
     ("E0222", "a number that no double holds"),
     ("E0223", "an item field called `time`"),
+    ("E0224", "an item without the list's `id`"),
+    ("E0225", "computed attributes that read each other in a circle"),
+    ("E0226", "a computed attribute that reads an event"),
     // Tokens.
     ("E0230", "a malformed token"),
     ("E0231", "a token given twice"),
@@ -67,6 +70,8 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0234", "a token's value that also stands elsewhere in the file"),
     // Limits.
     ("E0240", "a limit is passed"),
+    // Privacy.
+    ("E0260", "an offer that would show a sensitive value to public callers"),
     // Warnings.
     ("W0101", "`yes`, `no`, `on`, `off` or `~`, which YAML 1.2 reads as text"),
     ("W0102", "text that looks like an expression but has no `${...}`"),

@@ -44,8 +44,8 @@ pub const TOP: Section = Section {
 /// An entry of `keys`.
 pub const KEY: Section = Section {
     what: "a key",
-    built: &["name", "max_values", "normalize", "valid_regexp", "invalid_texts"],
-    later: &["from", "sensitive", "public", "was"],
+    built: &["name", "max_values", "normalize", "valid_regexp", "invalid_texts", "sensitive"],
+    later: &["from", "public", "was"],
 };
 
 /// An entry of `destinations`.
@@ -67,58 +67,47 @@ pub const ATTRIBUTE: Section = Section {
         "duration",
         "max_items",
         "distinct",
+        "id",
+        "fields",
+        "aggregations",
         "total",
         "windows",
-    ],
-    later: &[
-        "id",
-        "aggregations",
+        "sensitive",
         "by",
+        "value",
         "data_type",
-        "backfill",
         "was",
         "reset",
-        "sensitive",
-        "public",
-        "value",
     ],
+    later: &["backfill", "sensitive", "public"],
 };
 
 /// An entry of an attribute's `set`.
 pub const ATTRIBUTE_RULE: Section = Section {
     what: "an attribute's rule",
     built: &["event", "if", "each", "value", "delete", "clear"],
-    later: &["data_type"],
+    later: &[],
 };
 
 /// An entry of `offers`.
 pub const OFFER: Section = Section {
     what: "an offer",
-    built: &["name", "set"],
-    later: &["from", "until", "cap", "split", "holdout", "server_only", "omit_sensitive"],
+    built: &["name", "set", "server_only", "omit_sensitive"],
+    later: &["from", "until", "cap", "split", "holdout"],
 };
 
 /// An entry of an offer's `set`.
 pub const OFFER_RULE: Section = Section {
     what: "an offer's rule",
     built: &["event", "if", "let", "data"],
-    later: &[
-        "batch_segments",
-        "from",
-        "until",
-        "cap",
-        "split",
-        "holdout",
-        "server_only",
-        "omit_sensitive",
-    ],
+    later: &["batch_segments", "from", "until", "cap", "split", "holdout"],
 };
 
 /// An entry of `tokens`.
 pub const TOKEN: Section = Section {
     what: "a token",
-    built: &["name", "value", "value_sha256", "type"],
-    later: &["origins", "allowed_ips", "rate_limit", "sees_sensitive"],
+    built: &["name", "value", "value_sha256", "type", "sees_sensitive"],
+    later: &["origins", "allowed_ips", "rate_limit"],
 };
 
 /// An entry of `ignore`.
@@ -129,15 +118,21 @@ pub const IGNORE: Section =
 pub const PROFILES: Section = Section { what: "`profiles`", built: &["ttl"], later: &[] };
 
 /// Types of attributes that are not built yet.
-pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["imported", "computed"];
+pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["imported"];
 /// Options of attributes and the types that have them.
 pub const ATTRIBUTE_OPTIONS: &[(&str, &[&str])] = &[
+    ("set", &["single", "list", "counter"]),
     ("aggregation", &["single"]),
     ("duration", &["single", "list", "counter"]),
     ("max_items", &["list"]),
     ("distinct", &["list"]),
+    ("id", &["list"]),
+    ("fields", &["list"]),
+    ("aggregations", &["list"]),
     ("total", &["counter"]),
     ("windows", &["counter"]),
+    ("by", &["counter"]),
+    ("value", &["computed"]),
 ];
 
 /// The known word nearest to `word`, when it is near enough to be meant.

@@ -205,7 +205,8 @@ impl PyReactor {
         self.warnings.iter().cloned().map(PyDiagnostic::from).collect()
     }
 
-    #[pyo3(signature = (database, table, event, *, now_ms=None, user_agent=None, address=None))]
+    #[pyo3(signature = (database, table, event, *, now_ms=None, public=false, sees_sensitive=true,
+        user_agent=None, address=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize<'py>(
         &self,
@@ -214,17 +215,20 @@ impl PyReactor {
         table: &str,
         event: &Bound<'py, PyDict>,
         now_ms: Option<i64>,
+        public: bool,
+        sees_sensitive: bool,
         user_agent: Option<&str>,
         address: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let body = dumps(event.as_any())?;
-        let caller = Caller { user_agent, address, ..Caller::default() };
+        let caller = Caller { public, sees_sensitive, user_agent, address };
         let request = Request { now_ms, caller, ..Request::new(database, table, body.as_bytes()) };
         let answer = self.answer(py, &request)?;
         loads(py)?.call1((PyBytes::new(py, &answer),))
     }
 
-    #[pyo3(signature = (database, table, body, *, now_ms=None, user_agent=None, address=None))]
+    #[pyo3(signature = (database, table, body, *, now_ms=None, public=false, sees_sensitive=true,
+        user_agent=None, address=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize_json<'py>(
         &self,
@@ -233,10 +237,12 @@ impl PyReactor {
         table: &str,
         body: &[u8],
         now_ms: Option<i64>,
+        public: bool,
+        sees_sensitive: bool,
         user_agent: Option<&str>,
         address: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let caller = Caller { user_agent, address, ..Caller::default() };
+        let caller = Caller { public, sees_sensitive, user_agent, address };
         let request = Request { now_ms, caller, ..Request::new(database, table, body) };
         Ok(PyBytes::new(py, &self.answer(py, &request)?))
     }
@@ -341,9 +347,9 @@ impl PyReactor {
         format!("<Reactor {} {}-{}>", plan.name, plan.account, plan.instance)
     }
 
-    #[pyo3(signature = (database, table, event, body, answer_bytes_max, user_agent=None,
-        address=None))]
-    #[expect(clippy::too_many_arguments, reason = "one call of the server")]
+    #[pyo3(signature = (database, table, event, body, answer_bytes_max, sees_sensitive,
+        user_agent=None, address=None))]
+    #[expect(clippy::too_many_arguments, reason = "the one crossing of a request")]
     fn _personalize<'py>(
         &self,
         py: Python<'py>,
@@ -352,11 +358,13 @@ impl PyReactor {
         event: &Bound<'py, PyDict>,
         body: &[u8],
         answer_bytes_max: usize,
+        sees_sensitive: bool,
         user_agent: Option<&[u8]>,
         address: Option<&str>,
     ) -> PyResult<(Bound<'py, PyBytes>, u64, u64)> {
         let user_agent = user_agent.map(String::from_utf8_lossy);
-        let caller = Caller { user_agent: user_agent.as_deref(), address, ..Caller::default() };
+        let user_agent = user_agent.as_deref();
+        let caller = Caller { public: false, sees_sensitive, user_agent, address };
         let request = Request { answer_bytes_max, caller, ..Request::new(database, table, body) };
         ANSWER.with_borrow_mut(|out| {
             let mut take = |published: &Arc<Published>| self.names.take(published, event, body);
@@ -365,10 +373,15 @@ impl PyReactor {
         })
     }
 
-    fn _tokens<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
+    fn _tokens<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>, bool)> {
         let published = self.core.published();
         let tokens = published.plan.tokens.iter();
-        tokens.map(|token| (token.name.to_string(), PyBytes::new(py, &token.digest))).collect()
+        tokens
+            .map(|token| {
+                let digest = PyBytes::new(py, &token.digest);
+                (token.name.to_string(), digest, token.sees_sensitive)
+            })
+            .collect()
     }
 
     fn _reads_request(&self) -> bool {

@@ -1,14 +1,15 @@
 //! Read: profiles and figures, for people and programs that only look.
 
-use std::borrow::Cow;
-
-use super::scope::ProfileView;
+use super::computed::ComputedValues;
+use super::draws::{Drawer, Draws, EventKey};
+use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, RecoveryReport};
-use crate::config::plan::Slot;
 use crate::error::{ErrorKind, Result};
+use crate::expr::Scope;
 use crate::mutant::{self, Mutant};
+use crate::offer::Audience;
 use crate::profile::identity::{self, Refusal};
-use crate::profile::{Identifier, Profile, Rid};
+use crate::profile::{Identifier, Packed, Rid};
 use crate::value::{Text, Value};
 
 /// A profile as expressions read it, at one processing time.
@@ -35,7 +36,9 @@ impl Reactor {
         let published = self.published();
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
-        let reading = self.store.visit(&identifier, |profile| read(&published, profile, now_ms));
+        let seed = self.secret.random_seed();
+        let reading =
+            self.store.visit(&identifier, |profile| read(&published, profile, seed, now_ms));
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
         Ok(reading)
     }
@@ -90,27 +93,33 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading {
+fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) -> ProfileReading {
     let plan = &published.plan;
+    let identifiers: Vec<_> = profile.identifiers().collect();
     let values = |id: u16| {
-        let of_key = profile.identifiers.iter().filter(move |seen| seen.identifier.key == id);
+        let of_key = identifiers.iter().filter(move |seen| seen.identifier.key == id);
         of_key.map(|seen| seen.identifier.value.clone()).collect::<Vec<_>>()
     };
-    let attributes = plan.slots.iter().filter_map(|(name, slot)| {
-        let value = match *slot {
-            Slot::Key(_) => return None,
-            Slot::Attribute(position) => {
-                ProfileView::read(profile, &plan.attributes[position], now_ms)
-            }
-            Slot::Window(position, window) => {
-                let attribute = &plan.attributes[position];
-                Cow::Owned(ProfileView::read_window(profile, attribute, window, now_ms))
-            }
-        };
-        Some((name.clone(), value.into_owned()))
-    });
+    let computed = ComputedValues::default();
+    let rid = profile.rid();
+    let draws = Draws::new(EventKey { secret_seed, uuid: &rid.0 }, Drawer::Offer(0, 0));
+    let scope = EventScope {
+        plan,
+        profile: Some(profile),
+        fields: &[],
+        whole: &Value::Undefined,
+        now_ms,
+        draws: &draws,
+        locals: Vec::new(),
+        before: &[],
+        computed: &computed,
+        audience: Audience::SERVER,
+    };
+    let slots = plan.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_attribute());
+    let attributes =
+        slots.map(|(at, (name, _))| (name.clone(), scope.profile(at as u32).into_owned()));
     ProfileReading {
-        rid: profile.rid,
+        rid: profile.rid(),
         identifiers: plan
             .keys
             .iter()
@@ -118,6 +127,6 @@ fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading
             .filter(|(_, values)| !values.is_empty())
             .collect(),
         attributes: attributes.collect(),
-        updated_ms: profile.updated_ms,
+        updated_ms: profile.updated_ms(),
     }
 }

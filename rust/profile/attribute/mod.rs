@@ -6,9 +6,11 @@
 //! Invariants: a rejected operation changes nothing but what had expired anyway; reading drops
 //! nothing and hides what has expired; a state from which all has expired equals no state.
 
+mod aggregate;
 mod codec;
 mod counter;
 mod counters;
+mod data_type;
 mod json_form;
 mod list;
 #[cfg(test)]
@@ -18,8 +20,10 @@ mod single;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use aggregate::{Aggregate, ListFold};
 pub use counter::Counter;
-pub use counters::Counters;
+pub use counters::{Counters, NAMES_MAX};
+pub use data_type::{Conversion, DataType};
 pub use list::List;
 pub use single::Single;
 
@@ -264,21 +268,6 @@ impl AttributeState {
             Self::Counter(counter) => counter.has_expired(now_ms),
             Self::Counters(counters) => counters.has_expired(now_ms),
         }
-    }
-
-    /// Loads what the state points to, for [`super::Profile::touch`].
-    pub(super) fn touch(&self) -> usize {
-        match self {
-            Self::Single(single) => single.touch(),
-            Self::List(list) => list.touch(),
-            Self::Counter(counter) => counter.touch(),
-            Self::Counters(counters) => counters.touch(),
-        }
-    }
-
-    /// Loads what a list's array points to, once the array itself is there.
-    pub(super) fn touch_ends(&self) -> usize {
-        if let Self::List(list) = self { list.touch_ends() } else { 0 }
     }
 
     /// Drops what has expired at `now_ms`.
