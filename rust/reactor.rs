@@ -13,10 +13,14 @@ pub mod computed;
 pub mod counters;
 mod crew;
 pub mod draws;
+mod evict;
 pub mod history;
+pub mod identities;
+mod ignore;
 pub mod ingest;
 pub mod inspect;
 pub mod keep;
+pub mod machine;
 pub mod open;
 mod passage;
 pub mod read;
@@ -24,6 +28,7 @@ mod recover;
 mod replay;
 pub mod restore;
 pub mod retention;
+mod room;
 pub mod salvage;
 pub mod scope;
 pub mod secret;
@@ -40,21 +45,26 @@ pub use keep::{SnapshotFigures, SnapshotPolicy, SnapshotReport};
 pub use open::Options;
 pub use recover::{RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use retention::{Retention, RetentionOutlook};
+pub use room::{MemoryFigures, MemoryPolicy, OnMemoryFull};
 pub use secret::Secret;
 
 use self::apply::Trouble;
 use self::counters::Counters;
+use self::evict::Evictor;
+use self::identities::Registry;
 use self::keep::Keeper;
 use self::passage::{Passage, Scratch};
+use self::room::Room;
 use crate::clock::Clock;
 use crate::config::Numbers;
 use crate::config::plan::{AttributeId, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EVENT_BYTES_MAX, Event, EventShape, TIME_MS_MAX, Taken};
 use crate::log::{FailureKind, Log, SyncPolicy};
+use crate::offer::Audience;
 use crate::profile::identity::Refusal;
 use crate::profile::{AttributeSpec, Rejected, Store};
-use crate::record::{EventReplay, SourceLine};
+use crate::record::{EventReplay, RecordedOutcome, SourceLine};
 use crate::value::Text;
 
 /// A published plan with what is derived from it.
@@ -88,20 +98,26 @@ impl Published {
 
 /// The engine: thread-safe, opened by [`Reactor::open`].
 pub struct Reactor {
-    published: ArcSwap<Published>,
+    published: Arc<ArcSwap<Published>>,
     store: Arc<Store>,
     log: Arc<Log>,
     clock: Arc<Clock>,
     secret: Secret,
-    counters: Counters,
+    counters: Arc<Counters>,
+    /// Whether there is memory for one more profile.
+    room: Arc<Room>,
     /// Numbers of keys and attributes, given once a name.
     numbers: Mutex<Numbers>,
     /// For each table and file, the last line dealt with.
     lines: Arc<Mutex<HashMap<FileKey, u64>>>,
     /// All configurations' records, in the log's order: a snapshot holds them.
     configurations: Arc<Mutex<Vec<Arc<[u8]>>>>,
+    /// Copies changes of identity; none in memory. Ended after the log is closed.
+    identities: Option<Arc<Registry>>,
     /// Takes snapshots; none in memory. Ended before the log is closed.
     keeper: Option<Keeper>,
+    /// Lets profiles go; none before the reactor serves, and none without anything to let go for.
+    evictor: Option<Evictor>,
     sync: SyncPolicy,
     commit_timeout: Duration,
     recovery: RecoveryReport,
@@ -123,11 +139,27 @@ pub struct Caller<'a> {
     pub user_agent: Option<&'a str>,
 }
 
+impl Caller<'_> {
+    /// Who the answer is for.
+    pub fn audience(&self) -> Audience {
+        Audience { is_public: self.public, sees_sensitive: self.sees_sensitive }
+    }
+}
+
 impl Default for Caller<'_> {
     /// A server that is trusted.
     fn default() -> Self {
         Self { public: false, sees_sensitive: true, address: None, user_agent: None }
     }
+}
+
+/// What a recorded event was found to be that no look at it alone can tell again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether `ignore` kept it from profiles: who sent it is not recorded.
+    pub kept_out: bool,
+    /// Whether it made a profile that was not kept: how much room there was is not recorded.
+    pub passing: bool,
 }
 
 /// One event on its way in.
@@ -149,6 +181,8 @@ pub struct Request<'a> {
     pub source: Option<SourceLine>,
     /// The uuid to store the event under when it brings none (rehearsals).
     pub uuid: Option<[u8; 16]>,
+    /// What was decided when the event came in, where it is decided anew (rehearsals).
+    pub verdict: Option<Verdict>,
     /// Whether offers are decided.
     pub decide: bool,
     /// The answer's limit in bytes; 0 for none.
@@ -167,6 +201,7 @@ impl<'a> Request<'a> {
             moves_clock: true,
             source: None,
             uuid: None,
+            verdict: None,
             decide: true,
             answer_bytes_max: 0,
         }
@@ -179,6 +214,10 @@ impl<'a> Request<'a> {
             moves_clock: event.moves_clock,
             source: event.source,
             uuid: Some(event.uuid),
+            verdict: Some(Verdict {
+                kept_out: event.kept_out,
+                passing: matches!(event.outcome, RecordedOutcome::Passing(_)),
+            }),
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }
@@ -209,6 +248,8 @@ pub struct Receipt {
     pub lsn: u64,
     /// Whether its uuid was known: then nothing was stored.
     pub duplicate: bool,
+    /// Whether `ignore` kept it out of the log; its LSN is 0 then, and nothing is waited for.
+    pub dropped: bool,
 }
 
 thread_local! {
@@ -232,6 +273,7 @@ impl Reactor {
     ) -> Result<Receipt> {
         self.ensure_running()?;
         request.check()?;
+        SCRATCH.with_borrow_mut(|scratch| scratch.waits = 0);
         loop {
             let published = self.published.load_full();
             let event = Event::new(take(&published)?, &published.plan, &published.shape)?;
@@ -315,10 +357,17 @@ impl Reactor {
     /// # Errors
     /// `Log` when the last sync failed.
     pub fn close(&self) -> Result<()> {
+        if let Some(evictor) = &self.evictor {
+            evictor.stop();
+        }
         if let Some(keeper) = &self.keeper {
             keeper.close();
         }
-        Ok(self.log.close()?)
+        let closed = self.log.close();
+        if let Some(identities) = &self.identities {
+            identities.follower.close();
+        }
+        Ok(closed?)
     }
 
     fn remember_line(&self, database: &str, table: &str, source: SourceLine) {
@@ -346,6 +395,9 @@ impl Reactor {
                 }
                 Trouble::Offer(offer, kind) => {
                     self.counters.errors.add(&plan.offers[offer].name, kind.name());
+                }
+                Trouble::Ignore(kind) => {
+                    self.counters.errors.add(&Text::new_static("ignore"), kind.name());
                 }
                 Trouble::Identifier(key, reason) => {
                     let key = plan.keys.iter().find(|known| known.id == key);

@@ -17,10 +17,11 @@ use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::plan::{
-    Action, Attribute, AttributeRule, EventId, EventSet, Key, Offer, OfferRule, Plan, Rails, Slot,
-    Table,
+    Action, Attribute, AttributeRule, EventId, EventSet, Ignore, Key, Offer, OfferRule, Plan,
+    Rails, Slot, Table,
 };
 use super::secret::{self, Environment, Secrets};
+use super::sensitive::{RuleOf, Sensitivity};
 use super::source::{Problems, SourceFile, Spanned, too_large};
 use super::types;
 use super::yaml;
@@ -126,7 +127,7 @@ impl Builder<'_> {
         let configuration = self.configuration;
         let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
         let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
-        let keys = self.keys(problems);
+        let mut keys = self.keys(problems);
         let rails = self.rails(&keys);
         let mut attributes = self.attributes(problems);
         let mut slots = slots(&keys, &attributes);
@@ -141,7 +142,7 @@ impl Builder<'_> {
         }
         let recorded_fields = self.numbers.fields.iter().flatten();
         let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
-        let key_fields = keys.iter().map(|key| fields.intern(&key.name)).collect();
+        let key_fields: Vec<u32> = keys.iter().map(|key| fields.intern(&key.name)).collect();
         let recorded = self.secrets.is_none();
         let mut expressions = Expressions::new(fields, &names, problems, recorded);
         let (tables, routes) = self.tables(&mut expressions);
@@ -150,8 +151,20 @@ impl Builder<'_> {
             attribute.by = by(entry, &mut expressions);
         }
         let rules = self.rules(&mut expressions);
-        let offers = self.offers(&mut expressions);
+        let sensitivity = Sensitivity::of(
+            configuration,
+            &keys,
+            &key_fields,
+            &attributes,
+            (&rules, &computed),
+            (&slots, &names),
+        );
+        let offers = self.offers(&mut expressions, &sensitivity);
+        let ignore = self.ignore(&mut expressions);
         let fields = expressions.fields;
+        let (sensitive_keys, sensitive_attributes) = sensitivity.flags();
+        keys.iter_mut().zip(sensitive_keys).for_each(|(key, is)| key.sensitive = is);
+        attributes.iter_mut().zip(sensitive_attributes).for_each(|(one, is)| one.sensitive = is);
         let before = names.take_before();
         for (at, slot) in before.iter().enumerate() {
             slots.push((slots[*slot as usize].0.clone(), Slot::Before(at)));
@@ -181,6 +194,9 @@ impl Builder<'_> {
             computed,
             offers,
             tokens,
+            ignore,
+            reads_request: configuration.ignore.iter().any(reads_request),
+            profile_ttl_ms: configuration.profile_ttl_ms,
         };
         (plan, self.numbers)
     }
@@ -194,6 +210,7 @@ impl Builder<'_> {
                 normalize: key.normalize.clone(),
                 valid_regexp: key.valid_regexp.as_ref().and_then(|text| regexp(text, problems)),
                 invalid_texts: key.invalid_texts.clone(),
+                sensitive: false,
             });
         }
         keys
@@ -218,6 +235,7 @@ impl Builder<'_> {
                 aggregates,
                 by: None,
                 reset: attribute.reset,
+                sensitive: false,
             });
         }
         attributes
@@ -290,14 +308,33 @@ impl Builder<'_> {
         rules
     }
 
-    fn offers(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Offer> {
+    fn ignore(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Ignore> {
+        let entries = self.configuration.ignore.iter();
+        let compiled = entries.map(|entry| {
+            let condition = expressions.ignore(&entry.conditions)?;
+            Some(Ignore { condition, store: entry.store })
+        });
+        compiled.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+
+    fn offers(
+        &self,
+        expressions: &mut Expressions<'_, '_>,
+        sensitivity: &Sensitivity<'_>,
+    ) -> Vec<Offer> {
         let mut offers = Vec::new();
         for offer in &self.configuration.offers {
-            let mut rules = Vec::new();
+            let (mut rules, mut shows_sensitive) = (Vec::new(), false);
             for rule in &offer.rules {
-                rules.extend(self.offer_rule(rule, expressions));
+                let Some(mut compiled) = self.offer_rule(rule, expressions) else { continue };
+                let lets: Vec<_> = compiled.lets.iter().map(Program::sources).collect();
+                let (fields, problems) = expressions.parts();
+                let entry = RuleOf { offer, rule, lets };
+                shows_sensitive |= sensitivity.guard(&entry, &mut compiled.data, fields, problems);
+                rules.push(compiled);
             }
-            offers.push(Offer { name: offer.name.value.clone(), rules });
+            let (name, server_only) = (offer.name.value.clone(), offer.server_only);
+            offers.push(Offer { name, server_only, shows_sensitive, rules });
         }
         offers
     }
@@ -325,6 +362,12 @@ impl Builder<'_> {
         let lets = lets.into_iter().collect::<Option<Vec<_>>>()?;
         Some(OfferRule { events: self.event_set(rule.events.as_ref()), lets, conditions, data })
     }
+}
+
+/// Whether an entry may read who sent the event: its text says `REQUEST`.
+fn reads_request(entry: &model::Ignore) -> bool {
+    let mut texts = entry.conditions.iter().filter_map(|node| node.scalar());
+    texts.any(|scalar| scalar.text.contains("REQUEST"))
 }
 
 fn action(

@@ -71,6 +71,12 @@ pub struct Plan {
     pub offers: Vec<Offer>,
     /// Tokens, at most 50.
     pub tokens: Vec<Token>,
+    /// Which events are kept out, in file order: the first that holds decides.
+    pub ignore: Vec<Ignore>,
+    /// Whether some entry of `ignore` reads who sent the event.
+    pub reads_request: bool,
+    /// A profile without an event for so long has expired, milliseconds; `None`: none does.
+    pub profile_ttl_ms: Option<i64>,
 }
 
 impl Plan {
@@ -78,6 +84,15 @@ impl Plan {
     pub fn table(&self, database: &str, table: &str) -> Option<TableId> {
         self.routes.get(database)?.get(table).copied()
     }
+}
+
+/// One entry of `ignore`.
+#[derive(Debug)]
+pub struct Ignore {
+    /// It holds for these events.
+    pub condition: Program,
+    /// Whether they are stored, though they touch no profile.
+    pub store: bool,
 }
 
 /// One identifier kind.
@@ -93,6 +108,8 @@ pub struct Key {
     pub valid_regexp: Option<Regex>,
     /// Values that never identify, compared whole after normalization, besides the defaults.
     pub invalid_texts: Vec<Text>,
+    /// Whether its values are sensitive: marked, or reached by what is.
+    pub sensitive: bool,
 }
 
 /// A monitored table.
@@ -125,6 +142,8 @@ pub struct Attribute {
     pub by: Option<Program>,
     /// Whether a publish may drop values that a change would give another meaning.
     pub reset: bool,
+    /// Whether its value is sensitive: marked, or reached by what is.
+    pub sensitive: bool,
 }
 
 /// An attribute that is computed from others.
@@ -201,4 +220,6 @@ pub struct Token {
     pub name: Text,
     /// SHA-256 of its value.
     pub digest: [u8; 32],
+    /// Whether answers to its holder may show sensitive values.
+    pub sees_sensitive: bool,
 }

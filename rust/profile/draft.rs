@@ -69,14 +69,6 @@ impl Base<'_> {
         }
     }
 
-    fn newest_value(&self, key: u16) -> Option<Text> {
-        match self {
-            Self::Nothing => None,
-            Self::Held(profile) => profile.newest_value(key),
-            Self::United(profile) => profile.newest_value(key).cloned(),
-        }
-    }
-
     fn value_count(&self, key: u16) -> usize {
         match self {
             Self::Nothing => 0,
@@ -107,30 +99,6 @@ impl Base<'_> {
                 all.map(|(id, state)| (*id, Source::State(state))).collect()
             }
         }
-    }
-}
-
-/// A profile as an event finds it.
-pub struct Before<'d>(&'d Base<'d>);
-
-impl Before<'_> {
-    /// Its id.
-    pub fn rid(&self) -> Option<Rid> {
-        match self.0 {
-            Base::Nothing => None,
-            Base::Held(profile) => Some(profile.rid()),
-            Base::United(profile) => Some(profile.rid),
-        }
-    }
-
-    /// The most recently seen value of a key.
-    pub fn newest_value(&self, key: u16) -> Option<Text> {
-        self.0.newest_value(key)
-    }
-
-    /// The state of an attribute.
-    pub fn attribute(&self, id: u16) -> Option<Cow<'_, AttributeState>> {
-        self.0.attribute(id)
     }
 }
 
@@ -298,12 +266,9 @@ impl<'l> Draft<'l> {
         self.moment
     }
 
-    /// The profile as it was before this event: for a merge the united one.
-    pub fn before(&self) -> Option<Before<'_>> {
-        match &self.base {
-            Base::Nothing => None,
-            base => Some(Before(base)),
-        }
+    /// The state of an attribute before this event's rules: for a merge the united one.
+    pub fn before(&self, id: u16) -> Option<Cow<'_, AttributeState>> {
+        self.base.attribute(id)
     }
 
     /// What `PROFILE.<key>` reads: the event's own value, else the newest known.
@@ -311,7 +276,16 @@ impl<'l> Draft<'l> {
         let mut own = self.identifiers.iter();
         match own.find(|identifier| identifier.key == key) {
             Some(identifier) => Some(identifier.value.clone()),
-            None => self.base.newest_value(key),
+            None => self.key_value_before(key),
+        }
+    }
+
+    /// What `BEFORE.<key>` reads: the newest value known before the event.
+    pub fn key_value_before(&self, key: u16) -> Option<Text> {
+        match &self.base {
+            Base::Nothing => None,
+            Base::Held(profile) => profile.newest_value(key),
+            Base::United(profile) => profile.newest_value(key).cloned(),
         }
     }
 

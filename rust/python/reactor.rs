@@ -26,14 +26,16 @@ use crate::reactor::ingest::{FileLines, IngestReport};
 use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
 use crate::reactor::{
-    Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request, Retention,
-    is_table_name,
+    Caller, Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request,
+    Retention, is_table_name,
 };
 use crate::value::Value;
 
 const DAY_MS: i64 = 86_400_000;
 /// A hundred years; more would be a mistake in the unit.
 const RETENTION_DAYS_MAX: i64 = 36_500;
+/// Shards of each table of the store.
+const SHARDS_MAX: usize = 65_536;
 /// Events that bulk calls take over from Python at a time.
 const CHUNK_EVENTS: usize = 4_096;
 
@@ -82,14 +84,19 @@ impl PyRecoveryProgress {
 pub struct PyIngestReport {
     stored: u64,
     duplicate: u64,
+    ignored: u64,
     refused: Vec<(u64, String)>,
 }
 
 #[pymethods]
 impl PyIngestReport {
     fn __repr__(&self) -> String {
-        let Self { stored, duplicate, refused } = self;
-        format!("IngestReport(stored={stored}, duplicate={duplicate}, refused={})", refused.len())
+        let Self { stored, duplicate, ignored, refused } = self;
+        let refused = refused.len();
+        format!(
+            "IngestReport(stored={stored}, duplicate={duplicate}, ignored={ignored}, \
+             refused={refused})"
+        )
     }
 }
 
@@ -98,7 +105,7 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (path, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn open(
         py: Python<'_>,
@@ -110,6 +117,7 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        shards: usize,
         retention_days: i64,
         retention_bytes: i64,
         progress: Option<&PyRecoveryProgress>,
@@ -125,6 +133,7 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
             progress,
         };
@@ -134,7 +143,7 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (yaml, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn from_text(
         py: Python<'_>,
@@ -146,6 +155,7 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        shards: usize,
         retention_days: i64,
         retention_bytes: i64,
         progress: Option<&PyRecoveryProgress>,
@@ -158,6 +168,7 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
             progress,
         };
@@ -194,7 +205,9 @@ impl PyReactor {
         self.warnings.iter().cloned().map(PyDiagnostic::from).collect()
     }
 
-    #[pyo3(signature = (database, table, event, *, now_ms=None))]
+    #[pyo3(signature = (database, table, event, *, now_ms=None, public=false, sees_sensitive=true,
+        user_agent=None, address=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize<'py>(
         &self,
         py: Python<'py>,
@@ -202,13 +215,21 @@ impl PyReactor {
         table: &str,
         event: &Bound<'py, PyDict>,
         now_ms: Option<i64>,
+        public: bool,
+        sees_sensitive: bool,
+        user_agent: Option<&str>,
+        address: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let body = dumps(event.as_any())?;
-        let answer = self.answer(py, database, table, body.as_bytes(), now_ms)?;
+        let caller = Caller { public, sees_sensitive, user_agent, address };
+        let request = Request { now_ms, caller, ..Request::new(database, table, body.as_bytes()) };
+        let answer = self.answer(py, &request)?;
         loads(py)?.call1((PyBytes::new(py, &answer),))
     }
 
-    #[pyo3(signature = (database, table, body, *, now_ms=None))]
+    #[pyo3(signature = (database, table, body, *, now_ms=None, public=false, sees_sensitive=true,
+        user_agent=None, address=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize_json<'py>(
         &self,
         py: Python<'py>,
@@ -216,8 +237,14 @@ impl PyReactor {
         table: &str,
         body: &[u8],
         now_ms: Option<i64>,
+        public: bool,
+        sees_sensitive: bool,
+        user_agent: Option<&str>,
+        address: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.answer(py, database, table, body, now_ms)?))
+        let caller = Caller { public, sees_sensitive, user_agent, address };
+        let request = Request { now_ms, caller, ..Request::new(database, table, body) };
+        Ok(PyBytes::new(py, &self.answer(py, &request)?))
     }
 
     #[pyo3(signature = (database, table, events, *, now_ms=None))]
@@ -320,6 +347,9 @@ impl PyReactor {
         format!("<Reactor {} {}-{}>", plan.name, plan.account, plan.instance)
     }
 
+    #[pyo3(signature = (database, table, event, body, answer_bytes_max, sees_sensitive,
+        user_agent=None, address=None))]
+    #[expect(clippy::too_many_arguments, reason = "the one crossing of a request")]
     fn _personalize<'py>(
         &self,
         py: Python<'py>,
@@ -328,8 +358,14 @@ impl PyReactor {
         event: &Bound<'py, PyDict>,
         body: &[u8],
         answer_bytes_max: usize,
+        sees_sensitive: bool,
+        user_agent: Option<&[u8]>,
+        address: Option<&str>,
     ) -> PyResult<(Bound<'py, PyBytes>, u64, u64)> {
-        let request = Request { answer_bytes_max, ..Request::new(database, table, body) };
+        let user_agent = user_agent.map(String::from_utf8_lossy);
+        let user_agent = user_agent.as_deref();
+        let caller = Caller { public: false, sees_sensitive, user_agent, address };
+        let request = Request { answer_bytes_max, caller, ..Request::new(database, table, body) };
         ANSWER.with_borrow_mut(|out| {
             let mut take = |published: &Arc<Published>| self.names.take(published, event, body);
             let receipt = self.core.personalize(&request, &mut take, out)?;
@@ -337,10 +373,19 @@ impl PyReactor {
         })
     }
 
-    fn _tokens<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
+    fn _tokens<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>, bool)> {
         let published = self.core.published();
         let tokens = published.plan.tokens.iter();
-        tokens.map(|token| (token.name.to_string(), PyBytes::new(py, &token.digest))).collect()
+        tokens
+            .map(|token| {
+                let digest = PyBytes::new(py, &token.digest);
+                (token.name.to_string(), digest, token.sees_sensitive)
+            })
+            .collect()
+    }
+
+    fn _reads_request(&self) -> bool {
+        self.core.published().plan.reads_request
     }
 
     fn _routes(&self) -> Vec<(String, String)> {
@@ -399,19 +444,11 @@ impl PyReactor {
         Ok(Self { core, names: FieldNames::default(), directory, warnings })
     }
 
-    fn answer(
-        &self,
-        py: Python<'_>,
-        database: &str,
-        table: &str,
-        body: &[u8],
-        now_ms: Option<i64>,
-    ) -> PyResult<Vec<u8>> {
-        check_names(database, table)?;
-        let request = Request { now_ms, ..Request::new(database, table, body) };
+    fn answer(&self, py: Python<'_>, request: &Request<'_>) -> PyResult<Vec<u8>> {
+        check_names(request.database, request.table)?;
         let answered = py.detach(|| {
             let mut out = Vec::new();
-            let receipt: Receipt = self.core.personalize_json(&request, &mut out)?;
+            let receipt: Receipt = self.core.personalize_json(request, &mut out)?;
             self.core.wait(&receipt)?;
             Ok::<_, Error>(out)
         });
@@ -423,6 +460,7 @@ impl PyIngestReport {
     fn add(&mut self, number_of: impl Fn(usize) -> u64, report: IngestReport) {
         self.stored += report.stored;
         self.duplicate += report.duplicate;
+        self.ignored += report.ignored;
         let refused = report.refused.iter();
         self.refused.extend(refused.map(|(at, error)| (number_of(*at), error.to_string())));
     }
@@ -447,6 +485,7 @@ struct Keywords<'a> {
     commit_timeout_ms: u64,
     queue_bytes_max: usize,
     dedup_max: usize,
+    shards: usize,
     retention: Retention,
     progress: Option<&'a PyRecoveryProgress>,
 }
@@ -473,11 +512,20 @@ impl Keywords<'_> {
             commit_timeout: Duration::from_millis(self.commit_timeout_ms),
             queue_bytes_max: self.queue_bytes_max,
             dedup_max: self.dedup_max,
+            shards: self.shards,
             retention: self.retention,
             progress: self.progress.map(|progress| Arc::clone(&progress.0)),
             ..Options::default()
         })
     }
+}
+
+/// Each shard has a lock of its own: more than this would be a mistake.
+fn shards_within(shards: usize) -> PyResult<usize> {
+    if (1..=SHARDS_MAX).contains(&shards) {
+        return Ok(shards);
+    }
+    Err(PyValueError::new_err(format!("shards is 1 to {SHARDS_MAX}")))
 }
 
 /// 0 days: not by age; 0 bytes: the default share of the disk.

@@ -8,11 +8,11 @@
 
 use super::computed::{ComputedValues, read_before};
 use super::draws::{Drawer, Draws, EventKey};
-use super::scope::{EventScope, ProfileView, Seen};
+use super::scope::{EventScope, ProfileView, Seen, Unchanged};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Program, Template, Vm};
-use crate::offer::EventId;
+use crate::offer::{Audience, EventId};
 use crate::profile::identity::Refusal;
 use crate::profile::{Draft, Moment, Operation, Rejected};
 use crate::value::{Text, Value, number};
@@ -32,6 +32,8 @@ pub enum Trouble {
     Identifier(u16, Refusal),
     /// A rule of the offer at this position threw.
     Offer(usize, EvalErrorKind),
+    /// An entry of `ignore` threw.
+    Ignore(EvalErrorKind),
 }
 
 /// What the plan reads of one event while it is applied.
@@ -52,7 +54,7 @@ impl<'a> Facts<'a> {
     /// `BEFORE.<name>` of an event whose rules have not run, as in [`Plan::before`]: of the profile
     /// that it meets, of the united one where profiles meet.
     pub fn before(&self, plan: &Plan, draft: &Draft<'_>) -> Vec<Value> {
-        self.before_of(plan, draft.before().as_ref())
+        self.before_of(plan, Some(&Unchanged(draft)))
     }
 
     /// As [`Facts::before`], of a profile that no event changes.
@@ -279,6 +281,7 @@ fn scope<'a, P>(
         locals: Vec::new(),
         before,
         computed: facts.computed,
+        audience: Audience::SERVER,
         seen: Seen::default(),
     }
 }

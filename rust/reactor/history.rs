@@ -74,6 +74,7 @@ impl Scene<'_> {
             locals: Vec::new(),
             before: self.before,
             computed: &computed,
+            audience: offer::Audience::SERVER,
             seen: Seen::default(),
         };
         let matched = &self.event.events;

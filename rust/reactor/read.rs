@@ -2,11 +2,13 @@
 
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
+use super::evict::is_expired;
 use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, RecoveryReport};
 use crate::error::{ErrorKind, Result};
 use crate::expr::Scope;
 use crate::mutant::{self, Mutant};
+use crate::offer::Audience;
 use crate::profile::identity::{self, Refusal};
 use crate::profile::{Identifier, Packed, Rid};
 use crate::value::{Text, Value};
@@ -35,11 +37,15 @@ impl Reactor {
         let published = self.published();
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
+        let ttl_ms = published.plan.profile_ttl_ms;
         let seed = self.secret.random_seed();
-        let reading =
-            self.store.visit(&identifier, |profile| read(&published, profile, seed, now_ms));
-        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true })?;
-        Ok(reading)
+        let reading = self.store.visit(&identifier, |profile| {
+            // It is let go by the next event of its own, or by the evictor.
+            let is_there = !is_expired(ttl_ms, profile.updated_ms(), now_ms);
+            is_there.then(|| read(&published, profile, seed, now_ms))
+        });
+        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
+        Ok(reading.flatten())
     }
 
     /// The newest LSN that whoever reads now could have seen: what its answer waits for (page 5.1).
@@ -77,7 +83,7 @@ impl Reactor {
     }
 }
 
-fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
+pub(super) fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
     let plan = &published.plan;
     let Some(key) = plan.keys.iter().find(|key| key.name == name) else {
         let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();
@@ -118,6 +124,7 @@ fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) 
         locals: Vec::new(),
         before: &[],
         computed: &computed,
+        audience: Audience::SERVER,
         seen: Seen::default(),
     };
     let slots = plan.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_attribute());

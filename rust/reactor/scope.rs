@@ -13,8 +13,8 @@ use super::draws::{Drawer, Draws};
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
 use crate::expr::Scope;
-use crate::offer::RuleScope;
-use crate::profile::{Before, Draft, Packed, Rid};
+use crate::offer::{Audience, RuleScope};
+use crate::profile::{Draft, Packed, Rid};
 use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
@@ -48,38 +48,7 @@ impl ProfileView for Packed {
     }
 
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read_window(&attribute.spec, window, now_ms),
-            None => attribute.spec.nothing(),
-        }
-    }
-
-    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
-        self.attribute(attribute.id)?.changed_ms(&attribute.spec, now_ms)
-    }
-}
-
-impl ProfileView for Before<'_> {
-    fn rid(&self) -> Option<Rid> {
-        Before::rid(self)
-    }
-
-    fn key_value(&self, key: u16) -> Option<Text> {
-        self.newest_value(key)
-    }
-
-    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
-        match self.attribute(attribute.id) {
-            Some(state) => Cow::Owned(state.read(&attribute.spec, now_ms).into_owned()),
-            None => Cow::Owned(attribute.spec.nothing()),
-        }
-    }
-
-    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read_window(&attribute.spec, window, now_ms),
-            None => attribute.spec.nothing(),
-        }
+        Packed::read_window(self, attribute.id, &attribute.spec, window, now_ms)
     }
 
     fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
@@ -109,6 +78,37 @@ impl ProfileView for Draft<'_> {
     }
 }
 
+/// A draft's profile as it was before the event.
+pub struct Unchanged<'d, 'l>(pub &'d Draft<'l>);
+
+impl ProfileView for Unchanged<'_, '_> {
+    fn rid(&self) -> Option<Rid> {
+        self.0.rid()
+    }
+
+    fn key_value(&self, key: u16) -> Option<Text> {
+        self.0.key_value_before(key)
+    }
+
+    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
+        Cow::Owned(match self.0.before(attribute.id) {
+            Some(state) => state.read(&attribute.spec, now_ms).into_owned(),
+            None => attribute.spec.nothing(),
+        })
+    }
+
+    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
+        match self.0.before(attribute.id) {
+            Some(state) => state.read_window(&attribute.spec, window, now_ms),
+            None => attribute.spec.nothing(),
+        }
+    }
+
+    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
+        self.0.before(attribute.id)?.changed_ms(&attribute.spec, now_ms)
+    }
+}
+
 /// The names of one event over one profile.
 pub struct EventScope<'a, P> {
     /// The plan whose slots are read.
@@ -129,6 +129,8 @@ pub struct EventScope<'a, P> {
     pub before: &'a [Value],
     /// What computed attributes came to.
     pub computed: &'a ComputedValues,
+    /// Who the value is for.
+    pub audience: Audience,
     /// What was read of the profile, which stays as it is for as long as the scope lives.
     pub seen: Seen,
 }
@@ -226,6 +228,10 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
         self.plan.time_zone
     }
 
+    fn shows_sensitive(&self) -> bool {
+        self.audience.is_shown_sensitive()
+    }
+
     fn random(&self) -> Option<f64> {
         Some(self.draws.draw(self.plan))
     }
@@ -243,5 +249,9 @@ impl<P: ProfileView> RuleScope for EventScope<'_, P> {
     fn start_rule(&mut self, offer: usize, rule: usize) {
         self.locals.clear();
         self.draws.start(Drawer::Offer(offer, rule));
+    }
+
+    fn audience(&self) -> Audience {
+        self.audience
     }
 }

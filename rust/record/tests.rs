@@ -28,6 +28,7 @@ fn outcome() -> impl Strategy<Value = RecordedOutcome> {
         any::<[u8; 16]>().prop_map(RecordedOutcome::New),
         any::<[u8; 16]>().prop_map(RecordedOutcome::Known),
         any::<[u8; 16]>().prop_map(RecordedOutcome::Extended),
+        any::<[u8; 16]>().prop_map(RecordedOutcome::Passing),
         (any::<[u8; 16]>(), proptest::collection::vec(any::<[u8; 16]>(), 0..3))
             .prop_map(|(rid, merged)| RecordedOutcome::Merged(rid, merged)),
         moved().prop_map(|moved| RecordedOutcome::Moved(Box::new(moved))),
@@ -56,6 +57,7 @@ fn encoded(
         moves_clock: source.is_none(),
         client_uuid: source.is_some(),
         routed: true,
+        kept_out: source.is_some(),
         lets_go: true,
         now_ms: 1_700_000_000_123,
         time_s,
@@ -95,6 +97,7 @@ proptest! {
         let event = EventReplay::decode(&bytes).unwrap();
         prop_assert_eq!(event.configuration, 3);
         prop_assert!(event.event_clock && event.routed);
+        prop_assert_eq!(event.kept_out, source.is_some());
         prop_assert_eq!(event.client_uuid, source.is_some());
         prop_assert_eq!(event.moves_clock, source.is_none());
         prop_assert_eq!(event.now_ms, 1_700_000_000_123);
