@@ -11,8 +11,9 @@ use std::borrow::Cow;
 use smallvec::{SmallVec, smallvec};
 
 use super::attribute::{Bounds, LSN_PENDING, List, ListChange, Written, change_items};
+use super::listed::{Listed, ListedAll};
 use super::lock::Locked;
-use super::packed::{self, Listed, ListedAll, Source, Unsettled};
+use super::packed::{self, Source, Unsettled};
 use super::{
     AttributeSpec, AttributeState, IDENTIFIERS_MAX, Identifier, Moment, Operation, Outcome, Packed,
     Profile, Rails, Rejected, Rid, Store,

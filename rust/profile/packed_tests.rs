@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::attribute::{Aggregation, Bounds, LSN_PENDING, change_items};
-use super::packed::{self, Listed, Source};
+use super::listed::Listed;
+use super::packed::{self, Source};
 use super::*;
 use crate::value::Value;
 use crate::value::codec::{BadBytes, Bytes};
