@@ -12,6 +12,8 @@ mod counter;
 mod counters;
 mod data_type;
 mod json_form;
+#[cfg(test)]
+mod kinds_tests;
 mod list;
 #[cfg(test)]
 mod model_tests;
