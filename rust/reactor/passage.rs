@@ -14,7 +14,7 @@ use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::evict::is_expired;
 use super::ignore::{self, Admission};
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, Request, Verdict};
 use smallvec::SmallVec;
 
@@ -446,6 +446,7 @@ impl<'a> Passage<'a> {
                     before,
                     computed: &computed,
                     audience: self.request.caller.audience(),
+                    seen: Seen::default(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =

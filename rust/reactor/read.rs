@@ -3,7 +3,7 @@
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::evict::is_expired;
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, RecoveryReport};
 use crate::error::{ErrorKind, Result};
 use crate::expr::Scope;
@@ -125,6 +125,7 @@ fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) 
         before: &[],
         computed: &computed,
         audience: Audience::SERVER,
+        seen: Seen::default(),
     };
     let slots = plan.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_attribute());
     let attributes =
