@@ -9,7 +9,8 @@
 //! event (kind 1)
 //!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
 //!                          16 moves no clock (page 4.2: without `time`, before the first),
-//!                          32 may let identifiers go: replay runs it with nothing else under way
+//!                          32 may let identifiers go: replay runs it with nothing else under way,
+//!                          128 batch data could not be read: replay must not read it either
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -33,6 +34,7 @@
 //!   hash             32 bytes, SHA-256 of the text
 //!   keys, attributes, fields   each: u32 count, texts; position is the number given
 //!   text             text, every secret replaced by its digest
+//! import (kind 8): batch data, as in `batch::ledger`
 //! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
 //! no record of their own, being repeats or refused
 //!   database, table  text
@@ -51,6 +53,8 @@ pub const KIND_EVENT: u8 = 1;
 pub const KIND_CONFIGURATION: u8 = 2;
 /// Record kind of a file's lines that left no record.
 pub const KIND_LINES: u8 = 3;
+/// Record kind of a change of batch data.
+pub const KIND_IMPORT: u8 = 8;
 /// Raised by any change of what apply computes (page 5.3).
 pub const APPLY_EPOCH: u32 = 1;
 
@@ -60,6 +64,7 @@ const FLAG_ROUTED: u8 = 4;
 const FLAG_SOURCE: u8 = 8;
 const FLAG_STILL: u8 = 16;
 const FLAG_LETS_GO: u8 = 32;
+const FLAG_UNREADABLE: u8 = 128;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
@@ -139,6 +144,8 @@ pub struct EventRecord<'a> {
     pub routed: bool,
     /// Whether the profile may have to let identifiers go.
     pub lets_go: bool,
+    /// Whether the rules could not read batch data.
+    pub unreadable: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -182,6 +189,8 @@ pub struct EventReplay<'a> {
     pub client_uuid: bool,
     /// Whether the table is a destination.
     pub routed: bool,
+    /// Whether the rules could not read batch data.
+    pub unreadable: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -222,7 +231,8 @@ impl EventRecord<'_> {
                 | flag(self.routed, FLAG_ROUTED)
                 | flag(self.source.is_some(), FLAG_SOURCE)
                 | flag(!self.moves_clock, FLAG_STILL)
-                | flag(self.lets_go, FLAG_LETS_GO),
+                | flag(self.lets_go, FLAG_LETS_GO)
+                | flag(self.unreadable, FLAG_UNREADABLE),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -343,6 +353,7 @@ impl<'a> EventReplay<'a> {
             moves_clock: flags & FLAG_STILL == 0,
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
+            unreadable: flags & FLAG_UNREADABLE != 0,
             now_ms,
             time_s,
             uuid,

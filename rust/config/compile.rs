@@ -16,14 +16,15 @@ use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::plan::{
-    Action, Attribute, AttributeRule, EventId, EventSet, Key, Offer, OfferRule, Plan, Slot, Table,
+    Action, Attribute, AttributeRule, Catalog, EventId, EventSet, Imported, Key, Offer, OfferRule,
+    Plan, Segment, Slot, Table,
 };
 use super::secret::{self, Environment, Secrets};
 use super::source::{Problems, SourceFile, Spanned, too_large};
 use super::types;
 use super::yaml;
 use crate::expr::advice::Type;
-use crate::expr::{FieldTable, Program, Template};
+use crate::expr::{FieldTable, Program, Space, Template};
 use crate::profile::attribute::AttributeSpec;
 use crate::value::Text;
 
@@ -125,13 +126,17 @@ impl Builder<'_> {
         let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
         let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
         let keys = self.keys(problems);
-        let attributes = self.attributes(problems);
-        let slots = slots(&keys, &attributes);
+        let (attributes, imported) = self.attributes(problems);
+        let (segments, catalogs) = self.batch_names();
+        let mut slots = slots(&keys, &attributes);
         let reads = types::of_names(configuration);
         let mut names = Slots::default();
         for ((name, _), reads) in slots.iter().zip(reads) {
             names.push(name, reads);
         }
+        let looked_up = types::of_imported(configuration);
+        push_looked_up(&mut slots, &mut names, &imported, looked_up, &segments);
+        names.set_catalogs(catalogs.iter().map(|catalog| catalog.name.clone()).collect());
         let recorded_fields = self.numbers.fields.iter().flatten();
         let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
         let key_fields = keys.iter().map(|key| fields.intern(&key.name)).collect();
@@ -161,6 +166,9 @@ impl Builder<'_> {
             attributes,
             rules,
             slots,
+            imported,
+            segments,
+            catalogs,
             offers,
             tokens,
         };
@@ -181,18 +189,35 @@ impl Builder<'_> {
         keys
     }
 
-    fn attributes(&mut self, problems: &mut Problems<'_>) -> Vec<Attribute> {
-        let mut attributes = Vec::new();
+    /// Attributes that hold state, and those that are imported.
+    fn attributes(&mut self, problems: &mut Problems<'_>) -> (Vec<Attribute>, Vec<Imported>) {
+        let (mut attributes, mut imported) = (Vec::new(), Vec::new());
         for attribute in &self.configuration.attributes {
+            let id = number(&mut self.numbers.attributes, &attribute.name, problems);
+            let name = attribute.name.value.clone();
+            if let AttributeKind::Imported { data_type } = attribute.kind {
+                imported.push(Imported { id, name, data_type });
+                continue;
+            }
             let (spec, windows) = spec(&attribute.kind);
-            attributes.push(Attribute {
-                id: number(&mut self.numbers.attributes, &attribute.name, problems),
-                name: attribute.name.value.clone(),
-                spec,
-                windows,
-            });
+            attributes.push(Attribute { id, name, spec, windows });
         }
-        attributes
+        (attributes, imported)
+    }
+
+    fn batch_names(&self) -> (Vec<Segment>, Vec<Catalog>) {
+        let segments = self.configuration.segments.iter().map(|segment| Segment {
+            id: segment.id.value.clone(),
+            name: segment.name.value.clone(),
+        });
+        let catalogs = self.configuration.catalogs.iter().map(|catalog| Catalog {
+            name: catalog.name.value.clone(),
+            key: catalog.key.value.clone(),
+            columns: (catalog.columns.iter())
+                .map(|column| (column.name.value.clone(), column.data_type))
+                .collect(),
+        });
+        (segments.collect(), catalogs.collect())
     }
 
     /// Destinations, then tables that only `events` names, in file order.
@@ -237,9 +262,21 @@ impl Builder<'_> {
         EventSet::Of(ids)
     }
 
+    /// The ids of segments that are given by id or name.
+    fn segment_ids(&self, named: &[Spanned<Text>]) -> Vec<Text> {
+        let known = &self.configuration.segments;
+        let id_of = |text: &Text| {
+            let mut known = known.iter();
+            known.find(|segment| segment.id.value == *text || segment.name.value == *text)
+        };
+        named.iter().filter_map(|text| Some(id_of(&text.value)?.id.value.clone())).collect()
+    }
+
     fn rules(&self, expressions: &mut Expressions<'_, '_>) -> Vec<AttributeRule> {
         let mut rules = Vec::new();
-        for (attribute, entry) in self.configuration.attributes.iter().enumerate() {
+        let stateful = self.configuration.attributes.iter();
+        let stateful = stateful.filter(|attribute| attribute.kind.holds_state());
+        for (attribute, entry) in stateful.enumerate() {
             for rule in &entry.rules {
                 let mut locals = Locals::default();
                 let each = rule.each.as_ref().map(|each| {
@@ -295,7 +332,9 @@ impl Builder<'_> {
             None => Template::Map(Vec::new()),
         };
         let lets = lets.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(OfferRule { events: self.event_set(rule.events.as_ref()), lets, conditions, data })
+        let events = self.event_set(rule.events.as_ref());
+        let batch_segments = rule.batch_segments.as_ref().map(|named| self.segment_ids(named));
+        Some(OfferRule { events, lets, conditions, data, batch_segments })
     }
 }
 
@@ -345,6 +384,7 @@ fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
             let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
             (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms }, names)
         }
+        AttributeKind::Imported { .. } => unreachable!("what is imported holds no state"),
     }
 }
 
@@ -358,6 +398,27 @@ fn slots(keys: &[Key], attributes: &[Attribute]) -> Vec<(Text, Slot)> {
         slots.extend(windows.map(|(window, name)| (name.clone(), Slot::Window(at, window))));
     }
     slots
+}
+
+/// Imported attributes, `PROFILE.segments`, and the segments behind `SEGMENT`.
+fn push_looked_up(
+    slots: &mut Vec<(Text, Slot)>,
+    names: &mut Slots,
+    imported: &[Imported],
+    reads: Vec<Type>,
+    segments: &[Segment],
+) {
+    for (at, (attribute, reads)) in imported.iter().zip(reads).enumerate() {
+        slots.push((attribute.name.clone(), Slot::Imported(at)));
+        names.push_looked_up(&attribute.name, reads);
+    }
+    let all = Text::new_static("segments");
+    names.push_looked_up(&all, Type::list_of(Type::text()));
+    slots.push((all, Slot::Segments));
+    for (at, segment) in segments.iter().enumerate() {
+        slots.push((segment.name.clone(), Slot::Segment(at)));
+        names.push_looked_up_in(Space::Segment, &segment.name);
+    }
 }
 
 fn regexp(text: &Spanned<Text>, problems: &mut Problems<'_>) -> Option<regex::Regex> {

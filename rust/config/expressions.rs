@@ -5,7 +5,7 @@
 //! On replay an expression that no longer compiles becomes one that always throws, so that what
 //! was published loads for ever (page 2, "Versions").
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use saphyr_parser::ScalarStyle;
@@ -46,6 +46,8 @@ pub struct Slots {
     /// What `PROFILE.<name>` reads, by slot.
     types: HashMap<u32, Type>,
     catalogs: Vec<Text>,
+    /// Slots of batch data.
+    looked_up: HashSet<u32>,
 }
 
 /// The names of one space.
@@ -72,6 +74,18 @@ impl Slots {
         self.profile.push(name, self.count);
         self.types.insert(self.count, reads);
         self.count += 1;
+    }
+
+    /// The next slot is `PROFILE.<name>`, looked up in batch data.
+    pub fn push_looked_up(&mut self, name: &Text, reads: Type) {
+        self.looked_up.insert(self.count);
+        self.push(name, reads);
+    }
+
+    /// The next slot is a name of another space, looked up in batch data.
+    pub fn push_looked_up_in(&mut self, space: Space, name: &Text) {
+        self.looked_up.insert(self.count);
+        self.push_in(space, name);
     }
 
     /// The next slot is a name of another space.
@@ -112,6 +126,10 @@ impl ProfileSlots for Slots {
 
     fn names(&self) -> Vec<&str> {
         self.profile.names()
+    }
+
+    fn is_looked_up(&self, slot: u32) -> bool {
+        self.looked_up.contains(&slot)
     }
 
     fn find(&self, space: Space, name: &str) -> Found {

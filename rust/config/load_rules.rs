@@ -10,6 +10,7 @@ use super::source::{Problems, Spanned};
 use super::yaml::{Content, Entry, Node};
 use crate::profile::attribute::Aggregation;
 use crate::value::Text;
+use crate::value::data_type::{DATA_TYPES, DataType};
 
 /// The built types of attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,7 @@ enum Type {
     Single,
     List,
     Counter,
+    Imported,
 }
 
 /// Reads an entry of `attributes`.
@@ -27,7 +29,12 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
         names::check_name(name, "An attribute's name", problems);
     }
     fields.require("type", "type: single", problems);
-    let types = [("single", Type::Single), ("list", Type::List), ("counter", Type::Counter)];
+    let types = [
+        ("single", Type::Single),
+        ("list", Type::List),
+        ("counter", Type::Counter),
+        ("imported", Type::Imported),
+    ];
     let later = schema::ATTRIBUTE_TYPES_LATER;
     let Some(kind) = fields.word("type", &types, later, problems) else {
         // The rest says nothing that could be checked without the type. The name stays known, so
@@ -36,15 +43,30 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     };
     let kind = kind.value;
     let options = options(&mut fields, kind, problems);
+    if kind == Type::Imported {
+        refuse_rules(&mut fields, problems);
+    }
     let rules = fields.list("set", problems).iter();
     let rules: Vec<_> = rules.filter_map(|node| rule(node, kind, problems)).collect();
-    if !fields.has("set") {
+    if !fields.has("set") && kind != Type::Imported {
         let span = fields.name_span("name");
         let sentence = "This attribute has no `set`: nothing ever fills it.";
         problems.warning("W0106", span, sentence, None);
     }
     fields.finish(problems);
     Some(Attribute { name: name?, kind: options, rules })
+}
+
+/// What is filled by import has no rules.
+fn refuse_rules(fields: &mut Fields<'_>, problems: &mut Problems<'_>) {
+    if let Some(entry) = fields.take("set") {
+        problems.error_with_help(
+            "E0207",
+            entry.name.span.clone(),
+            "An imported attribute has no `set`: `p13n import attributes` fills it.",
+            "remove `set`, or make it an attribute of another type",
+        );
+    }
 }
 
 fn untyped(name: Spanned<Text>) -> Attribute {
@@ -71,6 +93,7 @@ fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> 
             distinct: fields.boolean("distinct", problems).is_some_and(|distinct| distinct.value),
         },
         Type::Counter => AttributeKind::Counter { duration_ms, windows: windows(fields, problems) },
+        Type::Imported => AttributeKind::Imported { data_type: data_type(fields, problems) },
     }
 }
 
@@ -79,6 +102,7 @@ fn refuse_options_of_other_types(fields: &mut Fields<'_>, kind: Type, problems: 
         Type::Single => "single",
         Type::List => "list",
         Type::Counter => "counter",
+        Type::Imported => "imported",
     };
     for (option, types) in schema::ATTRIBUTE_OPTIONS {
         if types.contains(&own) || !fields.has(option) {
@@ -89,6 +113,10 @@ fn refuse_options_of_other_types(fields: &mut Fields<'_>, kind: Type, problems: 
             format!("`{option}` belongs to attributes of type {}, not `{own}`.", either(types));
         problems.error("E0207", fields.name_span(option), sentence);
     }
+}
+
+fn data_type(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Option<DataType> {
+    fields.word("data_type", &DATA_TYPES, &[], problems).map(|data_type| data_type.value)
 }
 
 fn aggregation(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Aggregation {
@@ -287,8 +315,23 @@ fn offer_rule(node: &Node, problems: &mut Problems<'_>) -> Option<OfferRule> {
     let conditions = conditions(&mut fields, problems);
     let conditional = fields.has("if");
     let data = data(&mut fields, problems);
+    let batch_segments = batch_segments(&mut fields, problems);
     fields.finish(problems);
-    Some(OfferRule { at, events, lets, conditions, conditional, data })
+    Some(OfferRule { at, events, lets, conditions, conditional, data, batch_segments })
+}
+
+/// Takes `batch_segments`: ids or names; an empty list is as good as none.
+fn batch_segments(
+    fields: &mut Fields<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<Vec<Spanned<Text>>> {
+    let nodes = fields.list("batch_segments", problems);
+    let at = fields.name_span("batch_segments");
+    let entries = nodes.iter();
+    let named: Vec<_> = entries
+        .filter_map(|node| text_of(node, "An entry of `batch_segments`", &at, problems))
+        .collect();
+    (!nodes.is_empty()).then_some(named)
 }
 
 fn lets(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<(Spanned<Text>, Node)> {

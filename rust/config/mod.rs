@@ -15,6 +15,7 @@ mod expressions;
 mod fields;
 pub mod limits;
 mod load;
+mod load_batch;
 mod load_rules;
 mod model;
 mod names;

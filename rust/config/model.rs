@@ -8,6 +8,7 @@ use super::source::Spanned;
 use super::yaml::Node;
 use crate::profile::attribute::Aggregation;
 use crate::value::Text;
+use crate::value::data_type::DataType;
 use crate::value::date::Zone;
 
 /// One configuration file.
@@ -33,6 +34,10 @@ pub struct Configuration {
     pub events: Vec<Event>,
     /// `attributes`.
     pub attributes: Vec<Attribute>,
+    /// `segments`.
+    pub segments: Vec<Segment>,
+    /// `catalogs`.
+    pub catalogs: Vec<Catalog>,
     /// `offers`.
     pub offers: Vec<Offer>,
     /// `tokens`.
@@ -109,6 +114,47 @@ pub enum AttributeKind {
         /// `windows`: names and milliseconds.
         windows: Vec<(Spanned<Text>, i64)>,
     },
+    /// `imported`.
+    Imported {
+        /// `data_type`.
+        data_type: Option<DataType>,
+    },
+}
+
+impl AttributeKind {
+    /// Whether profiles hold a state of it.
+    pub fn holds_state(&self) -> bool {
+        !matches!(self, Self::Imported { .. })
+    }
+}
+
+/// One entry of `segments`.
+#[derive(Debug)]
+pub struct Segment {
+    /// Its id in imports and answers.
+    pub id: Spanned<Text>,
+    /// Its name in expressions.
+    pub name: Spanned<Text>,
+}
+
+/// One entry of `catalogs`.
+#[derive(Debug)]
+pub struct Catalog {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// The column that rows are found by.
+    pub key: Spanned<Text>,
+    /// The other columns.
+    pub columns: Vec<CatalogColumn>,
+}
+
+/// One entry of a catalog's `columns`.
+#[derive(Debug)]
+pub struct CatalogColumn {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// `data_type`.
+    pub data_type: Option<DataType>,
 }
 
 /// One entry of an attribute's `set`.
@@ -161,6 +207,8 @@ pub struct OfferRule {
     pub conditional: bool,
     /// `data`: a map.
     pub data: Option<Node>,
+    /// `batch_segments`: ids or names; `None` when the rule names none.
+    pub batch_segments: Option<Vec<Spanned<Text>>>,
 }
 
 /// One entry of `tokens`.

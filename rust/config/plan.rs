@@ -12,6 +12,7 @@ pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
 use crate::profile::attribute::AttributeSpec;
 pub use crate::profile::identity::Normalize;
 use crate::value::Text;
+use crate::value::data_type::DataType;
 use crate::value::date::Zone;
 
 /// Index of a table in [`Plan::tables`].
@@ -60,6 +61,12 @@ pub struct Plan {
     pub rules: Vec<AttributeRule>,
     /// `PROFILE.<name>` by slot.
     pub slots: Vec<(Text, Slot)>,
+    /// Imported attributes in file order.
+    pub imported: Vec<Imported>,
+    /// Batch segments in file order.
+    pub segments: Vec<Segment>,
+    /// Catalogs in file order.
+    pub catalogs: Vec<Catalog>,
     /// Offers in file order.
     pub offers: Vec<Offer>,
     /// Tokens, at most 50.
@@ -149,6 +156,43 @@ pub enum Slot {
     Attribute(usize),
     /// Position in [`Plan::attributes`], and in its windows.
     Window(usize, usize),
+    /// Position in [`Plan::imported`].
+    Imported(usize),
+    /// The ids of all batch segments.
+    Segments,
+    /// Position in [`Plan::segments`].
+    Segment(usize),
+}
+
+/// An attribute whose values are imported; profiles hold nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Its number in generations.
+    pub id: AttributeId,
+    /// Its name.
+    pub name: Text,
+    /// What its values are made.
+    pub data_type: Option<DataType>,
+}
+
+/// A batch segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Its id in imports and answers.
+    pub id: Text,
+    /// Its name in expressions.
+    pub name: Text,
+}
+
+/// A catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    /// Its name.
+    pub name: Text,
+    /// The column that rows are found by.
+    pub key: Text,
+    /// The other columns, and what their values are made.
+    pub columns: Vec<(Text, Option<DataType>)>,
 }
 
 /// One token.

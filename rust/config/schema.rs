@@ -32,11 +32,13 @@ pub const TOP: Section = Section {
         "destinations",
         "events",
         "attributes",
+        "segments",
+        "catalogs",
         "offers",
         "activations",
         "tokens",
     ],
-    later: &["include", "segments", "catalogs", "ignore", "profiles", "tests", "entities"],
+    later: &["include", "ignore", "profiles", "tests", "entities"],
 };
 
 /// An entry of `keys`.
@@ -67,12 +69,12 @@ pub const ATTRIBUTE: Section = Section {
         "distinct",
         "total",
         "windows",
+        "data_type",
     ],
     later: &[
         "id",
         "aggregations",
         "by",
-        "data_type",
         "backfill",
         "was",
         "reset",
@@ -99,18 +101,20 @@ pub const OFFER: Section = Section {
 /// An entry of an offer's `set`.
 pub const OFFER_RULE: Section = Section {
     what: "an offer's rule",
-    built: &["event", "if", "let", "data"],
-    later: &[
-        "batch_segments",
-        "from",
-        "until",
-        "cap",
-        "split",
-        "holdout",
-        "server_only",
-        "omit_sensitive",
-    ],
+    built: &["event", "if", "let", "data", "batch_segments"],
+    later: &["from", "until", "cap", "split", "holdout", "server_only", "omit_sensitive"],
 };
+
+/// An entry of `segments`.
+pub const SEGMENT: Section = Section { what: "a segment", built: &["id", "name"], later: &[] };
+
+/// An entry of `catalogs`.
+pub const CATALOG: Section =
+    Section { what: "a catalog", built: &["name", "key", "columns"], later: &[] };
+
+/// An entry of a catalog's `columns` that is a map.
+pub const CATALOG_COLUMN: Section =
+    Section { what: "a catalog's column", built: &["name", "data_type"], later: &[] };
 
 /// An entry of `tokens`.
 pub const TOKEN: Section = Section {
@@ -120,7 +124,7 @@ pub const TOKEN: Section = Section {
 };
 
 /// Types of attributes that are not built yet.
-pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["imported", "computed"];
+pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["computed"];
 /// Options of attributes and the types that have them.
 pub const ATTRIBUTE_OPTIONS: &[(&str, &[&str])] = &[
     ("aggregation", &["single"]),
@@ -129,6 +133,7 @@ pub const ATTRIBUTE_OPTIONS: &[(&str, &[&str])] = &[
     ("distinct", &["list"]),
     ("total", &["counter"]),
     ("windows", &["counter"]),
+    ("data_type", &["imported"]),
 ];
 
 /// The known word nearest to `word`, when it is near enough to be meant.

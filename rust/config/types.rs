@@ -9,12 +9,14 @@ use super::yaml::{Content, Node};
 use crate::expr::advice::Type;
 use crate::profile::attribute::Aggregation;
 use crate::value::Text;
+use crate::value::data_type::DataType;
 
 /// What `PROFILE.<name>` reads, in the order of slots: keys, then each attribute and its windows.
 pub fn of_names(configuration: &Configuration) -> Vec<Type> {
     let mut reads: Vec<Type> = Vec::new();
     reads.extend(configuration.keys.iter().map(|_| Type::text().or_undefined()));
-    for attribute in &configuration.attributes {
+    let stateful = |attribute: &&Attribute| attribute.kind.holds_state();
+    for attribute in configuration.attributes.iter().filter(stateful) {
         let own = of_attribute(attribute);
         if let AttributeKind::Counter { windows, .. } = &attribute.kind {
             reads.extend(std::iter::repeat_n(own.clone(), windows.len() + 1));
@@ -23,6 +25,24 @@ pub fn of_names(configuration: &Configuration) -> Vec<Type> {
         }
     }
     reads
+}
+
+/// What `PROFILE.<name>` reads of imported attributes, in the configuration's order.
+pub fn of_imported(configuration: &Configuration) -> Vec<Type> {
+    let imported = |attribute: &&Attribute| !attribute.kind.holds_state();
+    configuration.attributes.iter().filter(imported).map(of_attribute).collect()
+}
+
+/// What a `data_type` makes of a value.
+fn of_data_type(data_type: Option<DataType>) -> Type {
+    match data_type {
+        Some(DataType::Number) => Type::number(),
+        Some(DataType::String) => Type::text(),
+        Some(DataType::Timestamp) => Type::milliseconds(),
+        Some(DataType::StringArray) => Type::list_of(Type::text()),
+        Some(DataType::NumberArray) => Type::list_of(Type::number()),
+        Some(DataType::Boolean) | None => Type::json().never_null(),
+    }
 }
 
 fn of_attribute(attribute: &Attribute) -> Type {
@@ -34,6 +54,7 @@ fn of_attribute(attribute: &Attribute) -> Type {
             // `null` clears a single.
             Aggregation::Last | Aggregation::First => Type::json().never_null(),
         },
+        AttributeKind::Imported { data_type } => of_data_type(*data_type).or_undefined(),
         AttributeKind::List { .. } => {
             let items = attribute.rules.iter().filter_map(|rule| match &rule.action {
                 Action::Set(node) => Some(item_of(node)),

@@ -193,6 +193,17 @@ impl<'l> Draft<'l> {
         self.base.profile()
     }
 
+    /// Every identifier that the profile has, those of this event last.
+    pub fn each_identifier(&self, give: &mut dyn FnMut(u16, &str)) {
+        let known = self.before().map_or(&[][..], |profile| profile.identifiers.as_slice());
+        for seen in known.iter().filter(|seen| !self.identifiers.contains(&seen.identifier)) {
+            give(seen.identifier.key, &seen.identifier.value);
+        }
+        for identifier in self.identifiers {
+            give(identifier.key, &identifier.value);
+        }
+    }
+
     /// What `PROFILE.<key>` reads: the event's own value, else the newest known.
     pub fn key_value(&self, key: u16) -> Option<&Text> {
         let own = self.identifiers.iter().find(|identifier| identifier.key == key);

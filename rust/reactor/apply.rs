@@ -7,6 +7,7 @@
 //! Any change of what this computes raises `record::APPLY_EPOCH`.
 
 use super::draws::{Drawer, Draws, EventKey};
+use super::lookups::Lookups;
 use super::scope::{EventScope, ProfileView};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
@@ -43,6 +44,8 @@ pub struct Facts<'a> {
     pub moment: Moment,
     /// What keys its random numbers.
     pub key: EventKey<'a>,
+    /// What batch data gives.
+    pub lookups: &'a Lookups<'a>,
 }
 
 /// The tools that one event needs.
@@ -197,6 +200,7 @@ fn scope<'a, P>(
         fields: facts.fields,
         whole: facts.whole,
         now_ms: facts.moment.now_ms,
+        lookups: facts.lookups,
         draws,
         locals: Vec::new(),
     }

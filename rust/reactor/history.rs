@@ -11,11 +11,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::draws::{Drawer, Draws, EventKey};
+use super::lookups::Lookups;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Installed, Refused, Replay, replay_error};
 use super::scope::EventScope;
 use super::{Published, Reactor, Secret};
+use crate::batch::Live;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Vm;
 use crate::log::{self, Log, Lsn, ReplayError};
@@ -48,6 +51,8 @@ pub struct Scene<'a> {
     vm: &'a mut Vm,
     /// The directory's, for random numbers.
     secret_seed: u64,
+    /// The batch data in force.
+    live: Arc<Live>,
 }
 
 impl Scene<'_> {
@@ -60,12 +65,14 @@ impl Scene<'_> {
         let plan = &self.published.plan;
         let key = EventKey { secret_seed: self.secret_seed, uuid: &self.event.uuid };
         let draws = Draws::new(key, Drawer::Offer(0, 0));
+        let lookups = Lookups::new(&self.live, plan);
         let mut scope = EventScope {
             plan,
             profile: self.profile,
             fields: &self.event.taken,
             whole: &self.event.whole,
             now_ms: self.event.now_ms,
+            lookups: &lookups,
             draws: &draws,
             locals: Vec::new(),
         };
@@ -146,7 +153,8 @@ impl History {
                 let Installed { lsn, event, published, profile } = installed;
                 let secret_seed = reactor.secret.random_seed();
                 let vm = &mut *vm;
-                flow = visit(&mut Scene { lsn, event, published, profile, vm, secret_seed });
+                let live = reactor.batch.live();
+                flow = visit(&mut Scene { lsn, event, published, profile, vm, secret_seed, live });
             })?;
             *lsn = counter;
             match flow {
@@ -207,7 +215,8 @@ impl Start {
     ) -> Result<Self> {
         let fresh = || -> Result<Self> {
             let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
-            let reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
+            let mut reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
+            reactor.batch = Arc::new(Batch::of_directory(&options.disk, directory));
             Ok(Self { reactor, replay: Replay::default(), lsn: 0 })
         };
         for path in paths {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::draws::{Drawer, Draws, EventKey};
+use super::lookups::Lookups;
 use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, Request};
 use crate::clock::{ClockMode, Tick};
@@ -61,6 +62,8 @@ struct Computed {
     outcome: RecordedOutcome,
     rid: Option<Rid>,
     lets_go: bool,
+    /// Batch data could not be read, so that no rule has read any.
+    unreadable: bool,
     change: Change,
 }
 
@@ -162,27 +165,47 @@ impl<'a> Passage<'a> {
 
     /// Identity's outcome, the matched events and all changes, beside the state.
     fn compute(&mut self, locked: &Locked<'_>, uuid: &[u8; 16], tick: Tick) -> Result<Computed> {
+        let computed = self.compute_reading(locked, uuid, tick, false)?;
+        if !computed.unreadable {
+            return Ok(computed);
+        }
+        // What was read before it failed is not read either: replay must be able to do the same.
+        self.compute_reading(locked, uuid, tick, true)
+    }
+
+    /// As [`Passage::compute`]; `refuses`: no batch data is read, and a rule that asks for some throws.
+    fn compute_reading(
+        &mut self,
+        locked: &Locked<'_>,
+        uuid: &[u8; 16],
+        tick: Tick,
+        refuses: bool,
+    ) -> Result<Computed> {
         self.scratch.troubles.clear();
+        let live = self.reactor.batch.live();
         let computed = catch_unwind(AssertUnwindSafe(|| {
             let plan = &self.published.plan;
             let now_ms = tick.now_ms;
             let moment = Moment::of_event(self.event.time_s, now_ms, plan.clock_skew_ms);
             self.fill(now_ms, uuid);
             let mut fuel = Fuel::request();
-            self.match_events(moment, uuid, &mut fuel);
+            let lookups = Lookups::obeying(&live, plan, refuses);
+            self.match_events(moment, uuid, &mut fuel, &lookups);
             let fuel_for_rules = fuel.left as u32;
             let mut draft = locked
                 .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
                 .expect("an outcome decided under these locks fits them");
             if self.table.is_some() {
-                let facts = facts(&self.event, moment, self.key(uuid));
+                let facts = facts(&self.event, moment, self.key(uuid), &lookups);
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut bench = Bench { vm, fuel: &mut fuel, troubles };
                 apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
             }
             let outcome = RecordedOutcome::from(draft.outcome());
             let (rid, lets_go) = (draft.rid(), draft.may_let_go());
-            Computed { tick, fuel: fuel_for_rules, outcome, rid, lets_go, change: draft.finish() }
+            let (fuel, unreadable) = (fuel_for_rules, refuses || lookups.has_failed());
+            let change = draft.finish();
+            Computed { tick, fuel, outcome, rid, lets_go, unreadable, change }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -192,7 +215,13 @@ impl<'a> Passage<'a> {
         EventKey { secret_seed: self.reactor.secret.random_seed(), uuid }
     }
 
-    fn match_events(&mut self, moment: Moment, uuid: &[u8; 16], fuel: &mut Fuel) {
+    fn match_events(
+        &mut self,
+        moment: Moment,
+        uuid: &[u8; 16],
+        fuel: &mut Fuel,
+        lookups: &Lookups<'_>,
+    ) {
         let key = self.key(uuid);
         let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
         matched.clear();
@@ -200,7 +229,8 @@ impl<'a> Passage<'a> {
         let plan = &self.published.plan;
         let table = &plan.tables[usize::from(table)];
         let mut bench = Bench { vm, fuel, troubles };
-        apply::match_events(plan, table, &facts(&self.event, moment, key), &mut bench, matched);
+        let facts = facts(&self.event, moment, key, lookups);
+        apply::match_events(plan, table, &facts, &mut bench, matched);
     }
 
     /// `EVENT.time` and `EVENT.uuid` are always set.
@@ -221,6 +251,7 @@ impl<'a> Passage<'a> {
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some(),
             lets_go: computed.lets_go,
+            unreadable: computed.unreadable,
             now_ms: computed.tick.now_ms,
             time_s: self.event.time_s,
             uuid,
@@ -263,7 +294,9 @@ impl<'a> Passage<'a> {
             let matching = catch_unwind(AssertUnwindSafe(|| {
                 self.fill(now_ms, uuid);
                 let moment = Moment { now_ms, time_ms: now_ms };
-                self.match_events(moment, uuid, &mut Fuel::request());
+                let live = self.reactor.batch.live();
+                let lookups = Lookups::new(&live, &self.published.plan);
+                self.match_events(moment, uuid, &mut Fuel::request(), &lookups);
             }));
             matching.map_err(|_| self.panicked("matching a repeat"))?;
             self.decide(locked.strongest_profile(), now_ms, uuid)?;
@@ -279,12 +312,15 @@ impl<'a> Passage<'a> {
             if self.table.is_some() {
                 let plan = &self.published.plan;
                 let draws = Draws::new(key, Drawer::Offer(0, 0));
+                let live = self.reactor.batch.live();
+                let lookups = Lookups::new(&live, plan);
                 let mut scope = EventScope {
                     plan,
                     profile,
                     fields: &self.event.fields,
                     whole: &self.event.whole,
                     now_ms,
+                    lookups: &lookups,
                     draws: &draws,
                     locals: Vec::new(),
                 };
@@ -307,8 +343,13 @@ impl<'a> Passage<'a> {
     }
 }
 
-fn facts<'a>(event: &'a Event, moment: Moment, key: EventKey<'a>) -> Facts<'a> {
-    Facts { fields: &event.fields, whole: &event.whole, moment, key }
+fn facts<'a>(
+    event: &'a Event,
+    moment: Moment,
+    key: EventKey<'a>,
+    lookups: &'a Lookups<'a>,
+) -> Facts<'a> {
+    Facts { fields: &event.fields, whole: &event.whole, moment, key, lookups }
 }
 
 fn nobody(plan: &Plan) -> Error {

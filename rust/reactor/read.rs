@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use super::lookups::Lookups;
 use super::scope::ProfileView;
 use super::{Published, Reactor, Receipt, RecoveryReport};
 use crate::config::plan::Slot;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::mutant::{self, Mutant};
 use crate::profile::identity::{self, Refusal};
 use crate::profile::{Identifier, Profile, Rid};
@@ -20,6 +21,8 @@ pub struct ProfileReading {
     pub identifiers: Vec<(Text, Vec<Text>)>,
     /// Each attribute and window by name, in the configuration's order.
     pub attributes: Vec<(Text, Value)>,
+    /// Ids of the batch segments that it is in, ascending.
+    pub segments: Vec<Text>,
     /// Processing time of its last event, epoch milliseconds.
     pub updated_ms: i64,
 }
@@ -35,9 +38,14 @@ impl Reactor {
         let published = self.published();
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
-        let reading = self.store.visit(&identifier, |profile| read(&published, profile, now_ms));
+        let reading = self.store.visit(&identifier, |profile| {
+            let live = self.batch.live();
+            let lookups = Lookups::new(&live, &published.plan);
+            let reading = read(&published, profile, now_ms, &lookups);
+            if lookups.has_failed() { Err(unreadable()) } else { Ok(reading) }
+        });
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true })?;
-        Ok(reading)
+        reading.transpose()
     }
 
     /// The newest LSN that whoever reads now could have seen: what its answer waits for (page 5.1).
@@ -90,7 +98,17 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading {
+fn unreadable() -> Error {
+    let sentence = "batch data cannot be read: `p13n log verify` says which file";
+    ErrorKind::Replay(sentence.to_owned()).into()
+}
+
+fn read(
+    published: &Published,
+    profile: &Profile,
+    now_ms: i64,
+    lookups: &Lookups<'_>,
+) -> ProfileReading {
     let plan = &published.plan;
     let values = |id: u16| {
         let of_key = profile.identifiers.iter().filter(move |seen| seen.identifier.key == id);
@@ -98,7 +116,8 @@ fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading
     };
     let attributes = plan.slots.iter().filter_map(|(name, slot)| {
         let value = match *slot {
-            Slot::Key(_) => return None,
+            Slot::Key(_) | Slot::Segments | Slot::Segment(_) => return None,
+            Slot::Imported(position) => lookups.imported(position, Some(profile)),
             Slot::Attribute(position) => {
                 ProfileView::read(profile, &plan.attributes[position], now_ms)
             }
@@ -118,6 +137,15 @@ fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading
             .filter(|(_, values)| !values.is_empty())
             .collect(),
         attributes: attributes.collect(),
+        segments: texts_of(&lookups.segments(Some(profile))),
         updated_ms: profile.updated_ms,
     }
+}
+
+fn texts_of(list: &Value) -> Vec<Text> {
+    let text = |item: &Value| match item {
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    list.items().map_or_else(Vec::new, |items| items.iter().filter_map(text).collect())
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::draws::EventKey;
+use super::lookups::Lookups;
 use super::{Published, Reactor};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::plan::AttributeId;
@@ -18,8 +19,8 @@ use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Profile, Rid};
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
-    LinesRecord,
+    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_IMPORT,
+    KIND_LINES, LinesRecord,
 };
 
 /// What replay carries from record to record.
@@ -52,6 +53,8 @@ pub(super) enum Refused {
     Configuration(u32, String),
     #[error("the event names configuration {0}, in force is {1}")]
     Order(u32, u32),
+    #[error("batch data that its rules read cannot be read any more")]
+    Unreadable,
     #[error("its kind {0} is unknown to this release")]
     Kind(u8),
     #[error(transparent)]
@@ -99,6 +102,7 @@ impl Replay {
                 reactor.remember_line(database, table, source);
                 Ok(())
             }
+            KIND_IMPORT => Ok(reactor.batch.replayed(record.payload, record.lsn.counter)?),
             kind => Err(Refused::Kind(kind)),
         }
     }
@@ -138,12 +142,18 @@ impl Hand {
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
         if event.routed {
             let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
-            let facts = Facts { fields: &event.taken, whole: &event.whole, moment, key };
+            let live = reactor.batch.live();
+            let lookups = Lookups::obeying(&live, plan, event.unreadable);
+            let (fields, whole) = (&event.taken, &event.whole);
+            let facts = Facts { fields, whole, moment, key, lookups: &lookups };
             let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
             apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
             self.troubles.clear();
+            if lookups.has_failed() && !event.unreadable {
+                return Err(Refused::Unreadable);
+            }
         }
         let change = draft.finish();
         let rid = change.outcome().rid();
