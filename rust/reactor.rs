@@ -14,6 +14,7 @@ pub mod counters;
 mod crew;
 pub mod draws;
 pub mod history;
+mod ignore;
 pub mod import;
 pub mod ingest;
 pub mod inspect;
@@ -55,6 +56,7 @@ use crate::config::plan::{AttributeId, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EVENT_BYTES_MAX, Event, EventShape, TIME_MS_MAX, Taken};
 use crate::log::{FailureKind, Log, SyncPolicy};
+use crate::offer::Audience;
 use crate::profile::identity::Refusal;
 use crate::profile::{AttributeSpec, Rejected, Store};
 use crate::record::{EventReplay, SourceLine};
@@ -128,11 +130,25 @@ pub struct Caller<'a> {
     pub user_agent: Option<&'a str>,
 }
 
+impl Caller<'_> {
+    /// Who the answer is for.
+    pub fn audience(&self) -> Audience {
+        Audience { is_public: self.public, sees_sensitive: self.sees_sensitive }
+    }
+}
+
 impl Default for Caller<'_> {
     /// A server that is trusted.
     fn default() -> Self {
         Self { public: false, sees_sensitive: true, address: None, user_agent: None }
     }
+}
+
+/// What a recorded event was found to be that no look at it alone can tell again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether `ignore` kept it from profiles: who sent it is not recorded.
+    pub kept_out: bool,
 }
 
 /// One event on its way in.
@@ -154,6 +170,8 @@ pub struct Request<'a> {
     pub source: Option<SourceLine>,
     /// The uuid to store the event under when it brings none (rehearsals).
     pub uuid: Option<[u8; 16]>,
+    /// What was decided when the event came in, where it is decided anew (rehearsals).
+    pub verdict: Option<Verdict>,
     /// Whether offers are decided.
     pub decide: bool,
     /// The answer's limit in bytes; 0 for none.
@@ -172,6 +190,7 @@ impl<'a> Request<'a> {
             moves_clock: true,
             source: None,
             uuid: None,
+            verdict: None,
             decide: true,
             answer_bytes_max: 0,
         }
@@ -184,6 +203,7 @@ impl<'a> Request<'a> {
             moves_clock: event.moves_clock,
             source: event.source,
             uuid: Some(event.uuid),
+            verdict: Some(Verdict { kept_out: event.kept_out }),
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }
@@ -214,6 +234,8 @@ pub struct Receipt {
     pub lsn: u64,
     /// Whether its uuid was known: then nothing was stored.
     pub duplicate: bool,
+    /// Whether `ignore` kept it out of the log; its LSN is 0 then, and nothing is waited for.
+    pub dropped: bool,
 }
 
 thread_local! {
@@ -352,6 +374,9 @@ impl Reactor {
                 Trouble::Offer(offer, kind) => {
                     self.counters.errors.add(&plan.offers[offer].name, kind.name());
                 }
+                Trouble::Ignore(kind) => {
+                    self.counters.errors.add(&Text::new_static("ignore"), kind.name());
+                }
                 Trouble::Identifier(key, reason) => {
                     let key = plan.keys.iter().find(|known| known.id == key);
                     if let Some(key) = key {
@@ -392,5 +417,9 @@ fn rejected_name(rejected: Rejected) -> &'static str {
         Rejected::NotFinite => "not a finite number",
         Rejected::TooLarge => "larger than value_bytes_max",
         Rejected::WrongKind => "wrong kind",
+        Rejected::NoId => "no id",
+        Rejected::NotANumber => "not a number",
+        Rejected::NotConvertible => "not convertible",
+        Rejected::NoName => "no name",
     }
 }

@@ -10,6 +10,7 @@
 //!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
 //!                          16 moves no clock (page 4.2: without `time`, before the first),
 //!                          32 may let identifiers go: replay runs it with nothing else under way,
+//!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed),
 //!                          128 batch data could not be read: replay must not read it either
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
@@ -18,9 +19,12 @@
 //!   database, table  text
 //!   identifiers      u8 count, each: key u16, value text (normalized)
 //!   ignored          u8 count, each: key u16, reason u8
-//!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged
+//!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged, 5 moved by a guard rail,
+//!                          6 moved to a new profile
 //!   rid              16 bytes, unless nobody
-//!   merged           u8 count, each 16 bytes, when merged
+//!   merged           u8 count, each 16 bytes, when merged or moved
+//!   bound            u16   the key whose bound would have been broken, when moved
+//!   moved            u8 count, each: u8 position in identifiers, 16 bytes the profile that it left, when moved
 //!   events           u16 count, each u16
 //!   fuel             u32   what the filters left of apply's fuel to the attribute rules
 //!   taken            u32 count, each a value, by the plan's field index
@@ -34,7 +38,7 @@
 //!   hash             32 bytes, SHA-256 of the text
 //!   keys, attributes, fields   each: u32 count, texts; position is the number given
 //!   text             text, every secret replaced by its digest
-//! import (kind 8): batch data, as in `batch::ledger`
+//! import (kind 16): batch data, as in `batch::ledger`
 //! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
 //! no record of their own, being repeats or refused
 //!   database, table  text
@@ -43,7 +47,7 @@
 //!
 //! Texts and values are as in `value::codec`.
 
-use crate::profile::{Identifier, Outcome, Rid};
+use crate::profile::{Identifier, Moved, Outcome, Rid};
 use crate::value::codec::{BadBytes, Bytes, put_text, put_value};
 use crate::value::{Text, Value};
 
@@ -54,7 +58,7 @@ pub const KIND_CONFIGURATION: u8 = 2;
 /// Record kind of a file's lines that left no record.
 pub const KIND_LINES: u8 = 3;
 /// Record kind of a change of batch data.
-pub const KIND_IMPORT: u8 = 8;
+pub const KIND_IMPORT: u8 = 16;
 /// Raised by any change of what apply computes (page 5.3).
 pub const APPLY_EPOCH: u32 = 1;
 
@@ -64,6 +68,7 @@ const FLAG_ROUTED: u8 = 4;
 const FLAG_SOURCE: u8 = 8;
 const FLAG_STILL: u8 = 16;
 const FLAG_LETS_GO: u8 = 32;
+const FLAG_KEPT_OUT: u8 = 64;
 const FLAG_UNREADABLE: u8 = 128;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +94,8 @@ pub enum RecordedOutcome {
     Extended([u8; 16]),
     /// Several profiles became one.
     Merged([u8; 16], Vec<[u8; 16]>),
+    /// A guard rail kept profiles apart.
+    Moved(Box<Moved>),
 }
 
 impl From<&Outcome> for RecordedOutcome {
@@ -101,6 +108,7 @@ impl From<&Outcome> for RecordedOutcome {
             Outcome::Merged { survivor, merged } => {
                 Self::Merged(survivor.0, merged.iter().map(|rid| rid.0).collect())
             }
+            Outcome::Moved(moved) => Self::Moved(moved.clone()),
         }
     }
 }
@@ -116,6 +124,7 @@ impl From<&RecordedOutcome> for Outcome {
                 survivor: Rid(*survivor),
                 merged: merged.iter().map(|rid| Rid(*rid)).collect(),
             },
+            RecordedOutcome::Moved(moved) => Self::Moved(moved.clone()),
         }
     }
 }
@@ -140,8 +149,10 @@ pub struct EventRecord<'a> {
     pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
-    /// Whether the table is a destination.
+    /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
+    /// Whether `ignore` kept it from profiles.
+    pub kept_out: bool,
     /// Whether the profile may have to let identifiers go.
     pub lets_go: bool,
     /// Whether the rules could not read batch data.
@@ -187,10 +198,12 @@ pub struct EventReplay<'a> {
     pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
-    /// Whether the table is a destination.
+    /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
     /// Whether the rules could not read batch data.
     pub unreadable: bool,
+    /// Whether `ignore` kept it from profiles.
+    pub kept_out: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -232,6 +245,7 @@ impl EventRecord<'_> {
                 | flag(self.source.is_some(), FLAG_SOURCE)
                 | flag(!self.moves_clock, FLAG_STILL)
                 | flag(self.lets_go, FLAG_LETS_GO)
+                | flag(self.kept_out, FLAG_KEPT_OUT)
                 | flag(self.unreadable, FLAG_UNREADABLE),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
@@ -354,6 +368,7 @@ impl<'a> EventReplay<'a> {
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
             unreadable: flags & FLAG_UNREADABLE != 0,
+            kept_out: flags & FLAG_KEPT_OUT != 0,
             now_ms,
             time_s,
             uuid,
@@ -473,6 +488,16 @@ fn put_outcome(out: &mut Vec<u8>, outcome: &RecordedOutcome) {
             out.push(merged.len() as u8);
             merged.iter().for_each(|rid| out.extend_from_slice(rid));
         }
+        RecordedOutcome::Moved(moved) => {
+            put_rid(out, if moved.is_new { 6 } else { 5 }, &moved.rid.0);
+            out.push(moved.merged.len() as u8);
+            moved.merged.iter().for_each(|rid| out.extend_from_slice(&rid.0));
+            out.extend_from_slice(&moved.bound.to_le_bytes());
+            out.push(moved.moved.len() as u8);
+            for (position, from) in &moved.moved {
+                put_rid(out, *position, &from.0);
+            }
+        }
     }
 }
 
@@ -501,8 +526,19 @@ fn read_outcome(bytes: &mut Bytes<'_>) -> Result<RecordedOutcome, BadBytes> {
             let merged = (0..bytes.u8()?).map(|_| bytes.array()).collect::<Result<_, _>>()?;
             RecordedOutcome::Merged(survivor, merged)
         }
+        tag @ (5 | 6) => RecordedOutcome::Moved(Box::new(read_moved(bytes, tag == 6)?)),
         _ => return Err(BadBytes("its identity outcome is unknown")),
     })
+}
+
+fn read_moved(bytes: &mut Bytes<'_>, is_new: bool) -> Result<Moved, BadBytes> {
+    let rid = Rid(bytes.array()?);
+    let count = usize::from(bytes.u8()?);
+    let merged = bytes.several(count, |bytes| Ok(Rid(bytes.array()?)))?;
+    let bound = bytes.u16()?;
+    let count = usize::from(bytes.u8()?);
+    let moved = bytes.several(count, |bytes| Ok((bytes.u8()?, Rid(bytes.array()?))))?;
+    Ok(Moved { rid, is_new, bound, merged, moved })
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "read_yaml",
 ]
 
 __version__: str
@@ -137,6 +138,8 @@ class IngestReport:
 
     stored: int
     duplicate: int
+    ignored: int
+    """Those that `ignore` kept out of the log."""
     refused: list[tuple[int, str]]
 
 @final
@@ -286,15 +289,31 @@ class Reactor:
         event: dict[str, Any],
         *,
         now_ms: int | None = None,
+        public: bool = False,
+        sees_sensitive: bool = True,
+        user_agent: str | None = None,
+        address: str | None = None,
     ) -> dict[str, Any]:
         """Stores the event, updates the profile, answers the object of 1.4.
 
         `now_ms` is this call's processing time, epoch milliseconds from 0 to 253402300799999.
+        `public`: anybody may be the caller, as with a browser's token. The answer shows sensitive
+        values only where `sees_sensitive` and not `public`. `user_agent` and `address` are what
+        `REQUEST` reads in `ignore`.
         Raises BadEvent (also for a dict without a JSON form, and over 1,000,000 bytes),
         UnknownTable, Busy, LogError, ValueError for `now_ms`.
         """
     def personalize_json(
-        self, database: str, table: str, body: bytes, *, now_ms: int | None = None
+        self,
+        database: str,
+        table: str,
+        body: bytes,
+        *,
+        now_ms: int | None = None,
+        public: bool = False,
+        sees_sensitive: bool = True,
+        user_agent: str | None = None,
+        address: str | None = None,
     ) -> bytes:
         """As `personalize`, from the event's JSON to the answer's."""
     def ingest_many(
@@ -335,7 +354,7 @@ class Reactor:
         """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
+        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
         synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
         snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
@@ -362,14 +381,20 @@ class Reactor:
         event: dict[str, Any],
         body: bytes,
         answer_bytes_max: int,
+        sees_sensitive: bool,
+        user_agent: bytes | None = None,
+        address: str | None = None,
     ) -> tuple[bytes, int, int]:
         """The hot path: `event` is `orjson.loads(body)`; database and table are well-formed.
+        Who sent it is handed over when `_reads_request()`; bytes that are no UTF-8 read as U+FFFD.
 
         Answers (answer, lsn, wait_lsn): the answer may leave once `_synced_lsn() >= wait_lsn`
         (0: at once). Never blocks on a disk. Raises BadEvent, Busy, LogError.
         """
-    def _tokens(self) -> list[tuple[str, bytes]]:
-        """(name, SHA-256 of the token's value, 32 bytes) of each token."""
+    def _tokens(self) -> list[tuple[str, bytes, bool]]:
+        """(name, SHA-256 of the token's value, 32 bytes, `sees_sensitive`) of each token."""
+    def _reads_request(self) -> bool:
+        """Whether `ignore` reads who sent an event."""
     def _routes(self) -> list[tuple[str, str]]:
         """(database, table) of each destination."""
     def _synced_fd(self) -> int:
@@ -473,6 +498,13 @@ def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.
 
     Raises OSError.
+    """
+
+def read_yaml(text: str, name: str = "<text>") -> Any:
+    """A YAML document that is no configuration, read as strictly as one.
+
+    A plain scalar is what JSON says it is, nothing at all is None, all else is text, and so is a
+    number that no double holds exactly. Raises ConfigError, whose diagnostics give the places.
     """
 
 def log_info(directory: str | PathLike[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 //! Ledger: which generations count, by dataset, and the record of the log that says so (page 4.3).
 //!
 //! ```text
-//! import (kind 8)
+//! import (kind 16)
 //!   cause      u8     1 import, 2 import that replaces, 3 layers merged
 //!   now_ms     i64    when, by the machine's clock; moves no clock
 //!   dataset    u8 kind, text name

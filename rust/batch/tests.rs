@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::limits::{KEY_BYTES_MAX, LAYERS_CALM, ROW_BYTES_MAX};
 use super::row::{Column, Key, cells, layered, put_cells, put_segments, repeated, segments};
 use super::{Generation, Kind, Sorter, Writer, Written, merge, path_of, temporary_of};
-use crate::storage::{Disk, DiskFile, SimulatedDisk, write_all};
+use crate::storage::{Disk, SimulatedDisk, write_all};
 use crate::value::{Text, Value};
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;

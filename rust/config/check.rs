@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::limits::{
-    CATALOG_COLUMNS_MAX, CATALOGS_MAX, KEYS_MAX, NAMED_MAX, SEGMENTS_MAX, STATE_ATTRIBUTES_MAX,
-    TABLES_MAX, TOKENS_MAX,
+    CATALOG_COLUMNS_MAX, CATALOGS_MAX, IGNORES_MAX, KEYS_MAX, NAMED_MAX, SEGMENTS_MAX,
+    STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX,
 };
 use super::model::{AttributeKind, Configuration, Offer, Place};
 use super::schema::did_you_mean;
@@ -218,6 +218,7 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
     let attribute_names: Vec<&Span> =
         configuration.attributes.iter().map(|attribute| &attribute.name.span).collect();
     let tokens: Vec<&Span> = configuration.tokens.iter().map(|token| &token.name.span).collect();
+    let ignores: Vec<&Span> = configuration.ignore.iter().map(|entry| &entry.at).collect();
     let mut tables = HashSet::new();
     let places = configuration
         .destinations
@@ -246,6 +247,7 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
     for (what, found, most) in [
         ("tokens", tokens, TOKENS_MAX),
         ("tables", tables, TABLES_MAX),
+        ("entries of `ignore`", ignores, IGNORES_MAX),
         ("keys", key_names, KEYS_MAX),
         ("attributes that hold state", stateful, STATE_ATTRIBUTES_MAX),
         ("batch segments", segments, SEGMENTS_MAX),

@@ -16,10 +16,11 @@ use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::plan::{
-    Action, Attribute, AttributeRule, Catalog, EventId, EventSet, Imported, Key, Offer, OfferRule,
-    Plan, Segment, Slot, Table,
+    Action, Attribute, AttributeRule, Catalog, EventId, EventSet, Ignore, Imported, Key, Offer,
+    OfferRule, Plan, Rails, Segment, Slot, Table,
 };
 use super::secret::{self, Environment, Secrets};
+use super::sensitive::{RuleOf, Sensitivity};
 use super::source::{Problems, SourceFile, Spanned, too_large};
 use super::types;
 use super::yaml;
@@ -125,27 +126,44 @@ impl Builder<'_> {
         let configuration = self.configuration;
         let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
         let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
-        let keys = self.keys(problems);
-        let (attributes, imported) = self.attributes(problems);
+        let mut keys = self.keys(problems);
+        let rails = self.rails(&keys);
+        let mut attributes = self.attributes(problems);
+        let imported = self.imported(&attributes);
         let (segments, catalogs) = self.batch_names();
-        let mut slots = slots(&keys, &attributes);
+        let mut slots = slots(&keys, &attributes, &imported);
         let reads = types::of_names(configuration);
         let mut names = Slots::default();
-        for ((name, _), reads) in slots.iter().zip(reads) {
-            names.push(name, reads);
+        for ((name, slot), reads) in slots.iter().zip(reads) {
+            match slot {
+                Slot::Imported(_) => names.push_looked_up(name, reads),
+                _ => names.push(name, reads),
+            }
         }
-        let looked_up = types::of_imported(configuration);
-        push_looked_up(&mut slots, &mut names, &imported, looked_up, &segments);
+        push_segments(&mut slots, &mut names, &segments);
         names.set_catalogs(catalogs.iter().map(|catalog| catalog.name.clone()).collect());
         let recorded_fields = self.numbers.fields.iter().flatten();
         let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
-        let key_fields = keys.iter().map(|key| fields.intern(&key.name)).collect();
+        let key_fields: Vec<u32> = keys.iter().map(|key| fields.intern(&key.name)).collect();
         let recorded = self.secrets.is_none();
         let mut expressions = Expressions::new(fields, &names, problems, recorded);
         let (tables, routes) = self.tables(&mut expressions);
         let rules = self.rules(&mut expressions);
-        let offers = self.offers(&mut expressions);
+        let sensitivity = Sensitivity::of(
+            configuration,
+            &keys,
+            &key_fields,
+            &attributes,
+            &rules,
+            &slots,
+            &imported,
+        );
+        let offers = self.offers(&mut expressions, &sensitivity);
+        let ignore = self.ignore(&mut expressions);
         let fields = expressions.fields;
+        let (sensitive_keys, sensitive_attributes) = sensitivity.flags();
+        keys.iter_mut().zip(sensitive_keys).for_each(|(key, is)| key.sensitive = is);
+        attributes.iter_mut().zip(sensitive_attributes).for_each(|(one, is)| one.sensitive = is);
         self.numbers.fields = Some(fields.names().to_vec());
         let plan = Plan {
             number: 0,
@@ -158,6 +176,7 @@ impl Builder<'_> {
             value_bytes_max: configuration.value_bytes_max,
             time_zone: configuration.time_zone.unwrap_or_default(),
             keys,
+            rails,
             fields,
             key_fields,
             routes,
@@ -171,6 +190,9 @@ impl Builder<'_> {
             catalogs,
             offers,
             tokens,
+            ignore,
+            reads_request: configuration.ignore.iter().any(reads_request),
+            profile_ttl_ms: configuration.profile_ttl_ms,
         };
         (plan, self.numbers)
     }
@@ -184,25 +206,43 @@ impl Builder<'_> {
                 normalize: key.normalize.clone(),
                 valid_regexp: key.valid_regexp.as_ref().and_then(|text| regexp(text, problems)),
                 invalid_texts: key.invalid_texts.clone(),
+                sensitive: false,
             });
         }
         keys
     }
 
-    /// Attributes that hold state, and those that are imported.
-    fn attributes(&mut self, problems: &mut Problems<'_>) -> (Vec<Attribute>, Vec<Imported>) {
-        let (mut attributes, mut imported) = (Vec::new(), Vec::new());
+    fn rails(&self, keys: &[Key]) -> Rails {
+        let keys = keys.iter().zip(&self.configuration.keys);
+        Rails::new(keys.filter_map(|(key, model)| Some((key.id, model.max_values?))))
+    }
+
+    fn attributes(&mut self, problems: &mut Problems<'_>) -> Vec<Attribute> {
+        let mut attributes = Vec::new();
         for attribute in &self.configuration.attributes {
-            let id = number(&mut self.numbers.attributes, &attribute.name, problems);
-            let name = attribute.name.value.clone();
-            if let AttributeKind::Imported { data_type } = attribute.kind {
-                imported.push(Imported { id, name, data_type });
-                continue;
-            }
             let (spec, windows) = spec(&attribute.kind);
-            attributes.push(Attribute { id, name, spec, windows });
+            attributes.push(Attribute {
+                id: number(&mut self.numbers.attributes, &attribute.name, problems),
+                name: attribute.name.value.clone(),
+                spec,
+                windows,
+                sensitive: false,
+            });
         }
-        (attributes, imported)
+        attributes
+    }
+
+    fn imported(&self, attributes: &[Attribute]) -> Vec<Imported> {
+        let kinds = self.configuration.attributes.iter().map(|attribute| &attribute.kind);
+        let imported = attributes.iter().zip(kinds).enumerate();
+        let imported = imported.filter_map(|(at, (attribute, kind))| match kind {
+            AttributeKind::Imported { data_type } => {
+                let (id, name) = (attribute.id, attribute.name.clone());
+                Some(Imported { attribute: at, id, name, data_type: *data_type })
+            }
+            _ => None,
+        });
+        imported.collect()
     }
 
     fn batch_names(&self) -> (Vec<Segment>, Vec<Catalog>) {
@@ -274,9 +314,7 @@ impl Builder<'_> {
 
     fn rules(&self, expressions: &mut Expressions<'_, '_>) -> Vec<AttributeRule> {
         let mut rules = Vec::new();
-        let stateful = self.configuration.attributes.iter();
-        let stateful = stateful.filter(|attribute| attribute.kind.holds_state());
-        for (attribute, entry) in stateful.enumerate() {
+        for (attribute, entry) in self.configuration.attributes.iter().enumerate() {
             for rule in &entry.rules {
                 let mut locals = Locals::default();
                 let each = rule.each.as_ref().map(|each| {
@@ -299,14 +337,33 @@ impl Builder<'_> {
         rules
     }
 
-    fn offers(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Offer> {
+    fn ignore(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Ignore> {
+        let entries = self.configuration.ignore.iter();
+        let compiled = entries.map(|entry| {
+            let condition = expressions.ignore(&entry.conditions)?;
+            Some(Ignore { condition, store: entry.store })
+        });
+        compiled.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+
+    fn offers(
+        &self,
+        expressions: &mut Expressions<'_, '_>,
+        sensitivity: &Sensitivity<'_>,
+    ) -> Vec<Offer> {
         let mut offers = Vec::new();
         for offer in &self.configuration.offers {
-            let mut rules = Vec::new();
+            let (mut rules, mut shows_sensitive) = (Vec::new(), false);
             for rule in &offer.rules {
-                rules.extend(self.offer_rule(rule, expressions));
+                let Some(mut compiled) = self.offer_rule(rule, expressions) else { continue };
+                let lets: Vec<_> = compiled.lets.iter().map(Program::sources).collect();
+                let (fields, problems) = expressions.parts();
+                let entry = RuleOf { offer, rule, lets };
+                shows_sensitive |= sensitivity.guard(&entry, &mut compiled.data, fields, problems);
+                rules.push(compiled);
             }
-            offers.push(Offer { name: offer.name.value.clone(), rules });
+            let (name, server_only) = (offer.name.value.clone(), offer.server_only);
+            offers.push(Offer { name, server_only, shows_sensitive, rules });
         }
         offers
     }
@@ -336,6 +393,12 @@ impl Builder<'_> {
         let batch_segments = rule.batch_segments.as_ref().map(|named| self.segment_ids(named));
         Some(OfferRule { events, lets, conditions, data, batch_segments })
     }
+}
+
+/// Whether an entry may read who sent the event: its text says `REQUEST`.
+fn reads_request(entry: &model::Ignore) -> bool {
+    let mut texts = entry.conditions.iter().filter_map(|node| node.scalar());
+    texts.any(|scalar| scalar.text.contains("REQUEST"))
 }
 
 fn action(
@@ -377,41 +440,35 @@ fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
         }
         AttributeKind::List { max_items, duration_ms, distinct } => {
             let (max_items, duration_ms, distinct) = (*max_items, *duration_ms, *distinct);
-            (AttributeSpec::List { max_items, duration_ms, distinct }, Vec::new())
+            (AttributeSpec::List { max_items, duration_ms, distinct, id: None }, Vec::new())
         }
         AttributeKind::Counter { duration_ms, windows } => {
             let windows_ms = windows.iter().map(|(_, duration_ms)| *duration_ms).collect();
             let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
-            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms }, names)
+            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms, by: false }, names)
         }
-        AttributeKind::Imported { .. } => unreachable!("what is imported holds no state"),
+        AttributeKind::Imported { .. } => (AttributeSpec::Stateless, Vec::new()),
     }
 }
 
 /// Keys, then each attribute with its windows.
-fn slots(keys: &[Key], attributes: &[Attribute]) -> Vec<(Text, Slot)> {
+fn slots(keys: &[Key], attributes: &[Attribute], imported: &[Imported]) -> Vec<(Text, Slot)> {
     let mut slots: Vec<(Text, Slot)> = Vec::new();
     slots.extend(keys.iter().enumerate().map(|(at, key)| (key.name.clone(), Slot::Key(at))));
     for (at, attribute) in attributes.iter().enumerate() {
-        slots.push((attribute.name.clone(), Slot::Attribute(at)));
+        let own = match imported.iter().position(|imported| imported.attribute == at) {
+            Some(position) => Slot::Imported(position),
+            None => Slot::Attribute(at),
+        };
+        slots.push((attribute.name.clone(), own));
         let windows = attribute.windows.iter().enumerate();
         slots.extend(windows.map(|(window, name)| (name.clone(), Slot::Window(at, window))));
     }
     slots
 }
 
-/// Imported attributes, `PROFILE.segments`, and the segments behind `SEGMENT`.
-fn push_looked_up(
-    slots: &mut Vec<(Text, Slot)>,
-    names: &mut Slots,
-    imported: &[Imported],
-    reads: Vec<Type>,
-    segments: &[Segment],
-) {
-    for (at, (attribute, reads)) in imported.iter().zip(reads).enumerate() {
-        slots.push((attribute.name.clone(), Slot::Imported(at)));
-        names.push_looked_up(&attribute.name, reads);
-    }
+/// `PROFILE.segments`, and the segments behind `SEGMENT`.
+fn push_segments(slots: &mut Vec<(Text, Slot)>, names: &mut Slots, segments: &[Segment]) {
     let all = Text::new_static("segments");
     names.push_looked_up(&all, Type::list_of(Type::text()));
     slots.push((all, Slot::Segments));

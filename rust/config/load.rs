@@ -7,7 +7,7 @@ use super::fields::{Fields, note_not_built, text_of, word_of};
 use super::limits::{self, NUMBER_MAX};
 use super::load_batch::{catalog, segment};
 use super::load_rules::{attribute, offer};
-use super::model::{Configuration, Event, Key, Place, Secret, Token};
+use super::model::{Configuration, Event, Ignore, Key, Place, Secret, Token};
 use super::names;
 use super::plan::Normalize;
 use super::schema;
@@ -49,6 +49,8 @@ pub fn configuration(root: &Node, problems: &mut Problems<'_>) -> Configuration 
         hide_secrets(&entry.value, None, problems);
     }
     loaded.tokens = entries(&mut fields, "tokens", problems, token);
+    loaded.ignore = entries(&mut fields, "ignore", problems, ignore);
+    loaded.profile_ttl_ms = profile_ttl(&mut fields, problems);
     fields.finish(problems);
     loaded
 }
@@ -130,6 +132,29 @@ fn fixed_choices(fields: &mut Fields<'_>, problems: &mut Problems<'_>) {
     }
 }
 
+/// `profiles: {ttl: 395d}`.
+fn profile_ttl(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Option<i64> {
+    if fields.name_is_empty("profiles") {
+        fields.take("profiles");
+        return None;
+    }
+    let entry = fields.take("profiles")?;
+    let mut profiles = Fields::open(&entry.value, schema::PROFILES, problems)?;
+    let (least, most) = (limits::PROFILE_TTL_MIN_MS, limits::DURATION_MAX_MS);
+    let ttl = profiles.duration("ttl", least, most, problems);
+    profiles.finish(problems);
+    ttl.map(|ttl| ttl.value)
+}
+
+fn ignore(node: &Node, problems: &mut Problems<'_>) -> Option<Ignore> {
+    let mut fields = Fields::open(node, schema::IGNORE, problems)?;
+    fields.require("if", "if: '/bot|crawl/i.test(REQUEST.user_agent)'", problems);
+    let conditions = conditions(&mut fields, problems);
+    let store = fields.boolean("store", problems).is_none_or(|store| store.value);
+    fields.finish(problems);
+    Some(Ignore { at: node.span.clone(), conditions, store })
+}
+
 fn default_database(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Option<Spanned<Text>> {
     let database = fields.text("database", problems)?;
     // A malformed default stays in use, so that it is reported once and not at every table.
@@ -154,6 +179,7 @@ fn key(node: &Node, problems: &mut Problems<'_>) -> Option<Key> {
         // The line break that ends a block is none of the expression's.
         Spanned { value: Text::new(text.value.trim_end_matches('\n')), span: text.span }
     });
+    let max_values = count(&mut fields, "max_values", limits::VALUES_MAX, problems);
     let normalize = normalize(&mut fields, problems);
     let invalid_texts = fields.list("invalid_texts", problems);
     let at = fields.name_span("invalid_texts");
@@ -162,10 +188,11 @@ fn key(node: &Node, problems: &mut Problems<'_>) -> Option<Key> {
         .filter_map(|item| text_of(item, "An entry of `invalid_texts`", &at, problems))
         .map(|text| text.value)
         .collect();
+    let sensitive = fields.boolean("sensitive", problems).map(|sensitive| sensitive.value);
     fields.finish(problems);
     let name = name?;
     names::check_name(&name, "A key's name", problems);
-    Some(Key { name, normalize, valid_regexp, invalid_texts })
+    Some(Key { name, max_values, normalize, valid_regexp, invalid_texts, sensitive })
 }
 
 fn normalize(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<Normalize> {
@@ -269,7 +296,7 @@ fn note_empty_if(entry: &Entry, problems: &mut Problems<'_>) {
 fn hide_secrets(node: &Node, field: Option<&str>, problems: &mut Problems<'_>) {
     match &node.content {
         Content::Scalar(scalar) => {
-            let public = matches!(field, Some("name" | "type"))
+            let public = matches!(field, Some("name" | "type" | "sees_sensitive"))
                 || scalar.text.starts_with("env:")
                 || scalar.text.starts_with("file:");
             if !public {
@@ -293,13 +320,14 @@ fn token(node: &Node, problems: &mut Problems<'_>) -> Option<Token> {
     let mut fields = Fields::open(node, schema::TOKEN, problems)?;
     let name = fields.required_text("name", "name: server", problems);
     fields.word("type", &[("server", ())], &["public", "lookup"], problems);
+    let sees_sensitive = fields.boolean("sees_sensitive", problems).is_none_or(|sees| sees.value);
     let secret = secret(&mut fields, problems);
     fields.finish(problems);
     let name = name?;
     names::check_wire(&name, "A token's name", problems);
     let (secret, entry) = secret?;
     let field = entry.name.span.start..entry.value.span.end;
-    Some(Token { name, secret, field, value_span: entry.value.span.clone() })
+    Some(Token { name, sees_sensitive, secret, field, value_span: entry.value.span.clone() })
 }
 
 fn secret<'n>(fields: &mut Fields<'n>, problems: &mut Problems<'_>) -> Option<(Secret, &'n Entry)> {

@@ -46,6 +46,7 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     if kind == Type::Imported {
         refuse_rules(&mut fields, problems);
     }
+    let sensitive = fields.boolean("sensitive", problems).map(|sensitive| sensitive.value);
     let rules = fields.list("set", problems).iter();
     let rules: Vec<_> = rules.filter_map(|node| rule(node, kind, problems)).collect();
     if !fields.has("set") && kind != Type::Imported {
@@ -54,7 +55,7 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
         problems.warning("W0106", span, sentence, None);
     }
     fields.finish(problems);
-    Some(Attribute { name: name?, kind: options, rules })
+    Some(Attribute { name: name?, kind: options, sensitive, rules })
 }
 
 /// What is filled by import has no rules.
@@ -71,7 +72,7 @@ fn refuse_rules(fields: &mut Fields<'_>, problems: &mut Problems<'_>) {
 
 fn untyped(name: Spanned<Text>) -> Attribute {
     let kind = AttributeKind::Single { aggregation: Aggregation::Last, duration_ms: None };
-    Attribute { name, kind, rules: Vec::new() }
+    Attribute { name, kind, sensitive: None, rules: Vec::new() }
 }
 
 fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> AttributeKind {
@@ -303,8 +304,25 @@ pub fn offer(node: &Node, problems: &mut Problems<'_>) -> Option<Offer> {
     fields.require("set", "set: [{event: pageview, data: {...}}]", problems);
     let rules = fields.list("set", problems).iter();
     let rules: Vec<_> = rules.filter_map(|node| offer_rule(node, problems)).collect();
+    let (server_only, omit_sensitive) = audience(&mut fields, problems);
     fields.finish(problems);
-    Some(Offer { name: name?, rules })
+    Some(Offer { name: name?, server_only, omit_sensitive, rules })
+}
+
+/// What public callers get of an offer: all, nothing, or all but what is sensitive.
+fn audience(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> (bool, bool) {
+    let server_only = fields.boolean("server_only", problems).is_some_and(|only| only.value);
+    let omit_sensitive = fields.boolean("omit_sensitive", problems).is_some_and(|omit| omit.value);
+    if server_only && omit_sensitive {
+        problems.error_with_help(
+            "E0208",
+            fields.name_span("omit_sensitive"),
+            "An offer has `server_only` or `omit_sensitive`, not both.",
+            "with `server_only` public callers do not get the offer at all; \
+             with `omit_sensitive` they get it without what is sensitive",
+        );
+    }
+    (server_only, omit_sensitive)
 }
 
 fn offer_rule(node: &Node, problems: &mut Problems<'_>) -> Option<OfferRule> {

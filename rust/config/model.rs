@@ -4,7 +4,7 @@
 //! environment. A field that was wrong is absent, and its problem is already noted.
 
 use super::plan::Normalize;
-use super::source::Spanned;
+use super::source::{Span, Spanned};
 use super::yaml::Node;
 use crate::profile::attribute::Aggregation;
 use crate::value::Text;
@@ -42,6 +42,21 @@ pub struct Configuration {
     pub offers: Vec<Offer>,
     /// `tokens`.
     pub tokens: Vec<Token>,
+    /// `ignore`.
+    pub ignore: Vec<Ignore>,
+    /// `ttl` of `profiles`, milliseconds; `None`: profiles do not expire.
+    pub profile_ttl_ms: Option<i64>,
+}
+
+/// One entry of `ignore`.
+#[derive(Debug)]
+pub struct Ignore {
+    /// Where the entry starts.
+    pub at: Span,
+    /// `if`, one or many: all must hold.
+    pub conditions: Vec<Node>,
+    /// `store`.
+    pub store: bool,
 }
 
 /// One entry of `keys`.
@@ -49,12 +64,16 @@ pub struct Configuration {
 pub struct Key {
     /// Its name.
     pub name: Spanned<Text>,
+    /// `max_values`: how many values one profile may hold.
+    pub max_values: Option<usize>,
     /// Its steps, as listed.
     pub normalize: Vec<Normalize>,
     /// `valid_regexp`.
     pub valid_regexp: Option<Spanned<Text>>,
     /// `invalid_texts`.
     pub invalid_texts: Vec<Text>,
+    /// `sensitive`.
+    pub sensitive: Option<bool>,
 }
 
 /// A table with its database, the default filled in.
@@ -84,6 +103,8 @@ pub struct Attribute {
     pub name: Spanned<Text>,
     /// Its type and options.
     pub kind: AttributeKind,
+    /// `sensitive`.
+    pub sensitive: Option<bool>,
     /// `set`.
     pub rules: Vec<AttributeRule>,
 }
@@ -188,6 +209,10 @@ pub enum Action {
 pub struct Offer {
     /// Its wire name.
     pub name: Spanned<Text>,
+    /// `server_only`.
+    pub server_only: bool,
+    /// `omit_sensitive`.
+    pub omit_sensitive: bool,
     /// `set`.
     pub rules: Vec<OfferRule>,
 }
@@ -216,12 +241,14 @@ pub struct OfferRule {
 pub struct Token {
     /// Its name.
     pub name: Spanned<Text>,
+    /// `sees_sensitive`.
+    pub sees_sensitive: bool,
     /// Where its value comes from.
     pub secret: Secret,
     /// From the name of its value's field to the end of the value: what the record replaces.
-    pub field: super::source::Span,
+    pub field: Span,
     /// The value as it stands.
-    pub value_span: super::source::Span,
+    pub value_span: Span,
 }
 
 /// Where a token's value comes from.

@@ -10,6 +10,7 @@ use regex::Regex;
 use crate::expr::{FieldTable, Program, Template};
 pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
 use crate::profile::attribute::AttributeSpec;
+pub use crate::profile::guard::Rails;
 pub use crate::profile::identity::Normalize;
 use crate::value::Text;
 use crate::value::data_type::DataType;
@@ -45,6 +46,8 @@ pub struct Plan {
     pub time_zone: Zone,
     /// Identifiers, strongest first.
     pub keys: Vec<Key>,
+    /// How many values of a key one profile may hold.
+    pub rails: Rails,
     /// `EVENT.<field>` names that the plan reads.
     pub fields: FieldTable,
     /// Field index of each key's field, by position in `keys`.
@@ -71,6 +74,12 @@ pub struct Plan {
     pub offers: Vec<Offer>,
     /// Tokens, at most 50.
     pub tokens: Vec<Token>,
+    /// Which events are kept out, in file order: the first that holds decides.
+    pub ignore: Vec<Ignore>,
+    /// Whether some entry of `ignore` reads who sent the event.
+    pub reads_request: bool,
+    /// A profile without an event for so long has expired, milliseconds; `None`: none does.
+    pub profile_ttl_ms: Option<i64>,
 }
 
 impl Plan {
@@ -78,6 +87,15 @@ impl Plan {
     pub fn table(&self, database: &str, table: &str) -> Option<TableId> {
         self.routes.get(database)?.get(table).copied()
     }
+}
+
+/// One entry of `ignore`.
+#[derive(Debug)]
+pub struct Ignore {
+    /// It holds for these events.
+    pub condition: Program,
+    /// Whether they are stored, though they touch no profile.
+    pub store: bool,
 }
 
 /// One identifier kind.
@@ -93,6 +111,8 @@ pub struct Key {
     pub valid_regexp: Option<Regex>,
     /// Values that never identify, compared whole after normalization, besides the defaults.
     pub invalid_texts: Vec<Text>,
+    /// Whether its values are sensitive: marked, or reached by what is.
+    pub sensitive: bool,
 }
 
 /// A monitored table.
@@ -117,6 +137,8 @@ pub struct Attribute {
     pub spec: AttributeSpec,
     /// Names of its windows, as in `AttributeSpec::Counter::windows_ms`.
     pub windows: Vec<Text>,
+    /// Whether its value is sensitive: marked, or reached by what is.
+    pub sensitive: bool,
 }
 
 /// One entry of an attribute's `set`.
@@ -167,6 +189,8 @@ pub enum Slot {
 /// An attribute whose values are imported; profiles hold nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
+    /// Position in [`Plan::attributes`].
+    pub attribute: usize,
     /// Its number in generations.
     pub id: AttributeId,
     /// Its name.
@@ -202,4 +226,6 @@ pub struct Token {
     pub name: Text,
     /// SHA-256 of its value.
     pub digest: [u8; 32],
+    /// Whether answers to its holder may show sensitive values.
+    pub sees_sensitive: bool,
 }

@@ -37,15 +37,17 @@ pub const TOP: Section = Section {
         "offers",
         "activations",
         "tokens",
+        "ignore",
+        "profiles",
     ],
-    later: &["include", "ignore", "profiles", "tests", "entities"],
+    later: &["include", "tests", "entities"],
 };
 
 /// An entry of `keys`.
 pub const KEY: Section = Section {
     what: "a key",
-    built: &["name", "normalize", "valid_regexp", "invalid_texts"],
-    later: &["max_values", "from", "sensitive", "public", "was"],
+    built: &["name", "max_values", "normalize", "valid_regexp", "invalid_texts", "sensitive"],
+    later: &["from", "public", "was"],
 };
 
 /// An entry of `destinations`.
@@ -70,18 +72,9 @@ pub const ATTRIBUTE: Section = Section {
         "total",
         "windows",
         "data_type",
-    ],
-    later: &[
-        "id",
-        "aggregations",
-        "by",
-        "backfill",
-        "was",
-        "reset",
         "sensitive",
-        "public",
-        "value",
     ],
+    later: &["id", "aggregations", "by", "backfill", "was", "reset", "public", "value"],
 };
 
 /// An entry of an attribute's `set`.
@@ -94,15 +87,15 @@ pub const ATTRIBUTE_RULE: Section = Section {
 /// An entry of `offers`.
 pub const OFFER: Section = Section {
     what: "an offer",
-    built: &["name", "set"],
-    later: &["from", "until", "cap", "split", "holdout", "server_only", "omit_sensitive"],
+    built: &["name", "set", "server_only", "omit_sensitive"],
+    later: &["from", "until", "cap", "split", "holdout"],
 };
 
 /// An entry of an offer's `set`.
 pub const OFFER_RULE: Section = Section {
     what: "an offer's rule",
     built: &["event", "if", "let", "data", "batch_segments"],
-    later: &["from", "until", "cap", "split", "holdout", "server_only", "omit_sensitive"],
+    later: &["from", "until", "cap", "split", "holdout"],
 };
 
 /// An entry of `segments`.
@@ -119,9 +112,16 @@ pub const CATALOG_COLUMN: Section =
 /// An entry of `tokens`.
 pub const TOKEN: Section = Section {
     what: "a token",
-    built: &["name", "value", "value_sha256", "type"],
-    later: &["origins", "allowed_ips", "rate_limit", "sees_sensitive"],
+    built: &["name", "value", "value_sha256", "type", "sees_sensitive"],
+    later: &["origins", "allowed_ips", "rate_limit"],
 };
+
+/// An entry of `ignore`.
+pub const IGNORE: Section =
+    Section { what: "an entry of `ignore`", built: &["if", "store"], later: &[] };
+
+/// `profiles`.
+pub const PROFILES: Section = Section { what: "`profiles`", built: &["ttl"], later: &[] };
 
 /// Types of attributes that are not built yet.
 pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["computed"];

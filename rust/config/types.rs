@@ -15,8 +15,7 @@ use crate::value::data_type::DataType;
 pub fn of_names(configuration: &Configuration) -> Vec<Type> {
     let mut reads: Vec<Type> = Vec::new();
     reads.extend(configuration.keys.iter().map(|_| Type::text().or_undefined()));
-    let stateful = |attribute: &&Attribute| attribute.kind.holds_state();
-    for attribute in configuration.attributes.iter().filter(stateful) {
+    for attribute in &configuration.attributes {
         let own = of_attribute(attribute);
         if let AttributeKind::Counter { windows, .. } = &attribute.kind {
             reads.extend(std::iter::repeat_n(own.clone(), windows.len() + 1));
@@ -25,12 +24,6 @@ pub fn of_names(configuration: &Configuration) -> Vec<Type> {
         }
     }
     reads
-}
-
-/// What `PROFILE.<name>` reads of imported attributes, in the configuration's order.
-pub fn of_imported(configuration: &Configuration) -> Vec<Type> {
-    let imported = |attribute: &&Attribute| !attribute.kind.holds_state();
-    configuration.attributes.iter().filter(imported).map(of_attribute).collect()
 }
 
 /// What a `data_type` makes of a value.
@@ -50,7 +43,10 @@ fn of_attribute(attribute: &Attribute) -> Type {
         AttributeKind::Counter { .. } if attribute.rules.iter().all(counts) => Type::count(),
         AttributeKind::Counter { .. } => Type::number(),
         AttributeKind::Single { aggregation, .. } => match aggregation {
-            Aggregation::Sum | Aggregation::Min | Aggregation::Max => Type::number().or_undefined(),
+            Aggregation::Count => Type::count().or_undefined(),
+            Aggregation::Sum | Aggregation::Min | Aggregation::Max | Aggregation::Mean => {
+                Type::number().or_undefined()
+            }
             // `null` clears a single.
             Aggregation::Last | Aggregation::First => Type::json().never_null(),
         },

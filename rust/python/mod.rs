@@ -32,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<reactor::PyReactor>()?;
     module.add_class::<reactor::PyRecoveryProgress>()?;
     module.add_function(wrap_pyfunction!(diagnostic::check, module)?)?;
+    module.add_function(wrap_pyfunction!(diagnostic::read_yaml, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_info, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_events, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_rehearse, module)?)?;

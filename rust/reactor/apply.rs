@@ -12,7 +12,7 @@ use super::scope::{EventScope, ProfileView};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Template, Vm};
-use crate::offer::EventId;
+use crate::offer::{Audience, EventId};
 use crate::profile::identity::Refusal;
 use crate::profile::{Draft, Moment, Operation, Rejected};
 use crate::value::Value;
@@ -32,6 +32,8 @@ pub enum Trouble {
     Identifier(u16, Refusal),
     /// A rule of the offer at this position threw.
     Offer(usize, EvalErrorKind),
+    /// An entry of `ignore` threw.
+    Ignore(EvalErrorKind),
 }
 
 /// What the plan reads of one event while it is applied.
@@ -203,5 +205,6 @@ fn scope<'a, P>(
         lookups: facts.lookups,
         draws,
         locals: Vec::new(),
+        audience: Audience::SERVER,
     }
 }

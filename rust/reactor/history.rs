@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Vm;
 use crate::log::{self, Log, Lsn, ReplayError};
 use crate::offer::{self, Given};
-use crate::profile::Profile;
+use crate::profile::Packed;
 use crate::record::{APPLY_EPOCH, EventReplay};
 use crate::snapshot::{Progress, Shelf, Snapshot};
 
@@ -47,7 +47,7 @@ pub struct Scene<'a> {
     /// The configuration in force.
     pub published: &'a Published,
     /// The profile that the event ended in, the event included; `None` when it was nobody's.
-    pub profile: Option<&'a Profile>,
+    pub profile: Option<&'a Packed>,
     vm: &'a mut Vm,
     /// The directory's, for random numbers.
     secret_seed: u64,
@@ -75,6 +75,7 @@ impl Scene<'_> {
             lookups: &lookups,
             draws: &draws,
             locals: Vec::new(),
+            audience: offer::Audience::SERVER,
         };
         let matched = &self.event.events;
         offer::decide_each(&plan.offers, matched, &mut scope, self.vm, &mut give, &mut |_, _| {});

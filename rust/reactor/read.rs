@@ -9,7 +9,7 @@ use crate::config::plan::Slot;
 use crate::error::{Error, ErrorKind, Result};
 use crate::mutant::{self, Mutant};
 use crate::profile::identity::{self, Refusal};
-use crate::profile::{Identifier, Profile, Rid};
+use crate::profile::{Identifier, Packed, Rid};
 use crate::value::{Text, Value};
 
 /// A profile as expressions read it, at one processing time.
@@ -44,7 +44,7 @@ impl Reactor {
             let reading = read(&published, profile, now_ms, &lookups);
             if lookups.has_failed() { Err(unreadable()) } else { Ok(reading) }
         });
-        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true })?;
+        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
         reading.transpose()
     }
 
@@ -105,13 +105,14 @@ fn unreadable() -> Error {
 
 fn read(
     published: &Published,
-    profile: &Profile,
+    profile: &Packed,
     now_ms: i64,
     lookups: &Lookups<'_>,
 ) -> ProfileReading {
     let plan = &published.plan;
+    let identifiers: Vec<_> = profile.identifiers().collect();
     let values = |id: u16| {
-        let of_key = profile.identifiers.iter().filter(move |seen| seen.identifier.key == id);
+        let of_key = identifiers.iter().filter(move |seen| seen.identifier.key == id);
         of_key.map(|seen| seen.identifier.value.clone()).collect::<Vec<_>>()
     };
     let attributes = plan.slots.iter().filter_map(|(name, slot)| {
@@ -129,7 +130,7 @@ fn read(
         Some((name.clone(), value.into_owned()))
     });
     ProfileReading {
-        rid: profile.rid,
+        rid: profile.rid(),
         identifiers: plan
             .keys
             .iter()
@@ -138,7 +139,7 @@ fn read(
             .collect(),
         attributes: attributes.collect(),
         segments: texts_of(&lookups.segments(Some(profile))),
-        updated_ms: profile.updated_ms,
+        updated_ms: profile.updated_ms(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
-use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Profile, Rid};
+use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_IMPORT,
     KIND_LINES, LinesRecord,
@@ -38,7 +38,7 @@ pub(super) struct Installed<'a> {
     pub(super) lsn: Lsn,
     pub(super) event: &'a EventReplay<'a>,
     pub(super) published: &'a Published,
-    pub(super) profile: Option<&'a Profile>,
+    pub(super) profile: Option<&'a Packed>,
 }
 
 /// Who looks on.
@@ -137,7 +137,7 @@ impl Hand {
         let remembers = event.client_uuid && uuids == Uuids::Remember;
         let dedup = remembers.then(|| reactor.secret.dedup(&event.uuid));
         let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
-        let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
+        let mut locked = reactor.store.lock(dedup, identifiers, &plan.rails, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
         if event.routed {

@@ -10,8 +10,8 @@ use super::lookups::Lookups;
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
 use crate::expr::{EvalErrorKind, Scope};
-use crate::offer::RuleScope;
-use crate::profile::{Draft, Profile, Rid};
+use crate::offer::{Audience, RuleScope};
+use crate::profile::{Draft, Packed, Rid};
 use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
@@ -22,7 +22,7 @@ pub trait ProfileView {
     /// Its id.
     fn rid(&self) -> Option<Rid>;
     /// The most recently seen value of a key.
-    fn key_value(&self, key: u16) -> Option<&Text>;
+    fn key_value(&self, key: u16) -> Option<Text>;
     /// Every identifier that it has, by its key's number, the least recently seen first.
     fn each_identifier(&self, give: &mut dyn FnMut(u16, &str));
     /// What an attribute reads.
@@ -31,33 +31,27 @@ pub trait ProfileView {
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value;
 }
 
-impl ProfileView for Profile {
+impl ProfileView for Packed {
     fn rid(&self) -> Option<Rid> {
-        Some(self.rid)
+        Some(Packed::rid(self))
     }
 
-    fn key_value(&self, key: u16) -> Option<&Text> {
+    fn key_value(&self, key: u16) -> Option<Text> {
         self.newest_value(key)
     }
 
     fn each_identifier(&self, give: &mut dyn FnMut(u16, &str)) {
-        for seen in &self.identifiers {
+        for seen in self.identifiers() {
             give(seen.identifier.key, &seen.identifier.value);
         }
     }
 
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read(&attribute.spec, now_ms),
-            None => Cow::Owned(attribute.spec.nothing()),
-        }
+        Cow::Owned(Packed::read(self, attribute.id, &attribute.spec, now_ms))
     }
 
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read_window(&attribute.spec, window, now_ms),
-            None => Value::Number(0.0),
-        }
+        Packed::read_window(self, attribute.id, &attribute.spec, window, now_ms)
     }
 }
 
@@ -66,7 +60,7 @@ impl ProfileView for Draft<'_> {
         Draft::rid(self)
     }
 
-    fn key_value(&self, key: u16) -> Option<&Text> {
+    fn key_value(&self, key: u16) -> Option<Text> {
         Draft::key_value(self, key)
     }
 
@@ -101,6 +95,8 @@ pub struct EventScope<'a, P> {
     pub draws: &'a Draws<'a>,
     /// `ITEM`, or the names of `let`.
     pub locals: Vec<Value>,
+    /// Who the value is for.
+    pub audience: Audience,
 }
 
 impl<P: ProfileView> Scope for EventScope<'_, P> {
@@ -109,7 +105,7 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
             Slot::Key(key) => {
                 let id = self.plan.keys[key].id;
                 match self.profile.and_then(|profile| profile.key_value(id)) {
-                    Some(value) => Cow::Owned(Value::String(value.clone())),
+                    Some(value) => Cow::Owned(Value::String(value)),
                     None => Cow::Borrowed(&UNDEFINED),
                 }
             }
@@ -167,6 +163,10 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
         self.plan.time_zone
     }
 
+    fn shows_sensitive(&self) -> bool {
+        self.audience.is_shown_sensitive()
+    }
+
     fn random(&self) -> Option<f64> {
         Some(self.draws.draw(self.plan))
     }
@@ -193,5 +193,9 @@ impl<P: ProfileView> RuleScope for EventScope<'_, P> {
     fn start_rule(&mut self, offer: usize, rule: usize) {
         self.locals.clear();
         self.draws.start(Drawer::Offer(offer, rule));
+    }
+
+    fn audience(&self) -> Audience {
+        self.audience
     }
 }
