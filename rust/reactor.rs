@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod batch;
+pub mod computed;
 pub mod counters;
 mod crew;
 pub mod draws;

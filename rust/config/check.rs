@@ -6,7 +6,7 @@ use super::limits::{
     CATALOG_COLUMNS_MAX, CATALOGS_MAX, IGNORES_MAX, KEYS_MAX, NAMED_MAX, SEGMENTS_MAX,
     STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX,
 };
-use super::model::{AttributeKind, Configuration, Offer, Place};
+use super::model::{Configuration, Offer, Place};
 use super::schema::did_you_mean;
 use super::source::{Problems, Span, Spanned};
 use crate::value::Text;
@@ -46,9 +46,8 @@ fn names_are_unique(configuration: &Configuration, problems: &mut Problems<'_>) 
     }
     for attribute in &configuration.attributes {
         profile.take(&attribute.name, "an attribute", problems);
-        if let AttributeKind::Counter { windows, .. } = &attribute.kind {
-            windows.iter().for_each(|(name, _)| profile.take(name, "a window", problems));
-        }
+        let further = attribute.kind.further_names();
+        further.into_iter().for_each(|(name, what)| profile.take(name, what, problems));
     }
     let mut events = Unique::default();
     configuration.events.iter().for_each(|event| events.take(&event.name, "an event", problems));
@@ -217,6 +216,8 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
     let key_names: Vec<&Span> = configuration.keys.iter().map(|key| &key.name.span).collect();
     let attribute_names: Vec<&Span> =
         configuration.attributes.iter().map(|attribute| &attribute.name.span).collect();
+    let holding = configuration.attributes.iter().filter(|entry| entry.kind.holds_state());
+    let holding: Vec<&Span> = holding.map(|attribute| &attribute.name.span).collect();
     let tokens: Vec<&Span> = configuration.tokens.iter().map(|token| &token.name.span).collect();
     let ignores: Vec<&Span> = configuration.ignore.iter().map(|entry| &entry.at).collect();
     let mut tables = HashSet::new();
@@ -228,8 +229,6 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
         .filter(|place| tables.insert((&place.database, &place.table.value)))
         .map(|place| &place.table.span)
         .collect();
-    let stateful = configuration.attributes.iter().filter(|known| known.kind.holds_state());
-    let stateful: Vec<&Span> = stateful.map(|attribute| &attribute.name.span).collect();
     let segments: Vec<&Span> =
         configuration.segments.iter().map(|segment| &segment.name.span).collect();
     let catalogs: Vec<&Span> =
@@ -249,7 +248,7 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
         ("tables", tables, TABLES_MAX),
         ("entries of `ignore`", ignores, IGNORES_MAX),
         ("keys", key_names, KEYS_MAX),
-        ("attributes that hold state", stateful, STATE_ATTRIBUTES_MAX),
+        ("attributes that hold state", holding, STATE_ATTRIBUTES_MAX),
         ("batch segments", segments, SEGMENTS_MAX),
         ("catalogs", catalogs, CATALOGS_MAX),
         ("keys, attributes and activations together", named, NAMED_MAX),

@@ -10,6 +10,7 @@ use regex::RegexBuilder;
 use sha2::{Digest, Sha256};
 
 use super::check;
+use super::computed;
 use super::diagnostic::Diagnostic;
 use super::expressions::{Expressions, Locals, Slots};
 use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
@@ -26,7 +27,7 @@ use super::types;
 use super::yaml;
 use crate::expr::advice::Type;
 use crate::expr::{FieldTable, Program, Space, Template};
-use crate::profile::attribute::AttributeSpec;
+use crate::profile::attribute::{Aggregate, AttributeSpec, Conversion};
 use crate::value::Text;
 
 /// Numbers given once a name by a data directory: a name's position is its number.
@@ -140,6 +141,10 @@ impl Builder<'_> {
                 _ => names.push(name, reads),
             }
         }
+        for (name, slot) in updated_slots(&attributes) {
+            names.push_in(Space::Updated, &name);
+            slots.push((name, slot));
+        }
         push_segments(&mut slots, &mut names, &segments);
         names.set_catalogs(catalogs.iter().map(|catalog| catalog.name.clone()).collect());
         let recorded_fields = self.numbers.fields.iter().flatten();
@@ -148,14 +153,18 @@ impl Builder<'_> {
         let recorded = self.secrets.is_none();
         let mut expressions = Expressions::new(fields, &names, problems, recorded);
         let (tables, routes) = self.tables(&mut expressions);
+        let computed = computed::build(self.configuration, &slots, &mut expressions);
+        for (attribute, entry) in attributes.iter_mut().zip(&configuration.attributes) {
+            attribute.by = by(entry, &mut expressions);
+        }
         let rules = self.rules(&mut expressions);
         let sensitivity = Sensitivity::of(
             configuration,
             &keys,
             &key_fields,
             &attributes,
-            &rules,
-            &slots,
+            (&rules, &computed),
+            (&slots, &names),
             &imported,
         );
         let offers = self.offers(&mut expressions, &sensitivity);
@@ -164,6 +173,10 @@ impl Builder<'_> {
         let (sensitive_keys, sensitive_attributes) = sensitivity.flags();
         keys.iter_mut().zip(sensitive_keys).for_each(|(key, is)| key.sensitive = is);
         attributes.iter_mut().zip(sensitive_attributes).for_each(|(one, is)| one.sensitive = is);
+        let before = names.take_before();
+        for (at, slot) in before.iter().enumerate() {
+            slots.push((slots[*slot as usize].0.clone(), Slot::Before(at)));
+        }
         self.numbers.fields = Some(fields.names().to_vec());
         let plan = Plan {
             number: 0,
@@ -185,6 +198,8 @@ impl Builder<'_> {
             attributes,
             rules,
             slots,
+            before,
+            computed,
             imported,
             segments,
             catalogs,
@@ -221,11 +236,16 @@ impl Builder<'_> {
         let mut attributes = Vec::new();
         for attribute in &self.configuration.attributes {
             let (spec, windows) = spec(&attribute.kind);
+            let (conversion, aggregates) = readings(attribute);
             attributes.push(Attribute {
                 id: number(&mut self.numbers.attributes, &attribute.name, problems),
                 name: attribute.name.value.clone(),
                 spec,
                 windows,
+                conversion,
+                aggregates,
+                by: None,
+                reset: attribute.reset,
                 sensitive: false,
             });
         }
@@ -233,14 +253,15 @@ impl Builder<'_> {
     }
 
     fn imported(&self, attributes: &[Attribute]) -> Vec<Imported> {
-        let kinds = self.configuration.attributes.iter().map(|attribute| &attribute.kind);
-        let imported = attributes.iter().zip(kinds).enumerate();
-        let imported = imported.filter_map(|(at, (attribute, kind))| match kind {
-            AttributeKind::Imported { data_type } => {
-                let (id, name) = (attribute.id, attribute.name.clone());
-                Some(Imported { attribute: at, id, name, data_type: *data_type })
-            }
-            _ => None,
+        let models = &self.configuration.attributes;
+        let imported = attributes.iter().zip(models).enumerate();
+        let imported =
+            imported.filter(|(_, (_, model))| matches!(model.kind, AttributeKind::Imported));
+        let imported = imported.map(|(at, (attribute, model))| Imported {
+            attribute: at,
+            id: attribute.id,
+            name: attribute.name.clone(),
+            data_type: model.data_type,
         });
         imported.collect()
     }
@@ -438,29 +459,67 @@ fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
             let (aggregation, duration_ms) = (*aggregation, *duration_ms);
             (AttributeSpec::Single { aggregation, duration_ms }, Vec::new())
         }
-        AttributeKind::List { max_items, duration_ms, distinct } => {
+        AttributeKind::List { max_items, duration_ms, distinct, id, .. } => {
             let (max_items, duration_ms, distinct) = (*max_items, *duration_ms, *distinct);
-            (AttributeSpec::List { max_items, duration_ms, distinct, id: None }, Vec::new())
+            let id = id.as_ref().map(|id| id.value.clone());
+            (AttributeSpec::List { max_items, duration_ms, distinct, id }, Vec::new())
         }
-        AttributeKind::Counter { duration_ms, windows } => {
+        AttributeKind::Computed { .. } | AttributeKind::Imported => {
+            (AttributeSpec::Stateless, Vec::new())
+        }
+        AttributeKind::Counter { duration_ms, windows, by } => {
             let windows_ms = windows.iter().map(|(_, duration_ms)| *duration_ms).collect();
             let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
-            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms, by: false }, names)
+            let (duration_ms, by) = (*duration_ms, by.is_some());
+            (AttributeSpec::Counter { duration_ms, windows_ms, by }, names)
         }
-        AttributeKind::Imported { .. } => (AttributeSpec::Stateless, Vec::new()),
     }
 }
 
-/// Keys, then each attribute with its windows.
+/// What is made of an attribute's values, and what its items come to under names of their own.
+fn readings(attribute: &model::Attribute) -> (Conversion, Vec<Aggregate>) {
+    let mut conversion = Conversion { own: attribute.data_type, fields: Vec::new() };
+    let AttributeKind::List { aggregations, fields, .. } = &attribute.kind else {
+        return (conversion, Vec::new());
+    };
+    conversion.fields.clone_from(fields);
+    let aggregates = aggregations.iter().map(|entry| Aggregate {
+        name: entry.name.value.clone(),
+        fold: entry.fold,
+        field: entry.field.clone(),
+    });
+    (conversion, aggregates.collect())
+}
+
+/// The program of a counter's `by`.
+fn by(attribute: &model::Attribute, expressions: &mut Expressions<'_, '_>) -> Option<Program> {
+    let AttributeKind::Counter { by: Some(node), .. } = &attribute.kind else { return None };
+    expressions.exact(node, "`by`", &Locals::default()).map(|(program, _)| program)
+}
+
+/// When each attribute that holds state last changed.
+fn updated_slots(attributes: &[Attribute]) -> Vec<(Text, Slot)> {
+    let holding = attributes.iter().enumerate().filter(|(_, entry)| entry.spec.holds_state());
+    holding.map(|(at, attribute)| (attribute.name.clone(), Slot::Updated(at))).collect()
+}
+
+/// Keys, then each attribute with its windows or aggregates.
 fn slots(keys: &[Key], attributes: &[Attribute], imported: &[Imported]) -> Vec<(Text, Slot)> {
+    let mut computed = 0;
     let mut slots: Vec<(Text, Slot)> = Vec::new();
     slots.extend(keys.iter().enumerate().map(|(at, key)| (key.name.clone(), Slot::Key(at))));
     for (at, attribute) in attributes.iter().enumerate() {
         let own = match imported.iter().position(|imported| imported.attribute == at) {
             Some(position) => Slot::Imported(position),
-            None => Slot::Attribute(at),
+            None if attribute.spec.holds_state() => Slot::Attribute(at),
+            None => {
+                computed += 1;
+                Slot::Computed(computed - 1)
+            }
         };
         slots.push((attribute.name.clone(), own));
+        let aggregates = attribute.aggregates.iter().enumerate();
+        slots.extend(aggregates.map(|(n, entry)| (entry.name.clone(), Slot::Aggregate(at, n))));
         let windows = attribute.windows.iter().enumerate();
         slots.extend(windows.map(|(window, name)| (name.clone(), Slot::Window(at, window))));
     }

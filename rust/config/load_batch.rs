@@ -7,8 +7,8 @@ use super::names;
 use super::schema;
 use super::source::{Problems, Spanned};
 use super::yaml::{Content, Node};
+use crate::profile::attribute::DataType;
 use crate::value::Text;
-use crate::value::data_type::DATA_TYPES;
 
 /// Reads an entry of `segments`.
 pub fn segment(node: &Node, problems: &mut Problems<'_>) -> Option<Segment> {
@@ -58,7 +58,7 @@ fn column(
             let name = fields.required_text("name", "name: price", problems);
             let data_type = fields
                 .text("data_type", problems)
-                .and_then(|text| word_of(&text, "`data_type`", &DATA_TYPES, &[], problems));
+                .and_then(|text| word_of(&text, "`data_type`", &DataType::WORDS, &[], problems));
             fields.finish(problems);
             CatalogColumn { name: name?, data_type }
         }

@@ -2,7 +2,8 @@
 
 use super::fields::{Fields, duration_of, is_expression, text_of};
 use super::limits;
-use super::load::{conditions, count};
+use super::load::conditions;
+use super::load_options;
 use super::model::{Action, Attribute, AttributeKind, AttributeRule, Offer, OfferRule};
 use super::names;
 use super::schema::{self, either};
@@ -10,7 +11,6 @@ use super::source::{Problems, Spanned};
 use super::yaml::{Content, Entry, Node};
 use crate::profile::attribute::Aggregation;
 use crate::value::Text;
-use crate::value::data_type::{DATA_TYPES, DataType};
 
 /// The built types of attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,7 @@ enum Type {
     List,
     Counter,
     Imported,
+    Computed,
 }
 
 /// Reads an entry of `attributes`.
@@ -34,6 +35,7 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
         ("list", Type::List),
         ("counter", Type::Counter),
         ("imported", Type::Imported),
+        ("computed", Type::Computed),
     ];
     let later = schema::ATTRIBUTE_TYPES_LATER;
     let Some(kind) = fields.word("type", &types, later, problems) else {
@@ -43,42 +45,34 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     };
     let kind = kind.value;
     let options = options(&mut fields, kind, problems);
-    if kind == Type::Imported {
-        refuse_rules(&mut fields, problems);
-    }
     let sensitive = fields.boolean("sensitive", problems).map(|sensitive| sensitive.value);
-    let rules = fields.list("set", problems).iter();
-    let rules: Vec<_> = rules.filter_map(|node| rule(node, kind, problems)).collect();
-    if !fields.has("set") && kind != Type::Imported {
+    let data_type = load_options::data_type(&mut fields, &options, problems);
+    let was = fields.text("was", problems);
+    let reset = fields.boolean("reset", problems).is_some_and(|reset| reset.value);
+    let has_rules = !matches!(kind, Type::Computed | Type::Imported);
+    let rules: &[Node] = if has_rules { fields.list("set", problems) } else { &[] };
+    let rules: Vec<_> = rules.iter().filter_map(|node| rule(node, kind, problems)).collect();
+    load_options::check_ids(&options, &rules, problems);
+    if has_rules && !fields.has("set") {
         let span = fields.name_span("name");
         let sentence = "This attribute has no `set`: nothing ever fills it.";
         problems.warning("W0106", span, sentence, None);
     }
     fields.finish(problems);
-    Some(Attribute { name: name?, kind: options, sensitive, rules })
-}
-
-/// What is filled by import has no rules.
-fn refuse_rules(fields: &mut Fields<'_>, problems: &mut Problems<'_>) {
-    if let Some(entry) = fields.take("set") {
-        problems.error_with_help(
-            "E0207",
-            entry.name.span.clone(),
-            "An imported attribute has no `set`: `p13n import attributes` fills it.",
-            "remove `set`, or make it an attribute of another type",
-        );
-    }
+    Some(Attribute { name: name?, kind: options, sensitive, data_type, was, reset, rules })
 }
 
 fn untyped(name: Spanned<Text>) -> Attribute {
     let kind = AttributeKind::Single { aggregation: Aggregation::Last, duration_ms: None };
-    Attribute { name, kind, sensitive: None, rules: Vec::new() }
+    let (sensitive, data_type, was) = (None, None, None);
+    Attribute { name, kind, sensitive, data_type, was, reset: false, rules: Vec::new() }
 }
 
 fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> AttributeKind {
     refuse_options_of_other_types(fields, kind, problems);
     let duration_ms = match kind {
         Type::Counter => counter_duration(fields, problems),
+        Type::Computed => None,
         _ => fields
             .duration("duration", 1000, limits::DURATION_MAX_MS, problems)
             .map(|duration| duration.value),
@@ -87,14 +81,14 @@ fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> 
         Type::Single => {
             AttributeKind::Single { aggregation: aggregation(fields, problems), duration_ms }
         }
-        Type::List => AttributeKind::List {
-            max_items: count(fields, "max_items", limits::LIST_ITEMS_MAX, problems)
-                .unwrap_or(limits::LIST_ITEMS_DEFAULT),
-            duration_ms: duration_ms.unwrap_or(limits::LIST_DURATION_DEFAULT_MS),
-            distinct: fields.boolean("distinct", problems).is_some_and(|distinct| distinct.value),
+        Type::List => load_options::list(fields, duration_ms, problems),
+        Type::Counter => AttributeKind::Counter {
+            duration_ms,
+            windows: windows(fields, problems),
+            by: load_options::by(fields, problems),
         },
-        Type::Counter => AttributeKind::Counter { duration_ms, windows: windows(fields, problems) },
-        Type::Imported => AttributeKind::Imported { data_type: data_type(fields, problems) },
+        Type::Imported => AttributeKind::Imported,
+        Type::Computed => AttributeKind::Computed { value: load_options::value(fields, problems) },
     }
 }
 
@@ -104,6 +98,7 @@ fn refuse_options_of_other_types(fields: &mut Fields<'_>, kind: Type, problems: 
         Type::List => "list",
         Type::Counter => "counter",
         Type::Imported => "imported",
+        Type::Computed => "computed",
     };
     for (option, types) in schema::ATTRIBUTE_OPTIONS {
         if types.contains(&own) || !fields.has(option) {
@@ -116,10 +111,6 @@ fn refuse_options_of_other_types(fields: &mut Fields<'_>, kind: Type, problems: 
     }
 }
 
-fn data_type(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Option<DataType> {
-    fields.word("data_type", &DATA_TYPES, &[], problems).map(|data_type| data_type.value)
-}
-
 fn aggregation(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Aggregation {
     let words = [
         ("last", Aggregation::Last),
@@ -127,9 +118,11 @@ fn aggregation(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Aggregat
         ("sum", Aggregation::Sum),
         ("min", Aggregation::Min),
         ("max", Aggregation::Max),
+        ("count", Aggregation::Count),
+        ("mean", Aggregation::Mean),
     ];
     fields
-        .word("aggregation", &words, &["count", "mean"], problems)
+        .word("aggregation", &words, &[], problems)
         .map_or(Aggregation::Last, |aggregation| aggregation.value)
 }
 
@@ -171,7 +164,7 @@ fn windows(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<(Spanned
     windows
 }
 
-fn as_text(entry: &Entry) -> Spanned<Text> {
+pub(super) fn as_text(entry: &Entry) -> Spanned<Text> {
     Spanned { value: Text::new(&entry.name.value), span: entry.name.span.clone() }
 }
 

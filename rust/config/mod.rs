@@ -11,6 +11,7 @@
 
 mod check;
 mod compile;
+mod computed;
 pub mod diagnostic;
 mod document;
 mod expressions;
@@ -18,6 +19,7 @@ mod fields;
 pub mod limits;
 mod load;
 mod load_batch;
+mod load_options;
 mod load_rules;
 mod model;
 mod names;

@@ -69,19 +69,26 @@ pub const ATTRIBUTE: Section = Section {
         "duration",
         "max_items",
         "distinct",
+        "id",
+        "fields",
+        "aggregations",
         "total",
         "windows",
         "data_type",
         "sensitive",
+        "by",
+        "value",
+        "was",
+        "reset",
     ],
-    later: &["id", "aggregations", "by", "backfill", "was", "reset", "public", "value"],
+    later: &["backfill", "public"],
 };
 
 /// An entry of an attribute's `set`.
 pub const ATTRIBUTE_RULE: Section = Section {
     what: "an attribute's rule",
     built: &["event", "if", "each", "value", "delete", "clear"],
-    later: &["data_type"],
+    later: &[],
 };
 
 /// An entry of `offers`.
@@ -124,16 +131,21 @@ pub const IGNORE: Section =
 pub const PROFILES: Section = Section { what: "`profiles`", built: &["ttl"], later: &[] };
 
 /// Types of attributes that are not built yet.
-pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["computed"];
+pub const ATTRIBUTE_TYPES_LATER: &[&str] = &[];
 /// Options of attributes and the types that have them.
 pub const ATTRIBUTE_OPTIONS: &[(&str, &[&str])] = &[
+    ("set", &["single", "list", "counter"]),
     ("aggregation", &["single"]),
     ("duration", &["single", "list", "counter"]),
     ("max_items", &["list"]),
     ("distinct", &["list"]),
+    ("id", &["list"]),
+    ("fields", &["list"]),
+    ("aggregations", &["list"]),
     ("total", &["counter"]),
     ("windows", &["counter"]),
-    ("data_type", &["imported"]),
+    ("by", &["counter"]),
+    ("value", &["computed"]),
 ];
 
 /// The known word nearest to `word`, when it is near enough to be meant.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::batch::Batch;
+use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::lookups::Lookups;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
@@ -26,6 +27,7 @@ use crate::offer::{self, Given};
 use crate::profile::Packed;
 use crate::record::{APPLY_EPOCH, EventReplay};
 use crate::snapshot::{Progress, Shelf, Snapshot};
+use crate::value::Value;
 
 /// A directory's log as it can be gone through again.
 pub struct History {
@@ -48,6 +50,7 @@ pub struct Scene<'a> {
     pub published: &'a Published,
     /// The profile that the event ended in, the event included; `None` when it was nobody's.
     pub profile: Option<&'a Packed>,
+    before: &'a [Value],
     vm: &'a mut Vm,
     /// The directory's, for random numbers.
     secret_seed: u64,
@@ -66,6 +69,7 @@ impl Scene<'_> {
         let key = EventKey { secret_seed: self.secret_seed, uuid: &self.event.uuid };
         let draws = Draws::new(key, Drawer::Offer(0, 0));
         let lookups = Lookups::new(&self.live, plan);
+        let computed = ComputedValues::default();
         let mut scope = EventScope {
             plan,
             profile: self.profile,
@@ -75,6 +79,8 @@ impl Scene<'_> {
             lookups: &lookups,
             draws: &draws,
             locals: Vec::new(),
+            before: self.before,
+            computed: &computed,
             audience: offer::Audience::SERVER,
         };
         let matched = &self.event.events;
@@ -151,11 +157,12 @@ impl History {
             }
             let mut flow = Ok(ControlFlow::Continue(()));
             replay.record_seen(reactor, &record, &mut |installed| {
-                let Installed { lsn, event, published, profile } = installed;
+                let Installed { lsn, event, published, profile, before } = installed;
                 let secret_seed = reactor.secret.random_seed();
                 let vm = &mut *vm;
                 let live = reactor.batch.live();
-                flow = visit(&mut Scene { lsn, event, published, profile, vm, secret_seed, live });
+                let scene = Scene { lsn, event, published, profile, before, vm, secret_seed, live };
+                flow = visit(&mut { scene });
             })?;
             *lsn = counter;
             match flow {

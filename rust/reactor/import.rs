@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use super::batch::{Gate, layer_of};
 use super::{Published, Reactor};
 use crate::batch::limits::{COLUMNS_MAX, LAYERS_MAX, ROW_BYTES_MAX};
-use crate::batch::source::{Column, Format, Identify, KeyField, Layout, Source, Tally, Target};
+use crate::batch::source::{
+    Column, Format, Identify, KeyField, Layout, Source, Tally, Target, word,
+};
 use crate::batch::{self, Cause, Dataset, Kind, Layer, Sorter, Writer, row};
 use crate::config::plan::{Catalog, Key, Plan};
 use crate::error::{Error, ErrorKind, Result};
@@ -301,7 +303,7 @@ fn source_hash(request: &ImportRequest, layout: &Layout) -> [u8; 32] {
         hash.update(key.as_bytes());
     }
     for column in &layout.columns {
-        let word = column.data_type.map_or("", |data_type| data_type.word());
+        let word = column.data_type.map_or("", word);
         hash.update(format!("\n{} {} {word}", column.number, column.name));
     }
     hash.finalize().into()

@@ -13,7 +13,7 @@ use super::scope::ProfileView;
 use crate::batch::limits::{IDENTIFIERS_READ_MAX, KEY_BYTES_MAX, ROWS_KEPT_MAX};
 use crate::batch::{self, Dataset, Generation, Key, Live, live};
 use crate::config::plan::{Catalog, Plan};
-use crate::value::data_type::DataType;
+use crate::profile::attribute::DataType;
 use crate::value::{Text, Value, number};
 
 static UNDEFINED: Value = Value::Undefined;
@@ -175,7 +175,7 @@ impl<'a> Lookups<'a> {
             (None | Some(Value::Null), _) => Value::Undefined,
             (Some(value), None) => value,
             (Some(value), Some(data_type)) => {
-                data_type.convert(&value, self.plan.time_zone).unwrap_or_default()
+                data_type.convert(value, self.plan.time_zone).unwrap_or_default()
             }
         }
     }

@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
+use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::ignore::{self, Admission};
 use super::lookups::Lookups;
@@ -24,6 +25,7 @@ use crate::log::Reservation;
 use crate::offer::{self, Answer, EventId};
 use crate::profile::{AbortOnPanic, Change, Identifier, Locked, Moment, Packed, Rid};
 use crate::record::{EventRecord, KIND_EVENT, RecordedOutcome};
+use crate::value::Value;
 
 /// What a record's head takes beyond the body, at most: room is reserved before it is encoded.
 const HEAD_BYTES: usize = 4 * 1024;
@@ -69,6 +71,8 @@ struct Computed {
     /// Batch data could not be read, so that no rule has read any.
     unreadable: bool,
     change: Change,
+    /// `BEFORE.<name>`, for the offers.
+    before: Vec<Value>,
 }
 
 impl<'a> Passage<'a> {
@@ -145,7 +149,8 @@ impl<'a> Passage<'a> {
         self.count();
         if request.decide {
             let profile = computed.rid.and_then(|rid| locked.profile(rid));
-            let offers = self.decide(profile, computed.tick.now_ms, &uuid)?;
+            let now_ms = computed.tick.now_ms;
+            let offers = self.decide(profile, &computed.before, now_ms, &uuid)?;
             reactor.counters.offers.add(offers);
         }
         Ok(Some(Receipt { lsn, duplicate: false, dropped: false }))
@@ -174,7 +179,7 @@ impl<'a> Passage<'a> {
     fn answer_dropped(mut self) -> Result<Receipt> {
         self.table = None;
         if self.request.decide {
-            self.decide(None, 0, &[0; 16])?;
+            self.decide(None, &[], 0, &[0; 16])?;
         }
         self.reactor.counters.dropped.add(1);
         Ok(Receipt { lsn: 0, duplicate: false, dropped: true })
@@ -233,17 +238,19 @@ impl<'a> Passage<'a> {
             let mut draft = locked
                 .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
                 .expect("an outcome decided under these locks fits them");
+            let mut before = Vec::new();
             if self.table.is_some() {
-                let facts = facts(&self.event, moment, self.key(uuid), &lookups);
+                let computed = ComputedValues::default();
+                let facts = facts(&self.event, moment, self.key(uuid), &computed, &lookups);
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut bench = Bench { vm, fuel: &mut fuel, troubles };
-                apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
+                before = apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
             }
             let outcome = RecordedOutcome::from(draft.outcome());
             let (rid, lets_go) = (draft.rid(), draft.may_let_go());
             let (fuel, unreadable) = (fuel_for_rules, refuses || lookups.has_failed());
             let change = draft.finish();
-            Computed { tick, fuel, outcome, rid, lets_go, unreadable, change }
+            Computed { tick, fuel, outcome, rid, lets_go, unreadable, change, before }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -267,7 +274,8 @@ impl<'a> Passage<'a> {
         let plan = &self.published.plan;
         let table = &plan.tables[usize::from(table)];
         let mut bench = Bench { vm, fuel, troubles };
-        let facts = facts(&self.event, moment, key, lookups);
+        let computed = ComputedValues::default();
+        let facts = facts(&self.event, moment, key, &computed, lookups);
         apply::match_events(plan, table, &facts, &mut bench, matched);
     }
 
@@ -340,13 +348,39 @@ impl<'a> Passage<'a> {
                 self.match_events(moment, uuid, &mut Fuel::request(), &lookups);
             }));
             matching.map_err(|_| self.panicked("matching a repeat"))?;
-            self.decide(locked.strongest_profile(), now_ms, uuid)?;
+            let profile = locked.strongest_profile();
+            let before = self.before_repeat(profile, now_ms, uuid)?;
+            self.decide(profile, &before, now_ms, uuid)?;
         }
         Ok(Receipt { lsn, duplicate: true, dropped: false })
     }
 
+    /// `BEFORE` of a repeat: it changes nothing, so it is as the profile stands.
+    fn before_repeat(
+        &mut self,
+        profile: Option<&Packed>,
+        now_ms: i64,
+        uuid: &[u8; 16],
+    ) -> Result<Vec<Value>> {
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let computed = ComputedValues::default();
+            let moment = Moment { now_ms, time_ms: now_ms };
+            let live = self.reactor.batch.live();
+            let lookups = Lookups::new(&live, &self.published.plan);
+            facts(&self.event, moment, self.key(uuid), &computed, &lookups)
+                .before_of(&self.published.plan, profile)
+        }));
+        read.map_err(|_| self.panicked("reading a repeat's profile"))
+    }
+
     /// Decides and encodes the offers; how many there are.
-    fn decide(&mut self, profile: Option<&Packed>, now_ms: i64, uuid: &[u8; 16]) -> Result<u64> {
+    fn decide(
+        &mut self,
+        profile: Option<&Packed>,
+        before: &[Value],
+        now_ms: i64,
+        uuid: &[u8; 16],
+    ) -> Result<u64> {
         let key = self.key(uuid);
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = Answer::start(self.out, self.request.answer_bytes_max);
@@ -355,6 +389,7 @@ impl<'a> Passage<'a> {
                 let draws = Draws::new(key, Drawer::Offer(0, 0));
                 let live = self.reactor.batch.live();
                 let lookups = Lookups::new(&live, plan);
+                let computed = ComputedValues::default();
                 let mut scope = EventScope {
                     plan,
                     profile,
@@ -364,12 +399,15 @@ impl<'a> Passage<'a> {
                     lookups: &lookups,
                     draws: &draws,
                     locals: Vec::new(),
+                    before,
+                    computed: &computed,
                     audience: self.request.caller.audience(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =
                     |offer: usize, kind: EvalErrorKind| troubles.push(Trouble::Offer(offer, kind));
                 offer::decide(&plan.offers, matched, &mut scope, vm, &mut answer, &mut on_error);
+                computed.drain_into(troubles);
             }
             answer.finish()
         }));
@@ -389,9 +427,10 @@ fn facts<'a>(
     event: &'a Event,
     moment: Moment,
     key: EventKey<'a>,
+    computed: &'a ComputedValues,
     lookups: &'a Lookups<'a>,
 ) -> Facts<'a> {
-    Facts { fields: &event.fields, whole: &event.whole, moment, key, lookups }
+    Facts { fields: &event.fields, whole: &event.whole, moment, key, computed, lookups }
 }
 
 fn nobody(plan: &Plan) -> Error {

@@ -1,13 +1,14 @@
 //! Read: profiles and figures, for people and programs that only look.
 
-use std::borrow::Cow;
-
+use super::computed::ComputedValues;
+use super::draws::{Drawer, Draws, EventKey};
 use super::lookups::Lookups;
-use super::scope::ProfileView;
+use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, RecoveryReport};
-use crate::config::plan::Slot;
 use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Scope;
 use crate::mutant::{self, Mutant};
+use crate::offer::Audience;
 use crate::profile::identity::{self, Refusal};
 use crate::profile::{Identifier, Packed, Rid};
 use crate::value::{Text, Value};
@@ -38,10 +39,11 @@ impl Reactor {
         let published = self.published();
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
+        let seed = self.secret.random_seed();
         let reading = self.store.visit(&identifier, |profile| {
             let live = self.batch.live();
             let lookups = Lookups::new(&live, &published.plan);
-            let reading = read(&published, profile, now_ms, &lookups);
+            let reading = read(&published, profile, seed, now_ms, &lookups);
             if lookups.has_failed() { Err(unreadable()) } else { Ok(reading) }
         });
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
@@ -106,6 +108,7 @@ fn unreadable() -> Error {
 fn read(
     published: &Published,
     profile: &Packed,
+    secret_seed: u64,
     now_ms: i64,
     lookups: &Lookups<'_>,
 ) -> ProfileReading {
@@ -115,20 +118,25 @@ fn read(
         let of_key = identifiers.iter().filter(move |seen| seen.identifier.key == id);
         of_key.map(|seen| seen.identifier.value.clone()).collect::<Vec<_>>()
     };
-    let attributes = plan.slots.iter().filter_map(|(name, slot)| {
-        let value = match *slot {
-            Slot::Key(_) | Slot::Segments | Slot::Segment(_) => return None,
-            Slot::Imported(position) => lookups.imported(position, Some(profile)),
-            Slot::Attribute(position) => {
-                ProfileView::read(profile, &plan.attributes[position], now_ms)
-            }
-            Slot::Window(position, window) => {
-                let attribute = &plan.attributes[position];
-                Cow::Owned(ProfileView::read_window(profile, attribute, window, now_ms))
-            }
-        };
-        Some((name.clone(), value.into_owned()))
-    });
+    let computed = ComputedValues::default();
+    let rid = profile.rid();
+    let draws = Draws::new(EventKey { secret_seed, uuid: &rid.0 }, Drawer::Offer(0, 0));
+    let scope = EventScope {
+        plan,
+        profile: Some(profile),
+        fields: &[],
+        whole: &Value::Undefined,
+        now_ms,
+        lookups,
+        draws: &draws,
+        locals: Vec::new(),
+        before: &[],
+        computed: &computed,
+        audience: Audience::SERVER,
+    };
+    let slots = plan.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_attribute());
+    let attributes =
+        slots.map(|(at, (name, _))| (name.clone(), scope.profile(at as u32).into_owned()));
     ProfileReading {
         rid: profile.rid(),
         identifiers: plan

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
+use super::computed::ComputedValues;
 use super::draws::EventKey;
 use super::lookups::Lookups;
 use super::{Published, Reactor};
@@ -22,6 +23,7 @@ use crate::record::{
     BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_IMPORT,
     KIND_LINES, LinesRecord,
 };
+use crate::value::Value;
 
 /// What replay carries from record to record.
 #[derive(Default)]
@@ -39,6 +41,8 @@ pub(super) struct Installed<'a> {
     pub(super) event: &'a EventReplay<'a>,
     pub(super) published: &'a Published,
     pub(super) profile: Option<&'a Packed>,
+    /// `BEFORE.<name>`, as in the plan's `before`.
+    pub(super) before: &'a [Value],
 }
 
 /// Who looks on.
@@ -140,16 +144,18 @@ impl Hand {
         let mut locked = reactor.store.lock(dedup, identifiers, &plan.rails, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
+        let mut before = Vec::new();
         if event.routed {
+            let computed = ComputedValues::default();
             let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
             let live = reactor.batch.live();
             let lookups = Lookups::obeying(&live, plan, event.unreadable);
-            let (fields, whole) = (&event.taken, &event.whole);
-            let facts = Facts { fields, whole, moment, key, lookups: &lookups };
+            let (fields, whole, computed) = (&event.taken, &event.whole, &computed);
+            let facts = Facts { fields, whole, moment, key, computed, lookups: &lookups };
             let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
-            apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
+            before = apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
             self.troubles.clear();
             if lookups.has_failed() && !event.unreadable {
                 return Err(Refused::Unreadable);
@@ -159,7 +165,7 @@ impl Hand {
         let rid = change.outcome().rid();
         locked.install(change, lsn.counter);
         let profile = rid.and_then(|rid| locked.profile(rid));
-        see(Installed { lsn, event, published, profile });
+        see(Installed { lsn, event, published, profile, before: &before });
         drop(locked);
         if event.moves_clock {
             reactor.clock.replayed(event.now_ms);

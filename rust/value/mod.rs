@@ -5,7 +5,6 @@
 //! Invariant: this module knows nothing of ours.
 
 pub mod codec;
-pub mod data_type;
 pub mod date;
 mod fields;
 mod function;

@@ -5,7 +5,7 @@
 
 use super::super::Kind;
 use super::super::limits::SEGMENT_ID_BYTES_MAX;
-use crate::value::data_type::DataType;
+use crate::profile::attribute::DataType;
 use crate::value::date::Zone;
 use crate::value::{Text, Value, number, parse_json};
 
@@ -182,7 +182,7 @@ impl Fields {
                 let value = match column.data_type {
                     None => value,
                     Some(data_type) => {
-                        data_type.convert(&value, layout.zone).ok_or_else(|| no_value(column))?
+                        converted(data_type, value, layout.zone).ok_or_else(|| no_value(column))?
                     }
                 };
                 self.cells.push((column.number, value));
@@ -204,8 +204,20 @@ impl Fields {
     }
 }
 
+/// How a type is written.
+#[must_use]
+pub fn word(data_type: DataType) -> &'static str {
+    let known = DataType::WORDS.iter().find(|(_, known)| *known == data_type);
+    known.map_or("value", |(word, _)| word)
+}
+
+/// A value as its `data_type` reads it; `null` stays what it is, for it says that there is none.
+fn converted(data_type: DataType, value: Value, zone: Zone) -> Option<Value> {
+    if value.is_nullish() { Some(value) } else { data_type.convert(value, zone).ok() }
+}
+
 fn no_value(column: &Column) -> String {
-    let word = column.data_type.map_or("value", DataType::word);
+    let word = column.data_type.map_or("value", word);
     format!("its `{}` is no {word}", column.name)
 }
 
@@ -238,11 +250,11 @@ fn typed(text: &str, data_type: Option<DataType>, zone: Zone) -> Option<Value> {
             let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
                 && text.bytes().skip(1).all(|byte| byte.is_ascii_digit());
             let value = if is_number { number::from_text(text).into() } else { Value::text(text) };
-            DataType::Timestamp.convert(&value, zone)
+            converted(DataType::Timestamp, value, zone)
         }
         Some(list @ (DataType::StringArray | DataType::NumberArray)) => {
-            list.convert(&parse_json(text.as_bytes()).ok()?, zone)
+            converted(list, parse_json(text.as_bytes()).ok()?, zone)
         }
-        Some(DataType::Number) => DataType::Number.convert(&Value::text(text), zone),
+        Some(DataType::Number) => converted(DataType::Number, Value::text(text), zone),
     }
 }

@@ -10,7 +10,7 @@ mod layout;
 #[cfg(test)]
 mod tests;
 
-pub use layout::{Column, Identify, KeyField, Layout, Role};
+pub use layout::{Column, Identify, KeyField, Layout, Role, word};
 
 use super::error::Error;
 use super::limits::{KEY_BYTES_MAX, PROBLEMS_SHOWN_MAX, ROW_BYTES_MAX, SEGMENTS_MAX};

@@ -5,9 +5,9 @@ use super::super::limits::{
 };
 use super::super::row::{cells, parts_of, segments};
 use super::*;
+use crate::profile::attribute::DataType;
 use crate::storage::SimulatedDisk;
 use crate::value::Text;
-use crate::value::data_type::DataType;
 use crate::value::date::Zone;
 use std::path::Path;
 use std::sync::Arc;
