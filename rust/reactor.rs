@@ -15,6 +15,7 @@ pub mod counters;
 mod crew;
 pub mod draws;
 pub mod history;
+pub mod identities;
 mod ignore;
 pub mod import;
 pub mod ingest;
@@ -173,6 +174,8 @@ pub struct Request<'a> {
     pub uuid: Option<[u8; 16]>,
     /// What was decided when the event came in, where it is decided anew (rehearsals).
     pub verdict: Option<Verdict>,
+    /// Whether its identifiers are linked and nothing else is done: an imported row of identifiers.
+    pub links_only: bool,
     /// Whether offers are decided.
     pub decide: bool,
     /// The answer's limit in bytes; 0 for none.
@@ -192,6 +195,7 @@ impl<'a> Request<'a> {
             source: None,
             uuid: None,
             verdict: None,
+            links_only: false,
             decide: true,
             answer_bytes_max: 0,
         }
@@ -205,6 +209,7 @@ impl<'a> Request<'a> {
             source: event.source,
             uuid: Some(event.uuid),
             verdict: Some(Verdict { kept_out: event.kept_out }),
+            links_only: event.links_only(),
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }

@@ -59,6 +59,10 @@ pub const KIND_CONFIGURATION: u8 = 2;
 pub const KIND_LINES: u8 = 3;
 /// Record kind of a change of batch data.
 pub const KIND_IMPORT: u8 = 16;
+/// Database that the records of imported identifiers name: no event can come in for it.
+pub const IDENTITY_DATABASE: &str = "IMPORT";
+/// Table that the records of imported identifiers name: no event can come in for it.
+pub const IDENTITY_TABLE: &str = "IDENTITIES";
 /// Raised by any change of what apply computes (page 5.3).
 pub const APPLY_EPOCH: u32 = 1;
 
@@ -323,6 +327,12 @@ impl Errand {
 }
 
 impl<'a> EventReplay<'a> {
+    /// Whether it is an imported row of identifiers: they are linked, and no rule runs.
+    #[must_use]
+    pub fn links_only(&self) -> bool {
+        (self.database, self.table) == (IDENTITY_DATABASE, IDENTITY_TABLE)
+    }
+
     /// Reads a record of kind [`KIND_EVENT`].
     ///
     /// # Errors

@@ -100,7 +100,8 @@ impl<'a> Passage<'a> {
             Admission::Dropped => return self.answer_dropped().map(Some),
         }
         let identifiers = mem::take(&mut self.event.identifiers);
-        if self.table.is_some() && identifiers.is_empty() {
+        let is_linked = self.table.is_some() || request.links_only;
+        if is_linked && identifiers.is_empty() {
             return Err(nobody(&self.published.plan));
         }
         let reservation = self.reserve();
@@ -111,7 +112,7 @@ impl<'a> Passage<'a> {
             (Err(refused), None) => return Err(refused),
             (reservation, _) => reservation,
         };
-        let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
+        let linking = if is_linked { identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, linking, &self.published.plan.rails, newcomer);
         if !self.is_current() {
             return Ok(None);
@@ -295,7 +296,7 @@ impl<'a> Passage<'a> {
             event_clock: self.reactor.clock.mode() == ClockMode::Event,
             moves_clock: computed.tick.moves,
             client_uuid: self.event.uuid.is_some(),
-            routed: self.table.is_some(),
+            routed: self.table.is_some() || self.request.links_only,
             kept_out: self.kept_out,
             lets_go: computed.lets_go,
             unreadable: computed.unreadable,
@@ -321,6 +322,7 @@ impl<'a> Passage<'a> {
         let counters = &self.reactor.counters;
         counters.events.add(1);
         match (self.kept_out, self.table) {
+            _ if self.request.links_only => counters.linked.add(1),
             (true, _) => counters.only_stored.add(1),
             (false, None) => counters.unrouted.add(1),
             (false, Some(_)) => {}

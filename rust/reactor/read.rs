@@ -44,7 +44,7 @@ impl Reactor {
             let live = self.batch.live();
             let lookups = Lookups::new(&live, &published.plan);
             let reading = read(&published, profile, seed, now_ms, &lookups);
-            if lookups.has_failed() { Err(unreadable()) } else { Ok(reading) }
+            if lookups.has_failed() { Err(unreadable(lookups.why())) } else { Ok(reading) }
         });
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
         reading.transpose()
@@ -100,9 +100,8 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn unreadable() -> Error {
-    let sentence = "batch data cannot be read: `p13n log verify` says which file";
-    ErrorKind::Replay(sentence.to_owned()).into()
+fn unreadable(why: String) -> Error {
+    ErrorKind::Replay(why).into()
 }
 
 fn read(

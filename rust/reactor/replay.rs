@@ -57,8 +57,8 @@ pub(super) enum Refused {
     Configuration(u32, String),
     #[error("the event names configuration {0}, in force is {1}")]
     Order(u32, u32),
-    #[error("batch data that its rules read cannot be read any more")]
-    Unreadable,
+    #[error("its rules read batch data: {0}")]
+    Unreadable(String),
     #[error("its kind {0} is unknown to this release")]
     Kind(u8),
     #[error(transparent)]
@@ -145,7 +145,7 @@ impl Hand {
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
         let mut before = Vec::new();
-        if event.routed {
+        if event.routed && !event.links_only() {
             let computed = ComputedValues::default();
             let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
             let live = reactor.batch.live();
@@ -158,7 +158,7 @@ impl Hand {
             before = apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
             self.troubles.clear();
             if lookups.has_failed() && !event.unreadable {
-                return Err(Refused::Unreadable);
+                return Err(Refused::Unreadable(lookups.why()));
             }
         }
         let change = draft.finish();
