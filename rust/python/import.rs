@@ -11,8 +11,8 @@ use pyo3::types::PyDict;
 use super::reactor::PyReactor;
 use crate::batch::Dataset;
 use crate::batch::source::{Format, Tally};
-use crate::reactor::identities::IdentityRows;
 use crate::reactor::import::{Begun, Import, ImportRequest};
+use crate::reactor::stitching::IdentityRows;
 use crate::value::Text;
 
 /// What an import does with the next bytes.
