@@ -90,7 +90,7 @@ fn batch_names_are_sound(configuration: &Configuration, problems: &mut Problems<
                 "declare it under `segments`: `- {id: \"1\", name: vip}`".to_owned()
             });
         let sentence = format!("There is no batch segment `{}`.", named.value);
-        problems.error_with_help("E0214", named.span.clone(), sentence, help);
+        problems.error_with_help("E0217", named.span.clone(), sentence, help);
     }
 }
 
