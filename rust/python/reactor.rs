@@ -23,11 +23,12 @@ use crate::config::SourceFile;
 use crate::error::{Error, ErrorKind};
 use crate::log::SyncPolicy;
 use crate::reactor::ingest::{FileLines, IngestReport};
+use crate::reactor::machine;
 use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
 use crate::reactor::{
-    Caller, Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request,
-    Retention, is_table_name,
+    Caller, MEMORY_BUDGET_BYTES_MIN, MemoryPolicy, OnMemoryFull, Options, Published, Reactor,
+    Receipt, RecoveryPhase, RecoveryProgress, Request, Retention, is_table_name,
 };
 use crate::value::Value;
 
@@ -103,7 +104,8 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (path, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, progress=None))]
+        retention_days=30, retention_bytes=0, memory_budget=0, on_memory_full="keep",
+        progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn open(
         py: Python<'_>,
@@ -117,6 +119,8 @@ impl PyReactor {
         dedup_max: usize,
         retention_days: i64,
         retention_bytes: i64,
+        memory_budget: usize,
+        on_memory_full: &str,
         progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
         let source = SourceFile::read(&path)
@@ -131,6 +135,7 @@ impl PyReactor {
             queue_bytes_max,
             dedup_max,
             retention: retention(retention_days, retention_bytes)?,
+            memory: memory(memory_budget, on_memory_full)?,
             progress,
         };
         Self::start(py, source, keywords.options()?)
@@ -139,7 +144,8 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (yaml, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, progress=None))]
+        retention_days=30, retention_bytes=0, memory_budget=0, on_memory_full="keep",
+        progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn from_text(
         py: Python<'_>,
@@ -153,6 +159,8 @@ impl PyReactor {
         dedup_max: usize,
         retention_days: i64,
         retention_bytes: i64,
+        memory_budget: usize,
+        on_memory_full: &str,
         progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
         let keywords = Keywords {
@@ -164,6 +172,7 @@ impl PyReactor {
             queue_bytes_max,
             dedup_max,
             retention: retention(retention_days, retention_bytes)?,
+            memory: memory(memory_budget, on_memory_full)?,
             progress,
         };
         Self::start(py, SourceFile::new("<text>", yaml), keywords.options()?)
@@ -400,6 +409,15 @@ impl PyReactor {
         self.core.log().stats().full_since_ms.is_some()
     }
 
+    #[staticmethod]
+    fn _memory_budget() -> usize {
+        machine::budget_bytes().unwrap_or(0)
+    }
+
+    fn _memory_full(&self) -> bool {
+        self.core.is_memory_full()
+    }
+
     fn _failure(&self) -> Option<String> {
         self.core.log().failure().map(|failure| failure.to_string())
     }
@@ -480,6 +498,7 @@ struct Keywords<'a> {
     queue_bytes_max: usize,
     dedup_max: usize,
     retention: Retention,
+    memory: MemoryPolicy,
     progress: Option<&'a PyRecoveryProgress>,
 }
 
@@ -506,6 +525,7 @@ impl Keywords<'_> {
             queue_bytes_max: self.queue_bytes_max,
             dedup_max: self.dedup_max,
             retention: self.retention,
+            memory: self.memory,
             progress: self.progress.map(|progress| Arc::clone(&progress.0)),
             ..Options::default()
         })
@@ -527,6 +547,21 @@ fn retention(days: i64, bytes: i64) -> PyResult<Retention> {
         disk_percent: share.filter(|_| bytes == 0),
         ..Retention::default()
     })
+}
+
+/// 0: the default share of the machine.
+fn memory(budget_bytes: usize, on_full: &str) -> PyResult<MemoryPolicy> {
+    if (1..MEMORY_BUDGET_BYTES_MIN).contains(&budget_bytes) {
+        let message = format!("memory_budget is 0 or at least {MEMORY_BUDGET_BYTES_MIN}");
+        return Err(PyValueError::new_err(message));
+    }
+    let on_full = match on_full {
+        "keep" => OnMemoryFull::Keep,
+        "evict" => OnMemoryFull::Evict,
+        _ => return Err(PyValueError::new_err("on_memory_full is \"keep\" or \"evict\"")),
+    };
+    let budget_bytes = Some(budget_bytes).filter(|bytes| *bytes > 0).or_else(machine::budget_bytes);
+    Ok(MemoryPolicy { budget_bytes, on_full })
 }
 
 fn check_names(database: &str, table: &str) -> PyResult<()> {
