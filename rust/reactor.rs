@@ -9,11 +9,13 @@
 //! I/O; the data plane compiles nothing.
 
 pub mod apply;
+pub mod computed;
 pub mod counters;
 mod crew;
 pub mod draws;
 mod evict;
 pub mod history;
+pub mod identities;
 mod ignore;
 pub mod ingest;
 pub mod inspect;
@@ -49,6 +51,7 @@ pub use secret::Secret;
 use self::apply::Trouble;
 use self::counters::Counters;
 use self::evict::Evictor;
+use self::identities::Registry;
 use self::keep::Keeper;
 use self::passage::{Passage, Scratch};
 use self::room::Room;
@@ -109,6 +112,8 @@ pub struct Reactor {
     lines: Arc<Mutex<HashMap<FileKey, u64>>>,
     /// All configurations' records, in the log's order: a snapshot holds them.
     configurations: Arc<Mutex<Vec<Arc<[u8]>>>>,
+    /// Copies changes of identity; none in memory. Ended after the log is closed.
+    identities: Option<Arc<Registry>>,
     /// Takes snapshots; none in memory. Ended before the log is closed.
     keeper: Option<Keeper>,
     /// Lets profiles go; none before the reactor serves, and none without anything to let go for.
@@ -358,7 +363,11 @@ impl Reactor {
         if let Some(keeper) = &self.keeper {
             keeper.close();
         }
-        Ok(self.log.close()?)
+        let closed = self.log.close();
+        if let Some(identities) = &self.identities {
+            identities.follower.close();
+        }
+        Ok(closed?)
     }
 
     fn remember_line(&self, database: &str, table: &str, source: SourceLine) {

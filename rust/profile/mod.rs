@@ -25,6 +25,8 @@ pub mod identity;
 mod load;
 mod lock;
 mod packed;
+#[cfg(test)]
+mod packed_tests;
 pub mod store;
 #[cfg(test)]
 mod store_tests;

@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -18,23 +17,19 @@ use super::cursor::{PyEvents, Wanted};
 use super::diagnostic::PyDiagnostic;
 use super::error::{BadEvent, os_error};
 use super::event::FieldNames;
-use crate::clock::ClockMode;
+use super::options::{Keywords, memory, retention, shards_within};
 use crate::config::SourceFile;
 use crate::error::{Error, ErrorKind};
-use crate::log::SyncPolicy;
 use crate::reactor::ingest::{FileLines, IngestReport};
 use crate::reactor::machine;
 use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
 use crate::reactor::{
-    Caller, MEMORY_BUDGET_BYTES_MIN, MemoryPolicy, OnMemoryFull, Options, Published, Reactor,
-    Receipt, RecoveryPhase, RecoveryProgress, Request, Retention, is_table_name,
+    Caller, Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request,
+    is_table_name,
 };
 use crate::value::Value;
 
-const DAY_MS: i64 = 86_400_000;
-/// A hundred years; more would be a mistake in the unit.
-const RETENTION_DAYS_MAX: i64 = 36_500;
 /// Events that bulk calls take over from Python at a time.
 const CHUNK_EVENTS: usize = 4_096;
 
@@ -55,7 +50,7 @@ pub struct PyReactor {
 /// How far the recovery of a reactor is that another thread opens.
 #[pyclass(name = "RecoveryProgress", module = "p13n._core", frozen)]
 #[derive(Default)]
-pub struct PyRecoveryProgress(Arc<RecoveryProgress>);
+pub struct PyRecoveryProgress(pub(super) Arc<RecoveryProgress>);
 
 #[pymethods]
 impl PyRecoveryProgress {
@@ -104,8 +99,8 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (path, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, memory_budget=0, on_memory_full="keep",
-        progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, memory_budget=0,
+        on_memory_full="keep", progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn open(
         py: Python<'_>,
@@ -117,6 +112,7 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        shards: usize,
         retention_days: i64,
         retention_bytes: i64,
         memory_budget: usize,
@@ -134,6 +130,7 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
             memory: memory(memory_budget, on_memory_full)?,
             progress,
@@ -144,8 +141,8 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (yaml, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, memory_budget=0, on_memory_full="keep",
-        progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, memory_budget=0,
+        on_memory_full="keep", progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn from_text(
         py: Python<'_>,
@@ -157,6 +154,7 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        shards: usize,
         retention_days: i64,
         retention_bytes: i64,
         memory_budget: usize,
@@ -171,6 +169,7 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
             memory: memory(memory_budget, on_memory_full)?,
             progress,
@@ -486,82 +485,6 @@ impl PyIngestReport {
         self.refused.push((index, error.value(py).to_string()));
         Ok(())
     }
-}
-
-/// The keyword arguments of both constructors.
-struct Keywords<'a> {
-    data_dir: Option<PathBuf>,
-    sync: &'a str,
-    sync_interval_ms: u64,
-    clock: &'a str,
-    commit_timeout_ms: u64,
-    queue_bytes_max: usize,
-    dedup_max: usize,
-    retention: Retention,
-    memory: MemoryPolicy,
-    progress: Option<&'a PyRecoveryProgress>,
-}
-
-impl Keywords<'_> {
-    fn options(self) -> PyResult<Options> {
-        let sync = match self.sync {
-            "always" => SyncPolicy::Always,
-            "interval" => SyncPolicy::Interval { ms: self.sync_interval_ms },
-            "never" => SyncPolicy::Never,
-            _ => {
-                return Err(PyValueError::new_err("sync is \"always\", \"interval\" or \"never\""));
-            }
-        };
-        let clock = match self.clock {
-            "server" => ClockMode::Server,
-            "event" => ClockMode::Event,
-            _ => return Err(PyValueError::new_err("clock is \"server\" or \"event\"")),
-        };
-        Ok(Options {
-            data_dir: self.data_dir,
-            sync,
-            clock,
-            commit_timeout: Duration::from_millis(self.commit_timeout_ms),
-            queue_bytes_max: self.queue_bytes_max,
-            dedup_max: self.dedup_max,
-            retention: self.retention,
-            memory: self.memory,
-            progress: self.progress.map(|progress| Arc::clone(&progress.0)),
-            ..Options::default()
-        })
-    }
-}
-
-/// 0 days: not by age; 0 bytes: the default share of the disk.
-fn retention(days: i64, bytes: i64) -> PyResult<Retention> {
-    if !(0..=RETENTION_DAYS_MAX).contains(&days) {
-        let message = format!("retention_days is 0 to {RETENTION_DAYS_MAX}");
-        return Err(PyValueError::new_err(message));
-    }
-    let bytes =
-        u64::try_from(bytes).map_err(|_| PyValueError::new_err("retention_bytes is 0 or more"))?;
-    let share = Retention::default().disk_percent;
-    Ok(Retention {
-        age_ms: (days > 0).then(|| days * DAY_MS),
-        bytes: (bytes > 0).then_some(bytes),
-        disk_percent: share.filter(|_| bytes == 0),
-        ..Retention::default()
-    })
-}
-
-/// 0: the default share of the machine.
-fn memory(budget_bytes: usize, on_full: &str) -> PyResult<MemoryPolicy> {
-    if (1..MEMORY_BUDGET_BYTES_MIN).contains(&budget_bytes) {
-        let message = format!("memory_budget is 0 or at least {MEMORY_BUDGET_BYTES_MIN}");
-        return Err(PyValueError::new_err(message));
-    }
-    let on_full = match on_full {
-        "keep" => OnMemoryFull::Keep,
-        "evict" => OnMemoryFull::Evict,
-        _ => return Err(PyValueError::new_err("on_memory_full is \"keep\" or \"evict\"")),
-    };
-    let budget_bytes = Some(budget_bytes).filter(|bytes| *bytes > 0).or_else(machine::budget_bytes);
-    Ok(MemoryPolicy { budget_bytes, on_full })
 }
 
 fn check_names(database: &str, table: &str) -> PyResult<()> {

@@ -70,6 +70,8 @@ pub struct Options {
     pub retention: Retention,
     /// How much memory profiles may take.
     pub memory: MemoryPolicy,
+    /// Whether changes of identity are copied to the identity log.
+    pub identity_log: bool,
     /// Where recovery says how far it is.
     pub progress: Option<Arc<RecoveryProgress>>,
 }
@@ -89,6 +91,7 @@ impl Default for Options {
             snapshots: SnapshotPolicy::default(),
             retention: Retention::default(),
             memory: MemoryPolicy::default(),
+            identity_log: true,
             progress: None,
         }
     }
@@ -136,6 +139,7 @@ impl Reactor {
             room: Arc::default(),
             lines: Arc::default(),
             configurations: Arc::default(),
+            identities: None,
             keeper: None,
             evictor: None,
             numbers: Mutex::new(Numbers::default()),

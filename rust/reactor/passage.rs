@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
+use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::evict::is_expired;
 use super::ignore::{self, Admission};
@@ -26,6 +27,7 @@ use crate::log::Reservation;
 use crate::offer::{self, Answer, EventId};
 use crate::profile::{AbortOnPanic, Change, Identifier, Locked, Moment, Packed, Rid};
 use crate::record::{EventRecord, EvictionReason, KIND_EVENT, RecordedOutcome};
+use crate::value::Value;
 
 /// What a record's head takes beyond the body, at most: room is reserved before it is encoded.
 const HEAD_BYTES: usize = 4 * 1024;
@@ -77,6 +79,8 @@ struct Computed {
     rid: Option<Rid>,
     lets_go: bool,
     change: Change,
+    /// `BEFORE.<name>`, for the offers.
+    before: Vec<Value>,
 }
 
 impl<'a> Passage<'a> {
@@ -174,7 +178,8 @@ impl<'a> Passage<'a> {
         if request.decide {
             let kept = || computed.rid.and_then(|rid| locked.profile(rid));
             let profile = passed.as_ref().or_else(kept);
-            let offers = self.decide(profile, computed.tick.now_ms, &uuid)?;
+            let now_ms = computed.tick.now_ms;
+            let offers = self.decide(profile, &computed.before, now_ms, &uuid)?;
             reactor.counters.offers.add(offers);
         }
         Ok(Some(Receipt { lsn, duplicate: false, dropped: false }))
@@ -203,7 +208,7 @@ impl<'a> Passage<'a> {
     fn answer_dropped(mut self) -> Result<Receipt> {
         self.table = None;
         if self.request.decide {
-            self.decide(None, 0, &[0; 16])?;
+            self.decide(None, &[], 0, &[0; 16])?;
         }
         self.reactor.counters.dropped.add(1);
         Ok(Receipt { lsn: 0, duplicate: false, dropped: true })
@@ -285,18 +290,21 @@ impl<'a> Passage<'a> {
             let mut draft = locked
                 .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
                 .expect("an outcome decided under these locks fits them");
+            let mut before = Vec::new();
             if self.table.is_some() {
-                let facts = facts(&self.event, moment, self.key(uuid));
+                let computed = ComputedValues::default();
+                let facts = facts(&self.event, moment, self.key(uuid), &computed);
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut bench = Bench { vm, fuel: &mut fuel, troubles };
-                apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
+                before = apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
             }
             let outcome = match (RecordedOutcome::from(draft.outcome()), passing) {
                 (RecordedOutcome::New(rid), true) => RecordedOutcome::Passing(rid),
                 (outcome, _) => outcome,
             };
             let (rid, lets_go) = (draft.rid(), draft.may_let_go());
-            Computed { tick, fuel: fuel_for_rules, outcome, rid, lets_go, change: draft.finish() }
+            let (fuel, change) = (fuel_for_rules, draft.finish());
+            Computed { tick, fuel, outcome, rid, lets_go, change, before }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -314,7 +322,9 @@ impl<'a> Passage<'a> {
         let plan = &self.published.plan;
         let table = &plan.tables[usize::from(table)];
         let mut bench = Bench { vm, fuel, troubles };
-        apply::match_events(plan, table, &facts(&self.event, moment, key), &mut bench, matched);
+        let computed = ComputedValues::default();
+        let facts = facts(&self.event, moment, key, &computed);
+        apply::match_events(plan, table, &facts, &mut bench, matched);
     }
 
     /// `EVENT.time` and `EVENT.uuid` are always set.
@@ -387,19 +397,43 @@ impl<'a> Passage<'a> {
             let profile = locked.strongest_profile();
             let profile =
                 profile.filter(|profile| !is_expired(ttl_ms, profile.updated_ms(), now_ms));
-            self.decide(profile, now_ms, uuid)?;
+            let before = self.before_repeat(profile, now_ms, uuid)?;
+            self.decide(profile, &before, now_ms, uuid)?;
         }
         Ok(Receipt { lsn, duplicate: true, dropped: false })
     }
 
+    /// `BEFORE` of a repeat: it changes nothing, so it is as the profile stands.
+    fn before_repeat(
+        &mut self,
+        profile: Option<&Packed>,
+        now_ms: i64,
+        uuid: &[u8; 16],
+    ) -> Result<Vec<Value>> {
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let computed = ComputedValues::default();
+            let moment = Moment { now_ms, time_ms: now_ms };
+            facts(&self.event, moment, self.key(uuid), &computed)
+                .before_of(&self.published.plan, profile)
+        }));
+        read.map_err(|_| self.panicked("reading a repeat's profile"))
+    }
+
     /// Decides and encodes the offers; how many there are.
-    fn decide(&mut self, profile: Option<&Packed>, now_ms: i64, uuid: &[u8; 16]) -> Result<u64> {
+    fn decide(
+        &mut self,
+        profile: Option<&Packed>,
+        before: &[Value],
+        now_ms: i64,
+        uuid: &[u8; 16],
+    ) -> Result<u64> {
         let key = self.key(uuid);
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = Answer::start(self.out, self.request.answer_bytes_max);
             if self.table.is_some() {
                 let plan = &self.published.plan;
                 let draws = Draws::new(key, Drawer::Offer(0, 0));
+                let computed = ComputedValues::default();
                 let mut scope = EventScope {
                     plan,
                     profile,
@@ -408,12 +442,15 @@ impl<'a> Passage<'a> {
                     now_ms,
                     draws: &draws,
                     locals: Vec::new(),
+                    before,
+                    computed: &computed,
                     audience: self.request.caller.audience(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =
                     |offer: usize, kind: EvalErrorKind| troubles.push(Trouble::Offer(offer, kind));
                 offer::decide(&plan.offers, matched, &mut scope, vm, &mut answer, &mut on_error);
+                computed.drain_into(troubles);
             }
             answer.finish()
         }));
@@ -429,8 +466,13 @@ impl<'a> Passage<'a> {
     }
 }
 
-fn facts<'a>(event: &'a Event, moment: Moment, key: EventKey<'a>) -> Facts<'a> {
-    Facts { fields: &event.fields, whole: &event.whole, moment, key }
+fn facts<'a>(
+    event: &'a Event,
+    moment: Moment,
+    key: EventKey<'a>,
+    computed: &'a ComputedValues,
+) -> Facts<'a> {
+    Facts { fields: &event.fields, whole: &event.whole, moment, key, computed }
 }
 
 fn nobody(plan: &Plan) -> Error {
