@@ -34,7 +34,8 @@ const FILTER_SEES_EVENT: &str =
     "The `if` of an event sees EVENT only: the profile is not known before the event is.";
 
 /// What `ignore` says of `PROFILE` and the names that belong to it.
-const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: who sent an event is judged before anything else.";
+const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: \
+    who sent an event is judged before anything else.";
 
 /// What is said of `BEFORE` of what is imported.
 const IMPORTED_HAS_NO_BEFORE: &str =

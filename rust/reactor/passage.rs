@@ -38,7 +38,7 @@ const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
 /// About what a new profile takes until it is measured, beside its identifiers.
 const NEWCOMER_BYTES: usize = 256;
 /// How often an event waits for room at most, a few milliseconds each; answers are awaited by somebody.
-const WAITS_MAX: u32 = 4;
+const WAITS_MAX: u32 = 2;
 const WAITS_OF_BULK_MAX: u32 = 200;
 
 /// The room that is reserved in the log's queue for an event of so many bytes.
