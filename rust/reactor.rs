@@ -12,6 +12,7 @@ pub mod apply;
 pub mod counters;
 mod crew;
 pub mod draws;
+pub mod erasure;
 pub mod history;
 pub mod ingest;
 pub mod inspect;
@@ -43,6 +44,7 @@ pub use secret::Secret;
 
 use self::apply::Trouble;
 use self::counters::Counters;
+use self::erasure::pending::Erasures;
 use self::keep::Keeper;
 use self::passage::{Passage, Scratch};
 use crate::clock::Clock;
@@ -91,7 +93,9 @@ pub struct Reactor {
     store: Arc<Store>,
     log: Arc<Log>,
     clock: Arc<Clock>,
-    secret: Secret,
+    secret: Arc<Secret>,
+    /// Those that are recorded and not carried out in every file yet.
+    erasures: Arc<Erasures>,
     counters: Counters,
     /// Numbers of keys and attributes, given once a name.
     numbers: Mutex<Numbers>,

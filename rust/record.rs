@@ -39,7 +39,14 @@
 //!   source           32 bytes hash of the file, u64 line
 //! ```
 //!
-//! Texts and values are as in `value::codec`.
+//! Texts and values are as in `value::codec`; what erasing people writes is in `erasure`.
+
+mod erasure;
+
+pub use erasure::{
+    ErasedIdentifier, ErasedRecord, ErasureRecord, KIND_ERASED, KIND_ERASURE, KIND_TOMBSTONE,
+    Tombstone, Whose,
+};
 
 use crate::profile::{Identifier, Outcome, Rid};
 use crate::value::codec::{BadBytes, Bytes, put_text, put_value};

@@ -20,6 +20,7 @@ mod draft_tests;
 pub mod identity;
 mod load;
 mod lock;
+mod remove;
 pub mod store;
 #[cfg(test)]
 mod store_tests;

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::draws::{Drawer, Draws, EventKey};
+use super::erasure::pending::Erasures;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Installed, Refused, Replay, replay_error};
 use super::scope::EventScope;
@@ -208,6 +209,7 @@ impl Start {
         let fresh = || -> Result<Self> {
             let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
             let reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
+            reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
             Ok(Self { reactor, replay: Replay::default(), lsn: 0 })
         };
         for path in paths {

@@ -69,7 +69,7 @@ impl Reactor {
     }
 }
 
-fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
+pub(super) fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
     let plan = &published.plan;
     let Some(key) = plan.keys.iter().find(|key| key.name == name) else {
         let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();

@@ -4,12 +4,12 @@
 //! no random number and decides nothing (page 5.2). What the caller does with the reactor while it replays
 //! is the caller's: nobody else may use it yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::draws::EventKey;
-use super::{Published, Reactor};
+use super::{Published, Reactor, erasure};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::plan::AttributeId;
 use crate::config::{self, Numbers};
@@ -18,8 +18,8 @@ use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Profile, Rid};
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
-    LinesRecord,
+    BadRecord, ConfigurationRecord, ErasedRecord, ErasureRecord, EventReplay, KIND_CONFIGURATION,
+    KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_LINES, KIND_TOMBSTONE, LinesRecord, Tombstone,
 };
 
 /// What replay carries from record to record.
@@ -29,6 +29,8 @@ pub(super) struct Replay {
     pub(super) configurations: u64,
     /// What each attribute was when it was last configured; its values may sleep since.
     pub(super) specs: HashMap<AttributeId, AttributeSpec>,
+    /// Erasures that no record says to be carried out, by the LSN of their own.
+    pub(super) erasures: BTreeMap<u64, ErasureRecord>,
     hand: Hand,
 }
 
@@ -99,8 +101,36 @@ impl Replay {
                 reactor.remember_line(database, table, source);
                 Ok(())
             }
+            KIND_TOMBSTONE => {
+                pass_over(reactor, &Tombstone::decode(record.payload)?);
+                Ok(())
+            }
+            KIND_ERASURE => {
+                let (lsn, erasure) = (record.lsn.counter, ErasureRecord::decode(record.payload)?);
+                let obeyed = erasure::obey(&mut reactor.store.lock_all(), lsn, &erasure);
+                obeyed.map_err(BadRecord::from)?;
+                self.erasures.insert(lsn, erasure);
+                Ok(())
+            }
+            KIND_ERASED => {
+                self.erasures.remove(&ErasedRecord::decode(record.payload)?.erasure);
+                Ok(())
+            }
             kind => Err(Refused::Kind(kind)),
         }
+    }
+}
+
+/// What replay keeps of an event whose person is erased.
+pub(super) fn pass_over(reactor: &Reactor, tombstone: &Tombstone<'_>) {
+    if let Some(uuid) = tombstone.uuid {
+        reactor.store.remember(uuid, tombstone.now_ms);
+    }
+    if tombstone.moves_clock {
+        reactor.clock.replayed(tombstone.now_ms);
+    }
+    if let Some((database, table, source)) = tombstone.source {
+        reactor.remember_line(database, table, source);
     }
 }
 
@@ -129,6 +159,12 @@ impl Hand {
             return Err(Refused::Order(event.configuration, plan.number));
         }
         let outcome = Outcome::from(&event.outcome);
+        if reactor.erasures.hides(outcome.rid().as_ref().map(|rid| &rid.0), lsn.counter) {
+            let mut left = Tombstone::of(event, |uuid| reactor.secret.dedup(uuid));
+            left.uuid = left.uuid.filter(|_| uuids == Uuids::Remember);
+            pass_over(reactor, &left);
+            return Ok(());
+        }
         let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
         let remembers = event.client_uuid && uuids == Uuids::Remember;
         let dedup = remembers.then(|| reactor.secret.dedup(&event.uuid));

@@ -101,18 +101,14 @@ impl Compiler<'_, '_> {
     }
 
     /// A name behind `SEGMENT`, `BEFORE`, `UPDATED` or `REQUEST`.
-    fn space(
-        &mut self,
-        space: Space,
-        base: &Expr,
-        parts: &[ChainPart],
-    ) -> Compiled<(Head, usize)> {
+    fn space(&mut self, space: Space, base: &Expr, parts: &[ChainPart]) -> Compiled<(Head, usize)> {
         let word = space.word();
         let names = self.declared(word, base)?;
         let Some(ChainPart { kind: ChainPartKind::Member(name), span, .. }) = parts.first() else {
             let message = format!("`{word}` is read only as {word}.name");
-            return Err(CompileError::new("E0303", base.span.clone(), message)
-                .help("write the name out"));
+            return Err(
+                CompileError::new("E0303", base.span.clone(), message).help("write the name out")
+            );
         };
         let span = base.span.start..span.end;
         match names.find(space, name) {
