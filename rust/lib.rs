@@ -3,6 +3,7 @@
 //! One event in, its customer's profile stitched and updated, the event stored for good, the
 //! offers that the customer now qualifies for out. `rust/README.md` is the source map.
 
+pub mod batch;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -14,6 +14,7 @@ mod crew;
 pub mod draws;
 pub mod erasure;
 pub mod history;
+mod ignore;
 pub mod ingest;
 pub mod inspect;
 pub mod keep;
@@ -133,6 +134,13 @@ impl Default for Caller<'_> {
     }
 }
 
+/// What a recorded event was found to be that no look at it alone can tell again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whether `ignore` kept it from profiles: who sent it is not recorded.
+    pub kept_out: bool,
+}
+
 /// One event on its way in.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -152,6 +160,8 @@ pub struct Request<'a> {
     pub source: Option<SourceLine>,
     /// The uuid to store the event under when it brings none (rehearsals).
     pub uuid: Option<[u8; 16]>,
+    /// What was decided when the event came in, where it is decided anew (rehearsals).
+    pub verdict: Option<Verdict>,
     /// Whether offers are decided.
     pub decide: bool,
     /// The answer's limit in bytes; 0 for none.
@@ -170,6 +180,7 @@ impl<'a> Request<'a> {
             moves_clock: true,
             source: None,
             uuid: None,
+            verdict: None,
             decide: true,
             answer_bytes_max: 0,
         }
@@ -182,6 +193,7 @@ impl<'a> Request<'a> {
             moves_clock: event.moves_clock,
             source: event.source,
             uuid: Some(event.uuid),
+            verdict: Some(Verdict { kept_out: event.kept_out }),
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }
@@ -212,6 +224,8 @@ pub struct Receipt {
     pub lsn: u64,
     /// Whether its uuid was known: then nothing was stored.
     pub duplicate: bool,
+    /// Whether `ignore` kept it out of the log; its LSN is 0 then, and nothing is waited for.
+    pub dropped: bool,
 }
 
 thread_local! {
@@ -350,6 +364,9 @@ impl Reactor {
                 Trouble::Offer(offer, kind) => {
                     self.counters.errors.add(&plan.offers[offer].name, kind.name());
                 }
+                Trouble::Ignore(kind) => {
+                    self.counters.errors.add(&Text::new_static("ignore"), kind.name());
+                }
                 Trouble::Identifier(key, reason) => {
                     let key = plan.keys.iter().find(|known| known.id == key);
                     if let Some(key) = key {
@@ -390,5 +407,9 @@ fn rejected_name(rejected: Rejected) -> &'static str {
         Rejected::NotFinite => "not a finite number",
         Rejected::TooLarge => "larger than value_bytes_max",
         Rejected::WrongKind => "wrong kind",
+        Rejected::NoId => "no id",
+        Rejected::NotANumber => "not a number",
+        Rejected::NotConvertible => "not convertible",
+        Rejected::NoName => "no name",
     }
 }

@@ -9,7 +9,8 @@
 //! event (kind 1)
 //!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
 //!                          16 moves no clock (page 4.2: without `time`, before the first),
-//!                          32 may let identifiers go: replay runs it with nothing else under way
+//!                          32 may let identifiers go: replay runs it with nothing else under way,
+//!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed)
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -17,9 +18,12 @@
 //!   database, table  text
 //!   identifiers      u8 count, each: key u16, value text (normalized)
 //!   ignored          u8 count, each: key u16, reason u8
-//!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged
+//!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged, 5 moved by a guard rail,
+//!                          6 moved to a new profile
 //!   rid              16 bytes, unless nobody
-//!   merged           u8 count, each 16 bytes, when merged
+//!   merged           u8 count, each 16 bytes, when merged or moved
+//!   bound            u16   the key whose bound would have been broken, when moved
+//!   moved            u8 count, each: u8 position in identifiers, 16 bytes the profile that it left, when moved
 //!   events           u16 count, each u16
 //!   fuel             u32   what the filters left of apply's fuel to the attribute rules
 //!   taken            u32 count, each a value, by the plan's field index
@@ -48,7 +52,7 @@ pub use erasure::{
     Tombstone, Whose,
 };
 
-use crate::profile::{Identifier, Outcome, Rid};
+use crate::profile::{Identifier, Moved, Outcome, Rid};
 use crate::value::codec::{BadBytes, Bytes, put_text, put_value};
 use crate::value::{Text, Value};
 
@@ -67,6 +71,7 @@ const FLAG_ROUTED: u8 = 4;
 const FLAG_SOURCE: u8 = 8;
 const FLAG_STILL: u8 = 16;
 const FLAG_LETS_GO: u8 = 32;
+const FLAG_KEPT_OUT: u8 = 64;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
@@ -91,6 +96,8 @@ pub enum RecordedOutcome {
     Extended([u8; 16]),
     /// Several profiles became one.
     Merged([u8; 16], Vec<[u8; 16]>),
+    /// A guard rail kept profiles apart.
+    Moved(Box<Moved>),
 }
 
 impl From<&Outcome> for RecordedOutcome {
@@ -103,6 +110,7 @@ impl From<&Outcome> for RecordedOutcome {
             Outcome::Merged { survivor, merged } => {
                 Self::Merged(survivor.0, merged.iter().map(|rid| rid.0).collect())
             }
+            Outcome::Moved(moved) => Self::Moved(moved.clone()),
         }
     }
 }
@@ -118,6 +126,7 @@ impl From<&RecordedOutcome> for Outcome {
                 survivor: Rid(*survivor),
                 merged: merged.iter().map(|rid| Rid(*rid)).collect(),
             },
+            RecordedOutcome::Moved(moved) => Self::Moved(moved.clone()),
         }
     }
 }
@@ -142,8 +151,10 @@ pub struct EventRecord<'a> {
     pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
-    /// Whether the table is a destination.
+    /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
+    /// Whether `ignore` kept it from profiles.
+    pub kept_out: bool,
     /// Whether the profile may have to let identifiers go.
     pub lets_go: bool,
     /// Processing time, epoch milliseconds.
@@ -187,8 +198,10 @@ pub struct EventReplay<'a> {
     pub moves_clock: bool,
     /// Whether the uuid was the client's.
     pub client_uuid: bool,
-    /// Whether the table is a destination.
+    /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
+    /// Whether `ignore` kept it from profiles.
+    pub kept_out: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -229,7 +242,8 @@ impl EventRecord<'_> {
                 | flag(self.routed, FLAG_ROUTED)
                 | flag(self.source.is_some(), FLAG_SOURCE)
                 | flag(!self.moves_clock, FLAG_STILL)
-                | flag(self.lets_go, FLAG_LETS_GO),
+                | flag(self.lets_go, FLAG_LETS_GO)
+                | flag(self.kept_out, FLAG_KEPT_OUT),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -350,6 +364,7 @@ impl<'a> EventReplay<'a> {
             moves_clock: flags & FLAG_STILL == 0,
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
+            kept_out: flags & FLAG_KEPT_OUT != 0,
             now_ms,
             time_s,
             uuid,
@@ -469,6 +484,16 @@ fn put_outcome(out: &mut Vec<u8>, outcome: &RecordedOutcome) {
             out.push(merged.len() as u8);
             merged.iter().for_each(|rid| out.extend_from_slice(rid));
         }
+        RecordedOutcome::Moved(moved) => {
+            put_rid(out, if moved.is_new { 6 } else { 5 }, &moved.rid.0);
+            out.push(moved.merged.len() as u8);
+            moved.merged.iter().for_each(|rid| out.extend_from_slice(&rid.0));
+            out.extend_from_slice(&moved.bound.to_le_bytes());
+            out.push(moved.moved.len() as u8);
+            for (position, from) in &moved.moved {
+                put_rid(out, *position, &from.0);
+            }
+        }
     }
 }
 
@@ -497,8 +522,19 @@ fn read_outcome(bytes: &mut Bytes<'_>) -> Result<RecordedOutcome, BadBytes> {
             let merged = (0..bytes.u8()?).map(|_| bytes.array()).collect::<Result<_, _>>()?;
             RecordedOutcome::Merged(survivor, merged)
         }
+        tag @ (5 | 6) => RecordedOutcome::Moved(Box::new(read_moved(bytes, tag == 6)?)),
         _ => return Err(BadBytes("its identity outcome is unknown")),
     })
+}
+
+fn read_moved(bytes: &mut Bytes<'_>, is_new: bool) -> Result<Moved, BadBytes> {
+    let rid = Rid(bytes.array()?);
+    let count = usize::from(bytes.u8()?);
+    let merged = bytes.several(count, |bytes| Ok(Rid(bytes.array()?)))?;
+    let bound = bytes.u16()?;
+    let count = usize::from(bytes.u8()?);
+    let moved = bytes.several(count, |bytes| Ok((bytes.u8()?, Rid(bytes.array()?))))?;
+    Ok(Moved { rid, is_new, bound, merged, moved })
 }
 
 #[cfg(test)]

@@ -53,6 +53,9 @@ class ObedientReactor:
     def _tokens(self) -> list[tuple[str, bytes]]:
         return [("server", hashlib.sha256(TOKEN_TEXT.encode()).digest())]
 
+    def _reads_request(self) -> bool:
+        return False
+
     def _synced_fd(self) -> int:
         return self.descriptor
 

@@ -137,6 +137,8 @@ class IngestReport:
 
     stored: int
     duplicate: int
+    ignored: int
+    """Those that `ignore` kept out of the log."""
     refused: list[tuple[int, str]]
 
 @final
@@ -286,15 +288,25 @@ class Reactor:
         event: dict[str, Any],
         *,
         now_ms: int | None = None,
+        user_agent: str | None = None,
+        address: str | None = None,
     ) -> dict[str, Any]:
         """Stores the event, updates the profile, answers the object of 1.4.
 
-        `now_ms` is this call's processing time, epoch milliseconds from 0 to 253402300799999.
+        `now_ms` is this call's processing time, epoch milliseconds from 0 to 253402300799999;
+        `user_agent` and `address` are what `REQUEST` reads in `ignore`.
         Raises BadEvent (also for a dict without a JSON form, and over 1,000,000 bytes),
         UnknownTable, Busy, LogError, ValueError for `now_ms`.
         """
     def personalize_json(
-        self, database: str, table: str, body: bytes, *, now_ms: int | None = None
+        self,
+        database: str,
+        table: str,
+        body: bytes,
+        *,
+        now_ms: int | None = None,
+        user_agent: str | None = None,
+        address: str | None = None,
     ) -> bytes:
         """As `personalize`, from the event's JSON to the answer's."""
     def ingest_many(
@@ -335,7 +347,7 @@ class Reactor:
         """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `answers_cut`, `unrouted`, `errors`, `ignored_identifiers`, `rejected_values` (each
+        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
         synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
         snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
@@ -362,14 +374,19 @@ class Reactor:
         event: dict[str, Any],
         body: bytes,
         answer_bytes_max: int,
+        user_agent: bytes | None = None,
+        address: str | None = None,
     ) -> tuple[bytes, int, int]:
         """The hot path: `event` is `orjson.loads(body)`; database and table are well-formed.
+        Who sent it is handed over when `_reads_request()`; bytes that are no UTF-8 read as U+FFFD.
 
         Answers (answer, lsn, wait_lsn): the answer may leave once `_synced_lsn() >= wait_lsn`
         (0: at once). Never blocks on a disk. Raises BadEvent, Busy, LogError.
         """
     def _tokens(self) -> list[tuple[str, bytes]]:
         """(name, SHA-256 of the token's value, 32 bytes) of each token."""
+    def _reads_request(self) -> bool:
+        """Whether `ignore` reads who sent an event."""
     def _routes(self) -> list[tuple[str, str]]:
         """(database, table) of each destination."""
     def _synced_fd(self) -> int:

@@ -34,6 +34,8 @@ class Outcome:
 
     stored: int = 0
     duplicate: int = 0
+    ignored: int = 0
+    """Lines that `ignore` kept out of the log."""
     skipped: int = 0
     """Lines that an earlier run had dealt with."""
     refused: list[tuple[int, str]] = field(default_factory=list)
@@ -64,6 +66,7 @@ def ingest_file(
         )
         outcome.stored += report.stored
         outcome.duplicate += report.duplicate
+        outcome.ignored += report.ignored
         outcome.refused += report.refused
         if report.refused and rejects is None:
             break

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::limits::{KEYS_MAX, NAMED_MAX, STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX};
+use super::limits::{
+    IGNORES_MAX, KEYS_MAX, NAMED_MAX, STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX,
+};
 use super::model::{AttributeKind, Configuration, Offer, Place};
 use super::schema::did_you_mean;
 use super::source::{Problems, Span, Spanned};
@@ -181,6 +183,7 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
     let attribute_names: Vec<&Span> =
         configuration.attributes.iter().map(|attribute| &attribute.name.span).collect();
     let tokens: Vec<&Span> = configuration.tokens.iter().map(|token| &token.name.span).collect();
+    let ignores: Vec<&Span> = configuration.ignore.iter().map(|entry| &entry.at).collect();
     let mut tables = HashSet::new();
     let places = configuration
         .destinations
@@ -194,6 +197,7 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
     for (what, found, most) in [
         ("tokens", tokens, TOKENS_MAX),
         ("tables", tables, TABLES_MAX),
+        ("entries of `ignore`", ignores, IGNORES_MAX),
         ("keys", key_names, KEYS_MAX),
         ("attributes that hold state", attribute_names, STATE_ATTRIBUTES_MAX),
         ("keys, attributes and activations together", named, NAMED_MAX),

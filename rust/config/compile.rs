@@ -16,7 +16,8 @@ use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::plan::{
-    Action, Attribute, AttributeRule, EventId, EventSet, Key, Offer, OfferRule, Plan, Slot, Table,
+    Action, Attribute, AttributeRule, EventId, EventSet, Ignore, Key, Offer, OfferRule, Plan,
+    Rails, Slot, Table,
 };
 use super::secret::{self, Environment, Secrets};
 use super::source::{Problems, SourceFile, Spanned, too_large};
@@ -125,6 +126,7 @@ impl Builder<'_> {
         let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
         let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
         let keys = self.keys(problems);
+        let rails = self.rails(&keys);
         let attributes = self.attributes(problems);
         let slots = slots(&keys, &attributes);
         let reads = types::of_names(configuration);
@@ -140,6 +142,7 @@ impl Builder<'_> {
         let (tables, routes) = self.tables(&mut expressions);
         let rules = self.rules(&mut expressions);
         let offers = self.offers(&mut expressions);
+        let ignore = self.ignore(&mut expressions);
         let fields = expressions.fields;
         self.numbers.fields = Some(fields.names().to_vec());
         let plan = Plan {
@@ -153,6 +156,7 @@ impl Builder<'_> {
             value_bytes_max: configuration.value_bytes_max,
             time_zone: configuration.time_zone.unwrap_or_default(),
             keys,
+            rails,
             fields,
             key_fields,
             routes,
@@ -163,6 +167,9 @@ impl Builder<'_> {
             slots,
             offers,
             tokens,
+            ignore,
+            reads_request: configuration.ignore.iter().any(reads_request),
+            profile_ttl_ms: configuration.profile_ttl_ms,
         };
         (plan, self.numbers)
     }
@@ -179,6 +186,11 @@ impl Builder<'_> {
             });
         }
         keys
+    }
+
+    fn rails(&self, keys: &[Key]) -> Rails {
+        let keys = keys.iter().zip(&self.configuration.keys);
+        Rails::new(keys.filter_map(|(key, model)| Some((key.id, model.max_values?))))
     }
 
     fn attributes(&mut self, problems: &mut Problems<'_>) -> Vec<Attribute> {
@@ -262,6 +274,15 @@ impl Builder<'_> {
         rules
     }
 
+    fn ignore(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Ignore> {
+        let entries = self.configuration.ignore.iter();
+        let compiled = entries.map(|entry| {
+            let condition = expressions.ignore(&entry.conditions)?;
+            Some(Ignore { condition, store: entry.store })
+        });
+        compiled.collect::<Vec<_>>().into_iter().flatten().collect()
+    }
+
     fn offers(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Offer> {
         let mut offers = Vec::new();
         for offer in &self.configuration.offers {
@@ -297,6 +318,12 @@ impl Builder<'_> {
         let lets = lets.into_iter().collect::<Option<Vec<_>>>()?;
         Some(OfferRule { events: self.event_set(rule.events.as_ref()), lets, conditions, data })
     }
+}
+
+/// Whether an entry may read who sent the event: its text says `REQUEST`.
+fn reads_request(entry: &model::Ignore) -> bool {
+    let mut texts = entry.conditions.iter().filter_map(|node| node.scalar());
+    texts.any(|scalar| scalar.text.contains("REQUEST"))
 }
 
 fn action(
@@ -338,12 +365,12 @@ fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
         }
         AttributeKind::List { max_items, duration_ms, distinct } => {
             let (max_items, duration_ms, distinct) = (*max_items, *duration_ms, *distinct);
-            (AttributeSpec::List { max_items, duration_ms, distinct }, Vec::new())
+            (AttributeSpec::List { max_items, duration_ms, distinct, id: None }, Vec::new())
         }
         AttributeKind::Counter { duration_ms, windows } => {
             let windows_ms = windows.iter().map(|(_, duration_ms)| *duration_ms).collect();
             let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
-            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms }, names)
+            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms, by: false }, names)
         }
     }
 }

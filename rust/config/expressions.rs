@@ -32,6 +32,9 @@ const SYNTAX: &str = "E0301";
 const FILTER_SEES_EVENT: &str =
     "The `if` of an event sees EVENT only: the profile is not known before the event is.";
 
+/// What `ignore` says of `PROFILE` and the names that belong to it.
+const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: who sent an event is judged before anything else.";
+
 /// What is said of `REQUEST` elsewhere.
 const ONLY_IN_IGNORE: &str =
     "`REQUEST` is read only in `ignore`: who sent an event must not decide what becomes of it.";
@@ -142,6 +145,8 @@ pub struct Expressions<'a, 'p> {
     slots: &'a Slots,
     problems: &'a mut Problems<'p>,
     recorded: bool,
+    /// Whether a condition of `ignore` is being compiled.
+    in_ignore: bool,
 }
 
 impl<'a, 'p> Expressions<'a, 'p> {
@@ -152,7 +157,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         problems: &'a mut Problems<'p>,
         recorded: bool,
     ) -> Self {
-        Self { fields, slots, problems, recorded }
+        Self { fields, slots, problems, recorded, in_ignore: false }
     }
 
     /// The filter of an event, which sees EVENT only. Several conditions become one.
@@ -169,6 +174,14 @@ impl<'a, 'p> Expressions<'a, 'p> {
         let texts = nodes.iter().filter_map(Node::scalar).map(|scalar| scalar.text.as_str());
         let bracketed: Vec<String> = texts.map(|text| format!("({text}\n)")).collect();
         expr::compile(&bracketed.join(" && "), &mut self.names(&Locals::default(), true)).ok()
+    }
+
+    /// The `if` of an entry of `ignore`, which sees REQUEST and EVENT only.
+    pub fn ignore(&mut self, nodes: &[Node]) -> Option<Program> {
+        self.in_ignore = true;
+        let program = self.filter(nodes);
+        self.in_ignore = false;
+        program
     }
 
     /// Conditions of a rule: all must hold.
@@ -469,6 +482,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
 
     fn names<'n>(&'n mut self, locals: &'n Locals, filter: bool) -> Names<'n> {
         let profile = match filter {
+            true if self.in_ignore => ProfileNames::Request(IGNORE_SEES_REQUEST),
             true => ProfileNames::Absent(FILTER_SEES_EVENT),
             false => ProfileNames::Slots(self.slots),
         };

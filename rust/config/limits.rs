@@ -8,8 +8,12 @@ pub const YAML_DEPTH_MAX: usize = 64;
 pub const TOKENS_MAX: usize = 50;
 /// Tables of a reactor.
 pub const TABLES_MAX: usize = 100;
+/// Entries of `ignore`.
+pub const IGNORES_MAX: usize = 50;
 /// Keys of a reactor.
 pub const KEYS_MAX: usize = 100;
+/// `max_values` of a key, at most: the identifiers that a profile may have in all.
+pub const VALUES_MAX: u64 = crate::profile::IDENTIFIERS_MAX as u64;
 /// Keys, attributes and activations together.
 pub const NAMED_MAX: usize = 600;
 /// Numbers that a data directory gives to names of keys, and again of attributes, for good.
@@ -36,6 +40,8 @@ pub const LIST_DURATION_DEFAULT_MS: i64 = 90 * DAY_MS;
 pub const CLOCK_SKEW_DEFAULT_MS: i64 = 5 * 60 * 1000;
 /// `clock_skew`, at most.
 pub const CLOCK_SKEW_MAX_MS: i64 = DAY_MS;
+/// `ttl` of `profiles`, at least: a day, so that no repeat of an event outlives its profile.
+pub const PROFILE_TTL_MIN_MS: i64 = DAY_MS;
 /// `value_bytes_max`, when not given: 2 KiB.
 pub const VALUE_BYTES_DEFAULT: usize = 2 * 1024;
 /// `value_bytes_max`, at most: no event is larger.

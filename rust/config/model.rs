@@ -4,7 +4,7 @@
 //! environment. A field that was wrong is absent, and its problem is already noted.
 
 use super::plan::Normalize;
-use super::source::Spanned;
+use super::source::{Span, Spanned};
 use super::yaml::Node;
 use crate::profile::attribute::Aggregation;
 use crate::value::Text;
@@ -37,6 +37,21 @@ pub struct Configuration {
     pub offers: Vec<Offer>,
     /// `tokens`.
     pub tokens: Vec<Token>,
+    /// `ignore`.
+    pub ignore: Vec<Ignore>,
+    /// `ttl` of `profiles`, milliseconds; `None`: profiles do not expire.
+    pub profile_ttl_ms: Option<i64>,
+}
+
+/// One entry of `ignore`.
+#[derive(Debug)]
+pub struct Ignore {
+    /// Where the entry starts.
+    pub at: Span,
+    /// `if`, one or many: all must hold.
+    pub conditions: Vec<Node>,
+    /// `store`.
+    pub store: bool,
 }
 
 /// One entry of `keys`.
@@ -44,6 +59,8 @@ pub struct Configuration {
 pub struct Key {
     /// Its name.
     pub name: Spanned<Text>,
+    /// `max_values`: how many values one profile may hold.
+    pub max_values: Option<usize>,
     /// Its steps, as listed.
     pub normalize: Vec<Normalize>,
     /// `valid_regexp`.
@@ -171,9 +188,9 @@ pub struct Token {
     /// Where its value comes from.
     pub secret: Secret,
     /// From the name of its value's field to the end of the value: what the record replaces.
-    pub field: super::source::Span,
+    pub field: Span,
     /// The value as it stands.
-    pub value_span: super::source::Span,
+    pub value_span: Span,
 }
 
 /// Where a token's value comes from.

@@ -10,6 +10,7 @@ use regex::Regex;
 use crate::expr::{FieldTable, Program, Template};
 pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
 use crate::profile::attribute::AttributeSpec;
+pub use crate::profile::guard::Rails;
 pub use crate::profile::identity::Normalize;
 use crate::value::Text;
 use crate::value::date::Zone;
@@ -44,6 +45,8 @@ pub struct Plan {
     pub time_zone: Zone,
     /// Identifiers, strongest first.
     pub keys: Vec<Key>,
+    /// How many values of a key one profile may hold.
+    pub rails: Rails,
     /// `EVENT.<field>` names that the plan reads.
     pub fields: FieldTable,
     /// Field index of each key's field, by position in `keys`.
@@ -64,6 +67,12 @@ pub struct Plan {
     pub offers: Vec<Offer>,
     /// Tokens, at most 50.
     pub tokens: Vec<Token>,
+    /// Which events are kept out, in file order: the first that holds decides.
+    pub ignore: Vec<Ignore>,
+    /// Whether some entry of `ignore` reads who sent the event.
+    pub reads_request: bool,
+    /// A profile without an event for so long has expired, milliseconds; `None`: none does.
+    pub profile_ttl_ms: Option<i64>,
 }
 
 impl Plan {
@@ -71,6 +80,15 @@ impl Plan {
     pub fn table(&self, database: &str, table: &str) -> Option<TableId> {
         self.routes.get(database)?.get(table).copied()
     }
+}
+
+/// One entry of `ignore`.
+#[derive(Debug)]
+pub struct Ignore {
+    /// It holds for these events.
+    pub condition: Program,
+    /// Whether they are stored, though they touch no profile.
+    pub store: bool,
 }
 
 /// One identifier kind.

@@ -35,15 +35,17 @@ pub const TOP: Section = Section {
         "offers",
         "activations",
         "tokens",
+        "ignore",
+        "profiles",
     ],
-    later: &["include", "segments", "catalogs", "ignore", "profiles", "tests", "entities"],
+    later: &["include", "segments", "catalogs", "tests", "entities"],
 };
 
 /// An entry of `keys`.
 pub const KEY: Section = Section {
     what: "a key",
-    built: &["name", "normalize", "valid_regexp", "invalid_texts"],
-    later: &["max_values", "from", "sensitive", "public", "was"],
+    built: &["name", "max_values", "normalize", "valid_regexp", "invalid_texts"],
+    later: &["from", "sensitive", "public", "was"],
 };
 
 /// An entry of `destinations`.
@@ -118,6 +120,13 @@ pub const TOKEN: Section = Section {
     built: &["name", "value", "value_sha256", "type"],
     later: &["origins", "allowed_ips", "rate_limit", "sees_sensitive"],
 };
+
+/// An entry of `ignore`.
+pub const IGNORE: Section =
+    Section { what: "an entry of `ignore`", built: &["if", "store"], later: &[] };
+
+/// `profiles`.
+pub const PROFILES: Section = Section { what: "`profiles`", built: &["ttl"], later: &[] };
 
 /// Types of attributes that are not built yet.
 pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["imported", "computed"];

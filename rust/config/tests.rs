@@ -289,7 +289,8 @@ fn the_plan_holds_what_the_file_says() {
         plan.attributes[0].spec,
         AttributeSpec::Counter {
             duration_ms: Some(2_592_000_000),
-            windows_ms: vec![86_400_000, 3_600_000]
+            windows_ms: vec![86_400_000, 3_600_000],
+            by: false
         }
     );
     assert!(matches!(&plan.rules[0].events, EventSet::Of(ids) if ids == &[0, 2]));

@@ -30,7 +30,10 @@ fn of_attribute(attribute: &Attribute) -> Type {
         AttributeKind::Counter { .. } if attribute.rules.iter().all(counts) => Type::count(),
         AttributeKind::Counter { .. } => Type::number(),
         AttributeKind::Single { aggregation, .. } => match aggregation {
-            Aggregation::Sum | Aggregation::Min | Aggregation::Max => Type::number().or_undefined(),
+            Aggregation::Count => Type::count().or_undefined(),
+            Aggregation::Sum | Aggregation::Min | Aggregation::Max | Aggregation::Mean => {
+                Type::number().or_undefined()
+            }
             // `null` clears a single.
             Aggregation::Last | Aggregation::First => Type::json().never_null(),
         },

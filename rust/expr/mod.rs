@@ -62,7 +62,7 @@
 //!   in `toString` is its abbreviation, `(CET)`, but for `(Coordinated Universal Time)`;
 //! - `JSON.parse JSON.stringify`, `encodeURI encodeURIComponent decodeURI decodeURIComponent`.
 //!
-//! Not built yet: `SEGMENT CATALOG BEFORE UPDATED REQUEST
+//! Not built yet: `SEGMENT CATALOG BEFORE UPDATED
 //! PROFILE.segments`. Refused for good (page 3.1), each with what to write instead: whatever
 //! changes a value, statements, and any reach for constructors and prototypes.
 //!
@@ -173,6 +173,38 @@ pub enum ProfileNames<'a> {
     Object,
     /// Not readable here, with the sentence that says so (an event's filter sees EVENT only).
     Absent(&'static str),
+    /// As `Absent`, but `REQUEST` is read: by [`REQUEST_USER_AGENT`] and [`REQUEST_ADDRESS`].
+    Request(&'static str),
+}
+
+/// The slot of `REQUEST.user_agent`.
+pub const REQUEST_USER_AGENT: u32 = 0;
+/// The slot of `REQUEST.address`.
+pub const REQUEST_ADDRESS: u32 = 1;
+
+/// The names of `REQUEST`, which are the language's own.
+struct RequestNames;
+
+impl ProfileSlots for RequestNames {
+    fn slot(&self, _name: &str) -> Option<u32> {
+        None
+    }
+
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    fn find(&self, _space: Space, name: &str) -> Found {
+        match name {
+            "user_agent" => Found::Slot(REQUEST_USER_AGENT),
+            "address" => Found::Slot(REQUEST_ADDRESS),
+            _ => Found::Unknown,
+        }
+    }
+
+    fn names_in(&self, _space: Space) -> Vec<&str> {
+        vec!["user_agent", "address"]
+    }
 }
 
 /// What a configuration's names are written behind, beside `PROFILE`.

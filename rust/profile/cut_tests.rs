@@ -13,9 +13,9 @@ fn spec(id: u16) -> Option<&'static AttributeSpec> {
     static SINGLE: AttributeSpec =
         AttributeSpec::Single { aggregation: Aggregation::Last, duration_ms: None };
     static LIST: AttributeSpec =
-        AttributeSpec::List { max_items: 5, duration_ms: i64::MAX, distinct: true };
+        AttributeSpec::List { max_items: 5, duration_ms: i64::MAX, distinct: true, id: None };
     static COUNTER: AttributeSpec =
-        AttributeSpec::Counter { duration_ms: Some(60_000), windows_ms: Vec::new() };
+        AttributeSpec::Counter { duration_ms: Some(60_000), windows_ms: Vec::new(), by: false };
     match id {
         1 => Some(&SINGLE),
         SEEN => Some(&LIST),
@@ -47,7 +47,7 @@ fn event(store: &Store, lsn: &mut u64, step: &Step) {
     let identifiers: Vec<Identifier> = step.values.iter().map(own).collect();
     let hash = xxhash_rust::xxh3::xxh3_128(&step.uuid.to_le_bytes());
     let now_ms = time_ms(*lsn);
-    let mut locked = store.lock(Some(hash), &identifiers, Rid::new(0, hash));
+    let mut locked = store.lock(Some(hash), &identifiers, &NO_RAILS, Rid::new(0, hash));
     if locked.is_repeat(now_ms) {
         return;
     }
@@ -210,7 +210,8 @@ fn a_cut_that_is_given_up_leaves_no_trace() {
 
 #[test]
 fn items_of_every_form_come_back() {
-    let list = AttributeSpec::List { max_items: 9, duration_ms: i64::MAX, distinct: true };
+    let list =
+        AttributeSpec::List { max_items: 9, duration_ms: i64::MAX, distinct: true, id: None };
     let mut profile = Profile::new(Rid::new(1, 2), 3);
     let mut state = AttributeState::new(&list);
     let object = |entries: Vec<(&str, f64)>| {

@@ -14,7 +14,7 @@ use super::attribute::{Bounds, LSN_PENDING, List, ListChange};
 use super::lock::Locked;
 use super::{
     AttributeSpec, AttributeState, IDENTIFIERS_MAX, Identifier, Moment, Operation, Outcome,
-    Profile, Rejected, Rid,
+    Profile, Rails, Rejected, Rid,
 };
 use crate::value::{Text, Value};
 
@@ -26,6 +26,9 @@ const LIST_CHANGES_MAX: usize = 8;
 pub struct Draft<'l> {
     outcome: Outcome,
     identifiers: &'l [Identifier],
+    /// Keys of which the event's profile gains a value that may be one too many.
+    gained: SmallVec<[u16; 4]>,
+    rails: &'l Rails,
     moment: Moment,
     base: Base<'l>,
     touched: SmallVec<[(u16, Touched); 6]>,
@@ -81,7 +84,7 @@ impl Touched {
                     _ => List::default(),
                 };
                 for change in changes.clone() {
-                    list.change(*bounds, *moment, LSN_PENDING, change);
+                    list.change(bounds, *moment, LSN_PENDING, change);
                 }
                 Cow::Owned(AttributeState::List(list))
             }
@@ -103,7 +106,7 @@ impl Touched {
             Self::List { bounds, moment, changes } => {
                 let state = profile.list_mut(id);
                 for change in changes {
-                    state.change(bounds, moment, lsn, change);
+                    state.change(&bounds, moment, lsn, change);
                 }
             }
             Self::Amount { moment, amount } => {
@@ -126,10 +129,18 @@ pub struct Change {
 pub(super) enum Move {
     /// Nobody's event.
     Nothing,
-    /// Attributes of a profile that is there.
-    Update { rid: Rid, touched: SmallVec<[(u16, Touched); 6]> },
+    /// Attributes and identifiers of a profile that is there.
+    Update(Update),
     /// A new or united profile, and the identifiers that it had to let go.
     Put { profile: Box<Profile>, let_go: SmallVec<[Identifier; 1]> },
+}
+
+/// What changes in a profile that is there.
+pub(super) struct Update {
+    pub(super) rid: Rid,
+    pub(super) touched: SmallVec<[(u16, Touched); 6]>,
+    /// Keys of which it gains a value.
+    pub(super) gained: SmallVec<[u16; 4]>,
 }
 
 impl Change {
@@ -163,8 +174,21 @@ impl<'l> Draft<'l> {
                 }
                 Base::United(united)
             }
+            Outcome::Moved(moved) if moved.is_new => Base::Nothing,
+            Outcome::Moved(moved) => {
+                let mut united = Box::new(held(moved.rid).clone());
+                for rid in &moved.merged {
+                    // An erasure may have taken it out of the log since.
+                    if let Some(part) = locked.profile(*rid) {
+                        united.unite(part, &spec, moment.now_ms);
+                    }
+                }
+                Base::United(united)
+            }
         };
-        Self { outcome, identifiers, moment, base, touched: SmallVec::new() }
+        let gained = gained(&outcome, identifiers, locked.held());
+        let rails = locked.rails();
+        Self { outcome, identifiers, gained, rails, moment, base, touched: SmallVec::new() }
     }
 
     /// The profile that the event ends in; `None`: nobody's.
@@ -179,8 +203,9 @@ impl<'l> Draft<'l> {
 
     /// Whether the profile may come to more identifiers than it may have, and let the oldest go.
     pub fn may_let_go(&self) -> bool {
-        let known = self.before().map_or(0, |profile| profile.identifiers.len());
-        known + self.identifiers.len() > IDENTIFIERS_MAX
+        let Some(known) = self.before() else { return false };
+        known.identifiers.len() + self.identifiers.len() > IDENTIFIERS_MAX
+            || self.gained.iter().any(|key| self.rails.is_full(known, *key))
     }
 
     /// The event's moment.
@@ -214,6 +239,16 @@ impl<'l> Draft<'l> {
         }
     }
 
+    /// What `UPDATED.<attribute>` reads, earlier rules of this event included.
+    pub fn changed_ms(&self, id: u16, spec: &AttributeSpec) -> Option<i64> {
+        let now_ms = self.moment.now_ms;
+        let before = self.before().and_then(|profile| profile.attribute(id));
+        match self.touched_at(id) {
+            Some(at) => self.touched[at].1.applied(before).changed_ms(spec, now_ms),
+            None => before?.changed_ms(spec, now_ms),
+        }
+    }
+
     /// What the counter's window number `window` reads, earlier rules of this event included.
     pub fn read_window(&self, id: u16, spec: &AttributeSpec, window: usize) -> Value {
         let before = self.before().and_then(|profile| profile.attribute(id));
@@ -223,7 +258,7 @@ impl<'l> Draft<'l> {
                 self.touched[at].1.applied(before).read_window(spec, window, now_ms)
             }
             (None, Some(state)) => state.read_window(spec, window, now_ms),
-            (None, None) => Value::Number(0.0),
+            (None, None) => spec.nothing(),
         }
     }
 
@@ -287,7 +322,7 @@ impl<'l> Draft<'l> {
             return state.apply(spec, self.moment, operation, value_bytes_max);
         }
         let bounds = Bounds::of(spec)?;
-        let Some(change) = List::prepare(self.moment, operation, value_bytes_max)? else {
+        let Some(change) = bounds.prepare(self.moment, operation, value_bytes_max)? else {
             return Ok(());
         };
         match self.touched_at(id).map(|at| &mut self.touched[at].1) {
@@ -302,17 +337,25 @@ impl<'l> Draft<'l> {
         Ok(())
     }
 
+    /// Lets go of what the profile has under a number that holds no state any more.
+    pub fn forget(&mut self, id: u16) {
+        if self.before().is_some_and(|profile| profile.attribute(id).is_some()) {
+            let nothing = AttributeState::new(&AttributeSpec::Stateless);
+            self.touched.push((id, Touched::State(nothing)));
+        }
+    }
+
     fn touched_at(&self, id: u16) -> Option<usize> {
         self.touched.iter().position(|(touched, _)| *touched == id)
     }
 
     /// Ends the draft. New and united profiles are built here, so that installing only moves.
     pub fn finish(self) -> Change {
-        let Self { outcome, identifiers, moment, base, touched } = self;
+        let Self { outcome, identifiers, gained, rails, moment, base, touched } = self;
         let now_ms = moment.now_ms;
         let moved = match (outcome.rid(), base) {
             (None, _) => Move::Nothing,
-            (Some(rid), Base::Held(_)) => Move::Update { rid, touched },
+            (Some(rid), Base::Held(_)) => Move::Update(Update { rid, touched, gained }),
             (Some(rid), base) => {
                 let mut profile = match base {
                     Base::United(profile) => profile,
@@ -325,12 +368,30 @@ impl<'l> Draft<'l> {
                     touched.move_into(&mut profile, id, LSN_PENDING);
                 }
                 profile.updated_ms = now_ms;
-                let let_go = profile.let_go();
+                let let_go = profile.let_go(&gained, rails);
                 Move::Put { profile, let_go }
             }
         };
         Change { outcome, now_ms, moved }
     }
+}
+
+/// Keys of which the event's profile gains a value by an identifier that was unknown or moves. Of a new
+/// profile and of a merge it was decided that they break no bound.
+fn gained(
+    outcome: &Outcome,
+    identifiers: &[Identifier],
+    held: &[Option<Rid>],
+) -> SmallVec<[u16; 4]> {
+    let own: &[(u8, Rid)] = match outcome {
+        Outcome::Extended(_) => &[],
+        Outcome::Moved(moved) => &moved.moved,
+        _ => return SmallVec::new(),
+    };
+    let rid = outcome.rid();
+    let is_gained =
+        |at: usize| held[at] != rid || own.iter().any(|(moved, _)| usize::from(*moved) == at);
+    (0..identifiers.len()).filter(|at| is_gained(*at)).map(|at| identifiers[at].key).collect()
 }
 
 /// What the operation adds to a counter.

@@ -1,22 +1,37 @@
 //! Drafts against the same operations applied to plain states, one after the other.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::attribute::Aggregation;
 use super::*;
+use crate::value::Object;
 
 const HOUR_MS: i64 = 3_600_000;
 const BYTES_MAX: usize = 12;
 
 fn specs() -> Vec<AttributeSpec> {
-    let last = Aggregation::Last;
+    let single = |aggregation, duration_ms| AttributeSpec::Single { aggregation, duration_ms };
+    let list = |max_items, duration_ms, distinct, id: Option<&'static str>| AttributeSpec::List {
+        max_items,
+        duration_ms,
+        distinct,
+        id: id.map(Text::new),
+    };
+    let counter =
+        |duration_ms, windows_ms, by| AttributeSpec::Counter { duration_ms, windows_ms, by };
     vec![
-        AttributeSpec::Single { aggregation: last, duration_ms: Some(2 * HOUR_MS) },
-        AttributeSpec::Single { aggregation: Aggregation::Sum, duration_ms: None },
-        AttributeSpec::List { max_items: 4, duration_ms: 2 * HOUR_MS, distinct: true },
-        AttributeSpec::List { max_items: 3, duration_ms: 5 * HOUR_MS, distinct: false },
-        AttributeSpec::Counter { duration_ms: Some(3 * HOUR_MS), windows_ms: vec![HOUR_MS] },
-        AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new() },
+        single(Aggregation::Last, Some(2 * HOUR_MS)),
+        single(Aggregation::Sum, None),
+        single(Aggregation::Mean, Some(2 * HOUR_MS)),
+        list(4, 2 * HOUR_MS, true, None),
+        list(3, 5 * HOUR_MS, false, None),
+        list(3, 5 * HOUR_MS, false, Some("sku")),
+        counter(Some(3 * HOUR_MS), vec![HOUR_MS], false),
+        counter(None, Vec::new(), false),
+        counter(Some(3 * HOUR_MS), vec![HOUR_MS], true),
+        AttributeSpec::Stateless,
     ]
 }
 
@@ -29,6 +44,13 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => Just(Operation::Set(Value::Null)),
         1 => Just(Operation::Set(Value::Undefined)),
         2 => Just(Operation::Increment),
+        3 => (number.clone(), 0..3usize).prop_map(|(number, name)| {
+            Operation::CountOf(["a", "b", "c"][name].into(), Value::Number(number))
+        }),
+        3 => number.clone().prop_map(|number| {
+            let fields = vec![("sku".into(), Value::Number(number))];
+            Operation::SetFields(Arc::new(Object::from_entries(fields)))
+        }),
         1 => number.prop_map(|number| Operation::Delete(Value::Number(number))),
         1 => Just(Operation::Clear),
     ]
@@ -63,7 +85,7 @@ proptest! {
             now_ms += pause_ms;
             let lsn = at as u64 + 1;
             let moment = Moment { now_ms, time_ms: now_ms - late_ms };
-            let mut locked = store.lock(None, &names, Rid::new(0, 7));
+            let mut locked = store.lock(None, &names, &NO_RAILS, Rid::new(0, 7));
             let mut draft = locked.draft(locked.decide(now_ms), moment, spec).expect("decided");
             for (id, operation) in operations {
                 let own = &specs[id];
@@ -77,6 +99,9 @@ proptest! {
                     states[id].read_window(own, 0, now_ms),
                 );
                 prop_assert_eq!(format!("{:?}", windows.0), format!("{:?}", windows.1));
+                let changes =
+                    (draft.changed_ms(id as u16, own), states[id].changed_ms(own, now_ms));
+                prop_assert_eq!(changes.0, changes.1);
             }
             let change = draft.finish();
             locked.install(change, lsn);

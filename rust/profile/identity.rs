@@ -128,6 +128,23 @@ pub enum Outcome {
         /// The others, oldest first.
         merged: Vec<Rid>,
     },
+    /// A bound kept profiles apart: one got the event, identifiers left others for it.
+    Moved(Box<Moved>),
+}
+
+/// What a guard rail decided (page 4.1; the rule stands in `guard`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The profile that the event ends in.
+    pub rid: Rid,
+    /// Whether this event made it.
+    pub is_new: bool,
+    /// The strongest key whose bound would have been broken.
+    pub bound: u16,
+    /// Profiles that were left without any identifier and became part of this one, oldest first.
+    pub merged: Vec<Rid>,
+    /// The event's identifiers that left a profile: position in the event, and the profile.
+    pub moved: Vec<(u8, Rid)>,
 }
 
 impl Outcome {
@@ -137,11 +154,13 @@ impl Outcome {
             Self::Nobody => None,
             Self::New(rid) | Self::Known(rid) | Self::Extended(rid) => Some(*rid),
             Self::Merged { survivor, .. } => Some(*survivor),
+            Self::Moved(moved) => Some(moved.rid),
         }
     }
 }
 
-/// Decides whose event it is from what the index holds for each of its identifiers, in their order.
+/// Decides whose event it is from what the index holds for each of its identifiers, in their order, where no
+/// bound is broken.
 /// `newcomer` is the id that a new profile gets.
 pub fn decide(held: &[Option<Rid>], newcomer: Rid) -> Outcome {
     let mut rids: SmallVec<[Rid; 4]> = held.iter().flatten().copied().collect();

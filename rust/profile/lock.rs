@@ -10,10 +10,11 @@ use crate::sync::MutexGuard;
 use smallvec::SmallVec;
 
 use super::dedup::Generations;
-use super::draft::{Change, Draft, Move, Touched};
+use super::draft::{Change, Draft, Move, Update};
+use super::guard::Meeting;
 use super::identity::{self, Outcome};
 use super::store::{Entry, IdentifierShard, ProfileTable, Store, find_profile, find_rid};
-use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Profile, Rid};
+use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Profile, Rails, Rid};
 
 /// A recorded outcome names profiles that the state does not hold: log and state are not of one
 /// history.
@@ -41,6 +42,7 @@ pub struct Locked<'a> {
     store: &'a Store,
     uuid: Option<u128>,
     identifiers: &'a [Identifier],
+    rails: &'a Rails,
     hashes: SmallVec<[u64; 4]>,
     newcomer: Rid,
     held: SmallVec<[Option<Rid>; 4]>,
@@ -57,6 +59,7 @@ impl<'a> Locked<'a> {
         store: &'a Store,
         uuid: Option<u128>,
         identifiers: &'a [Identifier],
+        rails: &'a Rails,
         newcomer: Rid,
     ) -> Self {
         let hashes = identifiers.iter().map(|identifier| store.hash_identifier(identifier));
@@ -64,6 +67,7 @@ impl<'a> Locked<'a> {
             store,
             uuid,
             identifiers,
+            rails,
             hashes: hashes.collect(),
             newcomer,
             held: SmallVec::new(),
@@ -102,7 +106,9 @@ impl<'a> Locked<'a> {
     fn lock_profiles(&mut self) {
         let mut shards: Shards =
             self.held.iter().flatten().map(|rid| self.store.shard(rid.mixed())).collect();
-        if shards.is_empty() && !self.identifiers.is_empty() {
+        // With bounds a new profile may be made beside those that are known.
+        let may_be_new = shards.is_empty() || (!self.rails.is_empty() && self.unknown() > 0);
+        if may_be_new && !self.identifiers.is_empty() {
             shards.push(self.store.shard(self.newcomer.mixed()));
         }
         shards.sort_unstable();
@@ -116,7 +122,7 @@ impl<'a> Locked<'a> {
     fn missing_shards(&self) -> Option<Shards> {
         let first = self.held.iter().flatten().next()?;
         let several = self.held.iter().flatten().any(|rid| rid != first);
-        let unknown = self.held.iter().filter(|held| held.is_none()).count();
+        let unknown = self.unknown();
         if !several && (unknown == 0 || self.fits(*first, unknown)) {
             return None;
         }
@@ -133,9 +139,18 @@ impl<'a> Locked<'a> {
         (!needed.iter().all(locked)).then_some(needed)
     }
 
+    fn unknown(&self) -> usize {
+        self.held.iter().filter(|held| held.is_none()).count()
+    }
+
+    /// Whether the profile can take all unknown identifiers without letting one go.
     fn fits(&self, rid: Rid, unknown: usize) -> bool {
-        self.profile(rid)
-            .is_some_and(|profile| profile.identifiers.len() + unknown <= IDENTIFIERS_MAX)
+        self.profile(rid).is_some_and(|profile| {
+            let mut new =
+                self.identifiers.iter().zip(&self.held).filter(|(_, held)| held.is_none());
+            profile.identifiers.len() + unknown <= IDENTIFIERS_MAX
+                && new.all(|(own, _)| !self.rails.is_full(profile, own.key))
+        })
     }
 
     fn reserve(&mut self) {
@@ -155,6 +170,11 @@ impl<'a> Locked<'a> {
         }
     }
 
+    /// The guard rails that were in force when this was locked.
+    pub(super) fn rails(&self) -> &'a Rails {
+        self.rails
+    }
+
     /// What the index holds for each identifier, in their order.
     pub fn held(&self) -> &[Option<Rid>] {
         &self.held
@@ -172,10 +192,13 @@ impl<'a> Locked<'a> {
     pub fn decide(&self, now_ms: i64) -> Outcome {
         let mut newcomer = self.newcomer.at(now_ms);
         // A uuid that was forgotten and came again at the same time must not replace a profile.
-        while self.held.iter().all(Option::is_none) && self.profile(newcomer).is_some() {
+        while self.profile(newcomer).is_some() {
             newcomer = newcomer.at(newcomer.time_ms() + 1);
         }
-        identity::decide(&self.held, newcomer)
+        let profile =
+            |rid| self.profile(rid).expect("an identifier leads to a profile that is there");
+        let meeting = Meeting { identifiers: self.identifiers, held: &self.held, profile };
+        meeting.decide(self.rails, newcomer)
     }
 
     /// The profile `rid`, when it is among those locked.
@@ -206,6 +229,11 @@ impl<'a> Locked<'a> {
                     && rid.mixed() == self.newcomer.mixed()
                     && self.profile(*rid).is_none()
             }
+            Outcome::Moved(moved) => {
+                !self.identifiers.is_empty()
+                    && self.profile(moved.rid).is_none() == moved.is_new
+                    && (!moved.is_new || moved.rid.mixed() == self.newcomer.mixed())
+            }
             recorded => *recorded == identity::decide(&self.held, self.newcomer),
         };
         if fits {
@@ -222,10 +250,17 @@ impl<'a> Locked<'a> {
         let Change { outcome, now_ms, moved } = change;
         match moved {
             Move::Nothing => {}
-            Move::Update { rid, touched } => self.update(rid, touched, now_ms, lsn),
+            Move::Update(update) => self.update(update, now_ms, lsn),
             Move::Put { profile, let_go } => {
-                if let Outcome::Merged { merged, .. } = &outcome {
-                    merged.iter().for_each(|rid| self.remove_profile(*rid));
+                match &outcome {
+                    Outcome::Merged { merged, .. } => {
+                        merged.iter().for_each(|rid| self.remove_profile(*rid));
+                    }
+                    Outcome::Moved(moved) => {
+                        moved.merged.iter().for_each(|rid| self.remove_profile(*rid));
+                        self.take_from_others(moved.rid, lsn);
+                    }
+                    _ => {}
                 }
                 for identifier in &let_go {
                     self.unpoint(identifier);
@@ -241,8 +276,9 @@ impl<'a> Locked<'a> {
         }
     }
 
-    fn update(&mut self, rid: Rid, touched: SmallVec<[(u16, Touched); 6]>, now_ms: i64, lsn: u64) {
-        let identifiers = self.identifiers;
+    fn update(&mut self, update: Update, now_ms: i64, lsn: u64) {
+        let Update { rid, touched, gained } = update;
+        let (identifiers, rails) = (self.identifiers, self.rails);
         for (at, identifier) in identifiers.iter().enumerate() {
             if self.held[at].is_none() {
                 self.point(identifier, self.hashes[at], rid);
@@ -260,8 +296,27 @@ impl<'a> Locked<'a> {
         }
         profile.updated_ms = now_ms;
         profile.changed_lsn = lsn;
-        for identifier in profile.let_go() {
+        for identifier in profile.let_go(&gained, rails) {
             self.unpoint(&identifier);
+        }
+    }
+
+    /// Takes the event's identifiers from whoever else holds them. Who that is, is looked up: after an
+    /// erasure it need not be the one that the record names, nor anybody.
+    fn take_from_others(&mut self, rid: Rid, lsn: u64) {
+        let identifiers = self.identifiers;
+        for (at, identifier) in identifiers.iter().enumerate() {
+            let Some(from) = self.held[at].filter(|held| *held != rid) else { continue };
+            let Some(shard) = self.profile_shard_mut(from) else { continue };
+            shard.keep_old(from);
+            let profile = shard.table.find_mut(from.mixed(), |profile| profile.rid == from);
+            // One that became part of the event's profile is gone already.
+            let Some(profile) = profile else { continue };
+            profile.give_up(identifier);
+            profile.changed_lsn = lsn;
+            if profile.identifiers.is_empty() {
+                self.remove_profile(from);
+            }
         }
     }
 

@@ -17,6 +17,9 @@ pub mod dedup;
 mod draft;
 #[cfg(test)]
 mod draft_tests;
+pub mod guard;
+#[cfg(test)]
+mod guard_tests;
 pub mod identity;
 mod load;
 mod lock;
@@ -34,7 +37,8 @@ use smallvec::SmallVec;
 pub use attribute::{AttributeSpec, AttributeState, Moment, Operation, Rejected, Stamp};
 pub use cut::{Cut, Encoded};
 pub use draft::{Change, Draft};
-pub use identity::Outcome;
+pub use guard::{NO_RAILS, Rails};
+pub use identity::{Moved, Outcome};
 pub use lock::{AbortOnPanic, Diverged, Locked};
 pub use store::{Barrier, Store};
 
@@ -176,6 +180,11 @@ impl Profile {
             .find_map(|seen| (seen.identifier.key == key).then_some(&seen.identifier.value))
     }
 
+    /// How many values of `key` it has.
+    pub fn value_count(&self, key: u16) -> usize {
+        self.identifiers.iter().filter(|seen| seen.identifier.key == key).count()
+    }
+
     /// What `PROFILE.<attribute>` reads at `now_ms`.
     pub fn read(&self, id: u16, spec: &AttributeSpec, now_ms: i64) -> Cow<'_, Value> {
         match self.attribute(id) {
@@ -188,7 +197,7 @@ impl Profile {
     pub fn read_window(&self, id: u16, spec: &AttributeSpec, window: usize, now_ms: i64) -> Value {
         match self.attribute(id) {
             Some(state) => state.read_window(spec, window, now_ms),
-            None => Value::Number(0.0),
+            None => spec.nothing(),
         }
     }
 
@@ -264,10 +273,26 @@ impl Profile {
         }
     }
 
-    /// Removes and returns the least recently seen identifiers over [`IDENTIFIERS_MAX`].
-    pub(crate) fn let_go(&mut self) -> SmallVec<[Identifier; 1]> {
+    /// Removes and returns the least recently seen values over the bounds of the keys `gained`, then the
+    /// least recently seen identifiers over [`IDENTIFIERS_MAX`].
+    pub(crate) fn let_go(&mut self, gained: &[u16], rails: &Rails) -> SmallVec<[Identifier; 1]> {
+        let mut gone = SmallVec::new();
+        for key in gained {
+            let Some(most) = rails.of(*key) else { continue };
+            for _ in most..self.value_count(*key) {
+                let at = self.identifiers.iter().position(|seen| seen.identifier.key == *key);
+                gone.extend(at.map(|at| self.identifiers.remove(at).identifier));
+            }
+        }
         let over = self.identifiers.len().saturating_sub(IDENTIFIERS_MAX);
-        self.identifiers.drain(..over).map(|seen| seen.identifier).collect()
+        gone.extend(self.identifiers.drain(..over).map(|seen| seen.identifier));
+        gone
+    }
+
+    /// Gives an identifier up; whether it was there.
+    pub(crate) fn give_up(&mut self, identifier: &Identifier) -> bool {
+        let at = self.identifiers.iter().position(|seen| seen.identifier == *identifier);
+        at.map(|at| self.identifiers.remove(at)).is_some()
     }
 }
 

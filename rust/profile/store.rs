@@ -15,7 +15,7 @@ use super::attribute::{AttributeSpec, write_text};
 use super::cut::ShardCut;
 use super::dedup::{Generation, Generations};
 use super::lock::Locked;
-use super::{Identifier, Profile, Rid};
+use super::{Identifier, Profile, Rails, Rid};
 use crate::value::Text;
 
 /// Shards unless the caller says otherwise.
@@ -83,14 +83,16 @@ impl Store {
     ///
     /// `uuid` is the keyed hash of a uuid that the client sent (`None`: nothing to remember).
     /// `newcomer` is the rid that a profile made by this event would get; of it only the hash
-    /// counts here, so its time need not be the final one. Replay passes the recorded rid.
+    /// counts here, so its time need not be the final one. Replay passes the recorded rid, and the bounds
+    /// of the configuration that was in force.
     pub fn lock<'a>(
         &'a self,
         uuid: Option<u128>,
         identifiers: &'a [Identifier],
+        rails: &'a Rails,
         newcomer: Rid,
     ) -> Locked<'a> {
-        Locked::new(self, uuid, identifiers, newcomer)
+        Locked::new(self, uuid, identifiers, rails, newcomer)
     }
 
     /// Remembers a client's uuid by its keyed hash, without an event: for replay, which gives a uuid's

@@ -13,9 +13,9 @@ const BYTES_MAX: usize = 2048;
 
 fn spec(id: u16) -> Option<&'static AttributeSpec> {
     static TOTAL: AttributeSpec =
-        AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new() };
+        AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new(), by: false };
     static LIST: AttributeSpec =
-        AttributeSpec::List { max_items: 10_000, duration_ms: i64::MAX, distinct: false };
+        AttributeSpec::List { max_items: 10_000, duration_ms: i64::MAX, distinct: false, id: None };
     match id {
         COUNT => Some(&TOTAL),
         SEEN => Some(&LIST),
@@ -42,7 +42,7 @@ fn event(
     next_lsn: impl FnOnce() -> u64,
 ) -> Option<Outcome> {
     let hash = hash(uuid);
-    let mut locked = store.lock(Some(hash), identifiers, Rid::new(0, hash));
+    let mut locked = store.lock(Some(hash), identifiers, &NO_RAILS, Rid::new(0, hash));
     if locked.is_repeat(now_ms) {
         return None;
     }
@@ -213,7 +213,7 @@ proptest! {
             let (now_ms, lsn) = (at as i64, at as u64 + 1);
             let Some(outcome) = event(&live, *uuid, identifiers, now_ms, || lsn) else { continue };
             let newcomer = outcome.rid().unwrap_or(Rid::new(0, 0));
-            let mut locked = again.lock(Some(hash(*uuid)), identifiers, newcomer);
+            let mut locked = again.lock(Some(hash(*uuid)), identifiers, &NO_RAILS, newcomer);
             let moment = Moment::of_event(None, now_ms, 0);
             let mut draft = locked.draft(outcome, moment, spec).expect("the log fits the state");
             apply_rules(&mut draft, *uuid);
@@ -255,7 +255,7 @@ fn an_event_that_is_not_installed_leaves_no_trace() {
     event(&store, 1, &names[..1], 1, || 1);
     event(&store, 2, &names[1..2], 2, || 2);
     let before = state_hash(&store);
-    let locked = store.lock(Some(hash(3)), &names, Rid::new(0, hash(3)));
+    let locked = store.lock(Some(hash(3)), &names, &NO_RAILS, Rid::new(0, hash(3)));
     let moment = Moment::of_event(None, 3, 0);
     let mut draft = locked.draft(locked.decide(3), moment, spec).unwrap();
     apply_rules(&mut draft, 3);
@@ -292,7 +292,7 @@ fn an_outcome_that_does_not_fit_the_state_is_refused() {
         Outcome::Extended(rid),
         Outcome::Merged { survivor: rid, merged: vec![stranger] },
     ] {
-        let locked = store.lock(None, &names, recorded.rid().unwrap_or(rid));
+        let locked = store.lock(None, &names, &NO_RAILS, recorded.rid().unwrap_or(rid));
         assert_eq!(locked.draft(recorded, moment, spec).err(), Some(Diverged));
     }
 }

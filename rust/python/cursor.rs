@@ -82,6 +82,7 @@ impl EventRow {
             RecordedOutcome::Known(rid) => (Some(*rid), "known"),
             RecordedOutcome::Extended(rid) => (Some(*rid), "extended"),
             RecordedOutcome::Merged(rid, _) => (Some(*rid), "merged"),
+            RecordedOutcome::Moved(moved) => (Some(moved.rid.0), "moved"),
         };
         Self {
             now_ms: event.now_ms,

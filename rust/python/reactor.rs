@@ -26,8 +26,8 @@ use crate::reactor::ingest::{FileLines, IngestReport};
 use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
 use crate::reactor::{
-    Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request, Retention,
-    is_table_name,
+    Caller, Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request,
+    Retention, is_table_name,
 };
 use crate::value::Value;
 
@@ -82,14 +82,19 @@ impl PyRecoveryProgress {
 pub struct PyIngestReport {
     stored: u64,
     duplicate: u64,
+    ignored: u64,
     refused: Vec<(u64, String)>,
 }
 
 #[pymethods]
 impl PyIngestReport {
     fn __repr__(&self) -> String {
-        let Self { stored, duplicate, refused } = self;
-        format!("IngestReport(stored={stored}, duplicate={duplicate}, refused={})", refused.len())
+        let Self { stored, duplicate, ignored, refused } = self;
+        let refused = refused.len();
+        format!(
+            "IngestReport(stored={stored}, duplicate={duplicate}, ignored={ignored}, \
+             refused={refused})"
+        )
     }
 }
 
@@ -194,7 +199,8 @@ impl PyReactor {
         self.warnings.iter().cloned().map(PyDiagnostic::from).collect()
     }
 
-    #[pyo3(signature = (database, table, event, *, now_ms=None))]
+    #[pyo3(signature = (database, table, event, *, now_ms=None, user_agent=None, address=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize<'py>(
         &self,
         py: Python<'py>,
@@ -202,13 +208,18 @@ impl PyReactor {
         table: &str,
         event: &Bound<'py, PyDict>,
         now_ms: Option<i64>,
+        user_agent: Option<&str>,
+        address: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let body = dumps(event.as_any())?;
-        let answer = self.answer(py, database, table, body.as_bytes(), now_ms)?;
+        let caller = Caller { user_agent, address, ..Caller::default() };
+        let request = Request { now_ms, caller, ..Request::new(database, table, body.as_bytes()) };
+        let answer = self.answer(py, &request)?;
         loads(py)?.call1((PyBytes::new(py, &answer),))
     }
 
-    #[pyo3(signature = (database, table, body, *, now_ms=None))]
+    #[pyo3(signature = (database, table, body, *, now_ms=None, user_agent=None, address=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize_json<'py>(
         &self,
         py: Python<'py>,
@@ -216,8 +227,12 @@ impl PyReactor {
         table: &str,
         body: &[u8],
         now_ms: Option<i64>,
+        user_agent: Option<&str>,
+        address: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.answer(py, database, table, body, now_ms)?))
+        let caller = Caller { user_agent, address, ..Caller::default() };
+        let request = Request { now_ms, caller, ..Request::new(database, table, body) };
+        Ok(PyBytes::new(py, &self.answer(py, &request)?))
     }
 
     #[pyo3(signature = (database, table, events, *, now_ms=None))]
@@ -320,6 +335,9 @@ impl PyReactor {
         format!("<Reactor {} {}-{}>", plan.name, plan.account, plan.instance)
     }
 
+    #[pyo3(signature = (database, table, event, body, answer_bytes_max, user_agent=None,
+        address=None))]
+    #[expect(clippy::too_many_arguments, reason = "one call of the server")]
     fn _personalize<'py>(
         &self,
         py: Python<'py>,
@@ -328,8 +346,12 @@ impl PyReactor {
         event: &Bound<'py, PyDict>,
         body: &[u8],
         answer_bytes_max: usize,
+        user_agent: Option<&[u8]>,
+        address: Option<&str>,
     ) -> PyResult<(Bound<'py, PyBytes>, u64, u64)> {
-        let request = Request { answer_bytes_max, ..Request::new(database, table, body) };
+        let user_agent = user_agent.map(String::from_utf8_lossy);
+        let caller = Caller { user_agent: user_agent.as_deref(), address, ..Caller::default() };
+        let request = Request { answer_bytes_max, caller, ..Request::new(database, table, body) };
         ANSWER.with_borrow_mut(|out| {
             let mut take = |published: &Arc<Published>| self.names.take(published, event, body);
             let receipt = self.core.personalize(&request, &mut take, out)?;
@@ -341,6 +363,10 @@ impl PyReactor {
         let published = self.core.published();
         let tokens = published.plan.tokens.iter();
         tokens.map(|token| (token.name.to_string(), PyBytes::new(py, &token.digest))).collect()
+    }
+
+    fn _reads_request(&self) -> bool {
+        self.core.published().plan.reads_request
     }
 
     fn _routes(&self) -> Vec<(String, String)> {
@@ -399,19 +425,11 @@ impl PyReactor {
         Ok(Self { core, names: FieldNames::default(), directory, warnings })
     }
 
-    fn answer(
-        &self,
-        py: Python<'_>,
-        database: &str,
-        table: &str,
-        body: &[u8],
-        now_ms: Option<i64>,
-    ) -> PyResult<Vec<u8>> {
-        check_names(database, table)?;
-        let request = Request { now_ms, ..Request::new(database, table, body) };
+    fn answer(&self, py: Python<'_>, request: &Request<'_>) -> PyResult<Vec<u8>> {
+        check_names(request.database, request.table)?;
         let answered = py.detach(|| {
             let mut out = Vec::new();
-            let receipt: Receipt = self.core.personalize_json(&request, &mut out)?;
+            let receipt: Receipt = self.core.personalize_json(request, &mut out)?;
             self.core.wait(&receipt)?;
             Ok::<_, Error>(out)
         });
@@ -423,6 +441,7 @@ impl PyIngestReport {
     fn add(&mut self, number_of: impl Fn(usize) -> u64, report: IngestReport) {
         self.stored += report.stored;
         self.duplicate += report.duplicate;
+        self.ignored += report.ignored;
         let refused = report.refused.iter();
         self.refused.extend(refused.map(|(at, error)| (number_of(*at), error.to_string())));
     }

@@ -16,6 +16,8 @@ pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     stats.set_item("events", counters.events.get())?;
     stats.set_item("duplicates", counters.duplicates.get())?;
     stats.set_item("unrouted", counters.unrouted.get())?;
+    stats.set_item("only_stored", counters.only_stored.get())?;
+    stats.set_item("dropped", counters.dropped.get())?;
     stats.set_item("offers", counters.offers.get())?;
     stats.set_item("answers_cut", counters.answers_cut.get())?;
     stats.set_item("errors", labelled(py, &counters.errors)?)?;

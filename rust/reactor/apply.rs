@@ -31,6 +31,8 @@ pub enum Trouble {
     Identifier(u16, Refusal),
     /// A rule of the offer at this position threw.
     Offer(usize, EvalErrorKind),
+    /// An entry of `ignore` threw.
+    Ignore(EvalErrorKind),
 }
 
 /// What the plan reads of one event while it is applied.

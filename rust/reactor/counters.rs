@@ -18,6 +18,10 @@ pub struct Counters {
     pub duplicates: Count,
     /// Events of tables that are no destination, stored only.
     pub unrouted: Count,
+    /// Events that `ignore` let into the log only.
+    pub only_stored: Count,
+    /// Events that `ignore` kept out of the log, too.
+    pub dropped: Count,
     /// Offers given; those in the answer to a repeat are not given again.
     pub offers: Count,
     /// Answers cut at their limit.

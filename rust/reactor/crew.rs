@@ -2,7 +2,7 @@
 //!
 //! A profile is a function of its own events in their order, so events of different profiles may be replayed
 //! at the same time: each event goes to the thread of its profile. What binds profiles together waits for
-//! all that came before and holds up all that follows: profiles that merge, a profile that lets identifiers
+//! all that came before and holds up all that follows: profiles that merge, identifiers that move, a profile that lets identifiers
 //! go (another one may take them up), a configuration. Uuids are remembered by the one thread that reads, in
 //! the order of the log, because their generations turn when they are full.
 //! Invariants: one profile's events keep their order; between two records that wait, an identifier gets an
@@ -169,6 +169,8 @@ impl<'r> Crew<'r> {
                 let hand = of(survivor);
                 merged.iter().all(|rid| of(rid) == hand).then_some(hand)
             }
+            // What moves leaves one profile for another.
+            RecordedOutcome::Moved(_) => None,
         }
     }
 

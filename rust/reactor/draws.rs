@@ -31,6 +31,8 @@ pub enum Drawer {
     Attribute(usize),
     /// The offer at this position, and its rule.
     Offer(usize, usize),
+    /// The entry of `ignore` at this position.
+    Ignore(usize),
 }
 
 /// The draws of one rule after another.
@@ -63,13 +65,14 @@ impl<'a> Draws<'a> {
 /// A rule is known by its owner's name and its position there, which other owners do not move.
 fn seed(key: EventKey<'_>, plan: &Plan, drawer: Drawer) -> u64 {
     let (kind, owner, position) = match drawer {
-        Drawer::Filter(event) => (0, &plan.events[usize::from(event)], 0),
+        Drawer::Filter(event) => (0, plan.events[usize::from(event)].as_str(), 0),
         Drawer::Attribute(rule) => {
             let owner = plan.rules[rule].attribute;
             let before = plan.rules[..rule].iter().filter(|other| other.attribute == owner);
-            (1, &plan.attributes[owner].name, before.count())
+            (1, plan.attributes[owner].name.as_str(), before.count())
         }
-        Drawer::Offer(offer, rule) => (2, &plan.offers[offer].name, rule),
+        Drawer::Offer(offer, rule) => (2, plan.offers[offer].name.as_str(), rule),
+        Drawer::Ignore(position) => (3, "", position),
     };
     let mut bytes = Vec::with_capacity(64);
     bytes.extend_from_slice(key.uuid);

@@ -21,6 +21,8 @@ pub struct IngestReport {
     pub stored: u64,
     /// Repeats, and lines dealt with in an earlier run.
     pub duplicate: u64,
+    /// Events that `ignore` kept out of the log.
+    pub ignored: u64,
     /// Events refused: position and why.
     pub refused: Vec<(usize, Error)>,
     /// LSN of the last record.
@@ -73,9 +75,12 @@ impl Reactor {
             };
             match self.store_patiently(&request, &mut answer) {
                 Ok(receipt) => {
-                    report.lsn = receipt.lsn;
-                    let count =
-                        if receipt.duplicate { &mut report.duplicate } else { &mut report.stored };
+                    report.lsn = report.lsn.max(receipt.lsn);
+                    let count = match receipt {
+                        Receipt { dropped: true, .. } => &mut report.ignored,
+                        Receipt { duplicate: true, .. } => &mut report.duplicate,
+                        _ => &mut report.stored,
+                    };
                     *count += 1;
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::BadEvent(_)) => {

@@ -11,8 +11,9 @@ use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::draws::{Drawer, Draws, EventKey};
+use super::ignore::{self, Admission};
 use super::scope::EventScope;
-use super::{Published, Reactor, Receipt, Request};
+use super::{Published, Reactor, Receipt, Request, Verdict};
 use crate::clock::{ClockMode, Tick};
 use crate::config::plan::{Plan, TableId};
 use crate::error::{Error, ErrorKind, Result};
@@ -48,6 +49,9 @@ pub(super) struct Passage<'a> {
     published: &'a Arc<Published>,
     request: &'a Request<'a>,
     table: Option<TableId>,
+    kept_out: bool,
+    /// What `ignore` noted before anything was computed.
+    noted: usize,
     event: Event,
     scratch: &'a mut Scratch,
     out: &'a mut Vec<u8>,
@@ -75,19 +79,24 @@ impl<'a> Passage<'a> {
         out: &'a mut Vec<u8>,
     ) -> Self {
         let table = published.plan.table(request.database, request.table);
-        Self { reactor, published, request, table, event, scratch, out }
+        Self { reactor, published, request, table, kept_out: false, noted: 0, event, scratch, out }
     }
 
     /// The whole way; `None` when a publish came between, and the event must be taken anew.
     pub(super) fn pass(mut self) -> Result<Option<Receipt>> {
         let (reactor, request) = (self.reactor, self.request);
+        // Made before the locks: the hash within picks the shard that a new profile goes to.
+        let uuid = self.uuid();
+        match self.admission(&uuid)? {
+            Admission::Enters => {}
+            Admission::OnlyStored => (self.table, self.kept_out) = (None, true),
+            Admission::Dropped => return self.answer_dropped().map(Some),
+        }
         let identifiers = mem::take(&mut self.event.identifiers);
         if self.table.is_some() && identifiers.is_empty() {
             return Err(nobody(&self.published.plan));
         }
         let reservation = self.reserve();
-        // Made before the locks: the hash within picks the shard that a new profile goes to.
-        let uuid = self.uuid();
         let newcomer = Rid::new(0, reactor.secret.rid_hash(&uuid));
         let dedup = self.event.uuid.map(|uuid| reactor.secret.dedup(&uuid));
         // Without room only a repeat can be answered, for it leaves no record.
@@ -96,7 +105,7 @@ impl<'a> Passage<'a> {
             (reservation, _) => reservation,
         };
         let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
-        let mut locked = reactor.store.lock(dedup, linking, newcomer);
+        let mut locked = reactor.store.lock(dedup, linking, &self.published.plan.rails, newcomer);
         if !self.is_current() {
             return Ok(None);
         }
@@ -136,7 +145,36 @@ impl<'a> Passage<'a> {
             let offers = self.decide(profile, computed.tick.now_ms, &uuid)?;
             reactor.counters.offers.add(offers);
         }
-        Ok(Some(Receipt { lsn, duplicate: false }))
+        Ok(Some(Receipt { lsn, duplicate: false, dropped: false }))
+    }
+
+    /// What `ignore` says of the event, or said when it came in.
+    fn admission(&mut self, uuid: &[u8; 16]) -> Result<Admission> {
+        match self.request.verdict {
+            Some(Verdict { kept_out: true, .. }) => return Ok(Admission::OnlyStored),
+            Some(_) => return Ok(Admission::Enters),
+            None if self.published.plan.ignore.is_empty() => return Ok(Admission::Enters),
+            None => {}
+        }
+        let now_ms = self.tick().now_ms;
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            self.fill(now_ms, uuid);
+            let (plan, key) = (&self.published.plan, self.key(uuid));
+            let Scratch { vm, troubles, .. } = &mut *self.scratch;
+            ignore::judge(plan, &self.request.caller, &self.event, now_ms, key, vm, troubles)
+        }));
+        self.noted = self.scratch.troubles.len();
+        judged.map_err(|_| self.panicked("judging an event"))
+    }
+
+    /// Nothing is stored, and nothing is waited for.
+    fn answer_dropped(mut self) -> Result<Receipt> {
+        self.table = None;
+        if self.request.decide {
+            self.decide(None, 0, &[0; 16])?;
+        }
+        self.reactor.counters.dropped.add(1);
+        Ok(Receipt { lsn: 0, duplicate: false, dropped: true })
     }
 
     /// Whether the plan that the event was taken for is still in force.
@@ -162,7 +200,7 @@ impl<'a> Passage<'a> {
 
     /// Identity's outcome, the matched events and all changes, beside the state.
     fn compute(&mut self, locked: &Locked<'_>, uuid: &[u8; 16], tick: Tick) -> Result<Computed> {
-        self.scratch.troubles.clear();
+        self.scratch.troubles.truncate(self.noted);
         let computed = catch_unwind(AssertUnwindSafe(|| {
             let plan = &self.published.plan;
             let now_ms = tick.now_ms;
@@ -220,6 +258,7 @@ impl<'a> Passage<'a> {
             moves_clock: computed.tick.moves,
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some(),
+            kept_out: self.kept_out,
             lets_go: computed.lets_go,
             now_ms: computed.tick.now_ms,
             time_s: self.event.time_s,
@@ -242,8 +281,10 @@ impl<'a> Passage<'a> {
     fn count(&mut self) {
         let counters = &self.reactor.counters;
         counters.events.add(1);
-        if self.table.is_none() {
-            counters.unrouted.add(1);
+        match (self.kept_out, self.table) {
+            (true, _) => counters.only_stored.add(1),
+            (false, None) => counters.unrouted.add(1),
+            (false, Some(_)) => {}
         }
         for (key, reason) in &self.event.ignored {
             self.scratch.troubles.push(Trouble::Identifier(*key, *reason));
@@ -268,7 +309,7 @@ impl<'a> Passage<'a> {
             matching.map_err(|_| self.panicked("matching a repeat"))?;
             self.decide(locked.strongest_profile(), now_ms, uuid)?;
         }
-        Ok(Receipt { lsn, duplicate: true })
+        Ok(Receipt { lsn, duplicate: true, dropped: false })
     }
 
     /// Decides and encodes the offers; how many there are.

@@ -36,7 +36,7 @@ impl Reactor {
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
         let reading = self.store.visit(&identifier, |profile| read(&published, profile, now_ms));
-        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true })?;
+        self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
         Ok(reading)
     }
 

@@ -169,7 +169,7 @@ impl Hand {
         let remembers = event.client_uuid && uuids == Uuids::Remember;
         let dedup = remembers.then(|| reactor.secret.dedup(&event.uuid));
         let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
-        let mut locked = reactor.store.lock(dedup, identifiers, newcomer);
+        let mut locked = reactor.store.lock(dedup, identifiers, &plan.rails, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
         if event.routed {

@@ -30,7 +30,16 @@ fn outcome() -> impl Strategy<Value = RecordedOutcome> {
         any::<[u8; 16]>().prop_map(RecordedOutcome::Extended),
         (any::<[u8; 16]>(), proptest::collection::vec(any::<[u8; 16]>(), 0..3))
             .prop_map(|(rid, merged)| RecordedOutcome::Merged(rid, merged)),
+        moved().prop_map(|moved| RecordedOutcome::Moved(Box::new(moved))),
     ]
+}
+
+fn moved() -> impl Strategy<Value = Moved> {
+    let rid = || any::<[u8; 16]>().prop_map(Rid);
+    let merged = proptest::collection::vec(rid(), 0..3);
+    let moved = proptest::collection::vec((any::<u8>(), rid()), 0..4);
+    (rid(), any::<bool>(), any::<u16>(), merged, moved)
+        .prop_map(|(rid, is_new, bound, merged, moved)| Moved { rid, is_new, bound, merged, moved })
 }
 
 fn encoded(
@@ -47,6 +56,7 @@ fn encoded(
         moves_clock: source.is_none(),
         client_uuid: source.is_some(),
         routed: true,
+        kept_out: source.is_some(),
         lets_go: true,
         now_ms: 1_700_000_000_123,
         time_s,
@@ -86,6 +96,7 @@ proptest! {
         let event = EventReplay::decode(&bytes).unwrap();
         prop_assert_eq!(event.configuration, 3);
         prop_assert!(event.event_clock && event.routed);
+        prop_assert_eq!(event.kept_out, source.is_some());
         prop_assert_eq!(event.client_uuid, source.is_some());
         prop_assert_eq!(event.moves_clock, source.is_none());
         prop_assert_eq!(event.now_ms, 1_700_000_000_123);

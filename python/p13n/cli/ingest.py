@@ -93,7 +93,7 @@ def ingest(
     duration_s = time.monotonic() - started
     print(
         f"stored={outcome.stored} duplicate={outcome.duplicate} skipped={outcome.skipped} "
-        f"refused={len(outcome.refused)} seconds={duration_s:.1f}"
+        f"ignored={outcome.ignored} refused={len(outcome.refused)} seconds={duration_s:.1f}"
     )
     if outcome.refused and rejects is None:
         number, why = outcome.refused[0]

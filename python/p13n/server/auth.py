@@ -53,12 +53,15 @@ class Served:
     """First 12 hex digits of the configuration's hash."""
     account: bytes = field(init=False)
     instance: bytes = field(init=False)
+    reads_request: bool = field(init=False)
+    """Whether `ignore` reads who sent an event."""
     failed: bool = False
 
     def __post_init__(self) -> None:
         self.config_header = self.reactor.configuration_hash[:12].encode()
         self.account = b"%d" % self.reactor.account
         self.instance = b"%d" % self.reactor.instance
+        self.reads_request = self.reactor._reads_request()
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -74,7 +77,8 @@ class Admission:
     """A request whose headers are valid: where its event goes."""
 
     served: Served
-    personalize: Callable[[str, str, dict[str, object], bytes, int], tuple[bytes, int, int]]
+    personalize: Callable[..., tuple[bytes, int, int]]
+    """`Reactor._personalize`."""
     synced_lsn: Callable[[], int]
     database: str
     table: str

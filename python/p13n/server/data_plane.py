@@ -64,7 +64,8 @@ class DataPlane(Starlette):
 
     async def _personalize(self, scope: Scope, receive: Receive) -> tuple[Headers, bytes]:
         """The request as a story: headers, body, the reactor, durability, the answer's headers."""
-        admission = self._gate.admit(scope["method"], scope["raw_path"], _headers_of(scope))
+        request_headers = _headers_of(scope)
+        admission = self._gate.admit(scope["method"], scope["raw_path"], request_headers)
         message = await receive()
         if admission.gzip or message.get("more_body", True):
             text = await body.read_body(message, receive, admission.gzip)
@@ -75,10 +76,11 @@ class DataPlane(Starlette):
         event = orjson.loads(text)
         if type(event) is not dict:
             raise Refusal(errors.EVENT_INVALID, "An event is one JSON object.", body_pending=False)
-        answer, lsn, wait_lsn = admission.personalize(
-            admission.database, admission.table, event, text, self._answer_bytes_max
-        )
         served = admission.served
+        sender = _sender_of(scope, request_headers) if served.reads_request else ()
+        answer, lsn, wait_lsn = admission.personalize(
+            admission.database, admission.table, event, text, self._answer_bytes_max, *sender
+        )
         if wait_lsn and wait_lsn > admission.synced_lsn():
             await served.commits.wait(wait_lsn)
         headers = [
@@ -100,6 +102,12 @@ def _headers_of(scope: Scope) -> dict[bytes, bytes]:
         for name, value in pairs:
             headers[name] = headers[name] + b", " + value if name in headers else value
     return headers
+
+
+def _sender_of(scope: Scope, headers: dict[bytes, bytes]) -> tuple[bytes | None, str | None]:
+    """What `REQUEST` reads: User-Agent, and the address at the other end of the connection."""
+    client = scope.get("client")
+    return headers.get(b"user-agent"), client[0] if client else None
 
 
 async def _refuse(refusal: Refusal, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,7 +5,7 @@ use super::super::error::{CompileError, Span};
 use super::super::program::{
     Base, ComputedCall, Node, NodeKind, Part, PartKind, Quick, Read, Step, StepKind, Visit,
 };
-use super::super::{Found, ProfileNames, ProfileSlots, Space, builtins};
+use super::super::{Found, ProfileNames, ProfileSlots, RequestNames, Space, builtins};
 use super::{Compiled, Compiler, Resolved, suggest};
 use crate::value::{Text, Value, ops};
 
@@ -75,7 +75,7 @@ impl Compiler<'_, '_> {
 
     fn profile(&mut self, base: &Expr, parts: &[ChainPart]) -> Compiled<(Head, usize)> {
         let names = match &self.names.profile {
-            ProfileNames::Absent(sentence) => {
+            ProfileNames::Absent(sentence) | ProfileNames::Request(sentence) => {
                 return Err(CompileError::new("E0304", base.span.clone(), *sentence));
             }
             ProfileNames::Object => return Ok((Head::Base(Base::ProfileObject), 0)),
@@ -159,7 +159,10 @@ impl Compiler<'_, '_> {
         let error = |sentence: String| CompileError::new("E0304", base.span.clone(), sentence);
         match &self.names.profile {
             ProfileNames::Slots(names) => Ok(*names),
-            ProfileNames::Absent(sentence) => Err(error((*sentence).to_owned())),
+            ProfileNames::Request(_) if word == Space::Request.word() => Ok(&RequestNames),
+            ProfileNames::Absent(sentence) | ProfileNames::Request(sentence) => {
+                Err(error((*sentence).to_owned()))
+            }
             ProfileNames::Object => Err(error(format!("`{word}` is read only in a configuration"))),
         }
     }

@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! state    u8 tag
-//!   0 single    stamp, value
-//!   1 list      u32 count, each: stamp, hash u64, item
-//!   2 counter   u8 whether it has a total, then: amount f64, newest_ms i64;
-//!               u32 count of rows, each: window_ms i64, u32 count, each: bucket i64, amount f64
+//!   0 single    changed_ms i64, stamp, count u64, value
+//!   1 list      changed_ms i64, u32 count, each: stamp, hash u64, item
+//!   2 counter   amounts
+//!   3 counters  changed_ms i64, u32 count, each: name text, touched u64, amounts
+//! amounts  changed_ms i64, u8 whether it has a total, then: amount f64, newest_ms i64;
+//!          u32 count of rows, each: window_ms i64, u32 count, each: bucket i64, amount f64
 //! stamp    time_ms i64, lsn u64
 //! item     u8 form; `time` of the forms 0 and 1 is the stamp's
 //!   0 `{value, time}`: value    1 fields and `time`: entries    2 anything else: value
@@ -16,13 +18,15 @@
 use std::sync::Arc;
 
 use super::counter::{Counter, Row, Total};
+use super::counters::{Counters, NAMES_MAX, Named};
 use super::list::{List, Mark, TIME, VALUE};
 use super::single::Single;
 use super::{AttributeState, Stamp};
-use crate::value::codec::{BadBytes, Bytes, put_entries, put_value};
-use crate::value::{Object, Value};
+use crate::value::codec::{BadBytes, Bytes, put_entries, put_text, put_value};
+use crate::value::{Object, Text, Value};
 
-/// Fewest bytes of a list's item, a counter's row, a bucket.
+/// Fewest bytes of a name's counter, a list's item, a counter's row, a bucket.
+const NAMED_BYTES_MIN: usize = 4 + 8 + 8 + 1 + 4;
 const ITEM_BYTES_MIN: usize = 16 + 8 + 2;
 const ROW_BYTES_MIN: usize = 8 + 4;
 const BUCKET_BYTES: usize = 16;
@@ -33,7 +37,9 @@ impl AttributeState {
         match self {
             Self::Single(single) => {
                 out.push(0);
+                out.extend_from_slice(&single.changed_ms.to_le_bytes());
                 put_stamp(out, single.stamp);
+                out.extend_from_slice(&single.count.to_le_bytes());
                 put_value(out, &single.value);
             }
             Self::List(list) => {
@@ -44,15 +50,20 @@ impl AttributeState {
                 out.push(2);
                 put_counter(out, counter);
             }
+            Self::Counters(counters) => {
+                out.push(3);
+                put_counters(out, counters);
+            }
         }
     }
 
     /// Reads the next state.
     pub(in crate::profile) fn decode(bytes: &mut Bytes<'_>) -> Result<Self, BadBytes> {
         Ok(match bytes.u8()? {
-            0 => Self::Single(Single { stamp: stamp(bytes)?, value: bytes.value()? }),
+            0 => Self::Single(single(bytes)?),
             1 => Self::List(list(bytes)?),
             2 => Self::Counter(counter(bytes)?),
+            3 => Self::Counters(counters(bytes)?),
             _ => return Err(BadBytes("an attribute's kind is unknown")),
         })
     }
@@ -67,7 +78,15 @@ fn stamp(bytes: &mut Bytes<'_>) -> Result<Stamp, BadBytes> {
     Ok(Stamp { time_ms: bytes.i64()?, lsn: bytes.u64()? })
 }
 
+fn single(bytes: &mut Bytes<'_>) -> Result<Single, BadBytes> {
+    let changed_ms = bytes.i64()?;
+    let stamp = stamp(bytes)?;
+    let count = bytes.u64()?;
+    Ok(Single { value: bytes.value()?, stamp, count, changed_ms })
+}
+
 fn put_list(out: &mut Vec<u8>, list: &List) {
+    out.extend_from_slice(&list.changed_ms.to_le_bytes());
     out.extend_from_slice(&(list.marks.len() as u32).to_le_bytes());
     for (item, mark) in list.items.iter().zip(&list.marks) {
         put_stamp(out, mark.stamp);
@@ -100,6 +119,7 @@ fn put_item(out: &mut Vec<u8>, item: &Value, time_ms: i64) {
 }
 
 fn list(bytes: &mut Bytes<'_>) -> Result<List, BadBytes> {
+    let changed_ms = bytes.i64()?;
     let count = bytes.count(ITEM_BYTES_MIN)?;
     let (mut items, mut marks) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for _ in 0..count {
@@ -107,7 +127,7 @@ fn list(bytes: &mut Bytes<'_>) -> Result<List, BadBytes> {
         items.push(item(bytes, mark.stamp.time_ms)?);
         marks.push(mark);
     }
-    Ok(List { items: Arc::new(items), marks })
+    Ok(List { items: Arc::new(items), marks, changed_ms })
 }
 
 fn item(bytes: &mut Bytes<'_>, time_ms: i64) -> Result<Value, BadBytes> {
@@ -125,6 +145,7 @@ fn item(bytes: &mut Bytes<'_>, time_ms: i64) -> Result<Value, BadBytes> {
 }
 
 fn put_counter(out: &mut Vec<u8>, counter: &Counter) {
+    out.extend_from_slice(&counter.changed_ms.to_le_bytes());
     out.push(u8::from(counter.total.is_some()));
     if let Some(total) = counter.total {
         out.extend_from_slice(&total.amount.to_bits().to_le_bytes());
@@ -142,6 +163,7 @@ fn put_counter(out: &mut Vec<u8>, counter: &Counter) {
 }
 
 fn counter(bytes: &mut Bytes<'_>) -> Result<Counter, BadBytes> {
+    let changed_ms = bytes.i64()?;
     let total = match bytes.u8()? {
         0 => None,
         1 => Some(Total { amount: bytes.f64()?, newest_ms: bytes.i64()? }),
@@ -149,7 +171,31 @@ fn counter(bytes: &mut Bytes<'_>) -> Result<Counter, BadBytes> {
     };
     let count = bytes.count(ROW_BYTES_MIN)?;
     let rows = (0..count).map(|_| row(bytes)).collect::<Result<_, _>>()?;
-    Ok(Counter { total, rows })
+    Ok(Counter { total, rows, changed_ms })
+}
+
+fn put_counters(out: &mut Vec<u8>, counters: &Counters) {
+    out.extend_from_slice(&counters.changed_ms.to_le_bytes());
+    out.extend_from_slice(&(counters.named.len() as u32).to_le_bytes());
+    for named in &counters.named {
+        put_text(out, &named.name);
+        out.extend_from_slice(&named.touched.to_le_bytes());
+        put_counter(out, &named.counter);
+    }
+}
+
+fn counters(bytes: &mut Bytes<'_>) -> Result<Counters, BadBytes> {
+    let changed_ms = bytes.i64()?;
+    let count = bytes.count(NAMED_BYTES_MIN)?;
+    if count > NAMES_MAX {
+        return Err(BadBytes("a counter counts more names than it may"));
+    }
+    let mut named = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (name, touched) = (Text::new(bytes.text()?), bytes.u64()?);
+        named.push(Named { name, touched, counter: counter(bytes)? });
+    }
+    Ok(Counters { named, changed_ms })
 }
 
 fn row(bytes: &mut Bytes<'_>) -> Result<Row, BadBytes> {

@@ -19,6 +19,8 @@ const BUCKETS: i64 = 60;
 pub struct Counter {
     pub(super) total: Option<Total>,
     pub(super) rows: SmallVec<[Row; 1]>,
+    /// Processing time of the last event that changed it, epoch milliseconds.
+    pub(super) changed_ms: i64,
 }
 
 /// The amount of a counter for life.
@@ -88,7 +90,9 @@ impl Counter {
                 self.clear(moment);
                 Ok(())
             }
-            Operation::Delete(_) | Operation::SetFields(_) => Err(Rejected::WrongKind),
+            Operation::Delete(_) | Operation::SetFields(_) | Operation::CountOf(..) => {
+                Err(Rejected::WrongKind)
+            }
         }
     }
 
@@ -109,13 +113,22 @@ impl Counter {
         if let Some(total) = &mut self.total {
             total.amount = bounded(total.amount + amount);
             total.newest_ms = total.newest_ms.max(moment.time_ms);
+            self.changed_ms = moment.now_ms;
         }
         for row in &mut self.rows {
             let bucket = row.bucket(moment.time_ms);
             if bucket > row.bucket(moment.now_ms) - BUCKETS {
                 row.add(bucket, amount);
+                self.changed_ms = moment.now_ms;
             }
         }
+    }
+
+    /// Whether an amount of this moment is in any of its windows.
+    pub(super) fn reaches(&self, moment: Moment) -> bool {
+        let in_window =
+            |row: &Row| row.bucket(moment.time_ms) > row.bucket(moment.now_ms) - BUCKETS;
+        self.total.is_some() || self.rows.iter().any(in_window)
     }
 
     /// Loads the buckets at the end, which is where counters grow.
@@ -124,7 +137,7 @@ impl Counter {
     }
 
     fn conforms(&self, spec: &AttributeSpec) -> bool {
-        let AttributeSpec::Counter { duration_ms, windows_ms } = spec else { return false };
+        let AttributeSpec::Counter { duration_ms, windows_ms, .. } = spec else { return false };
         let wanted = || duration_ms.iter().chain(windows_ms);
         self.total.is_some() == duration_ms.is_none()
             && wanted().all(|window_ms| self.row(*window_ms).is_some())
@@ -140,8 +153,8 @@ impl Counter {
 
     /// Brings the rows in line with the windows of `spec`: a window that is new starts from the
     /// buckets there (page 2, Versions), one that is gone leaves.
-    fn conform(&mut self, spec: &AttributeSpec) -> Result<(), Rejected> {
-        let AttributeSpec::Counter { duration_ms, windows_ms } = spec else {
+    pub(super) fn conform(&mut self, spec: &AttributeSpec) -> Result<(), Rejected> {
+        let AttributeSpec::Counter { duration_ms, windows_ms, .. } = spec else {
             return Err(Rejected::WrongKind);
         };
         if self.conforms(spec) {
@@ -180,15 +193,20 @@ impl Counter {
 
     /// Drops the buckets up to the event's own; younger ones stay. A counter for life goes when
     /// nothing younger was added.
-    fn clear(&mut self, moment: Moment) {
+    pub(super) fn clear(&mut self, moment: Moment) {
         for row in &mut self.rows {
             let bucket = row.bucket(moment.time_ms);
+            let before = row.buckets.len();
             row.buckets.retain(|(held, _)| *held > bucket);
+            if row.buckets.len() < before {
+                self.changed_ms = moment.now_ms;
+            }
         }
         if let Some(total) = &mut self.total
             && total.newest_ms <= moment.time_ms
         {
             *total = Total { amount: 0.0, newest_ms: i64::MIN };
+            self.changed_ms = moment.now_ms;
         }
     }
 
@@ -219,7 +237,30 @@ impl Counter {
         }
     }
 
+    /// As [`Counter::window`]; `None` when nothing is left in the window.
+    pub(super) fn window_held(&self, window_ms: i64, now_ms: i64) -> Option<f64> {
+        let row = match self.row(window_ms) {
+            Some(row) => row.clone(),
+            None => {
+                let mut row = Row { window_ms, buckets: Vec::new() };
+                row.start_from(self.rows.iter().max_by_key(|row| row.window_ms)?);
+                row
+            }
+        };
+        (row.expired(now_ms) < row.buckets.len()).then(|| row.sum(now_ms))
+    }
+
+    /// The amount of a counter for life; `None` when nothing was added.
+    pub(super) fn total_held(&self) -> Option<f64> {
+        self.total.filter(|total| total.newest_ms != i64::MIN).map(|total| total.amount)
+    }
+
     pub(super) fn merge(&mut self, other: &Self, spec: &AttributeSpec, now_ms: i64) {
+        let changed_ms = match (self.has_expired(now_ms), other.has_expired(now_ms)) {
+            (_, true) => self.changed_ms,
+            (true, false) => other.changed_ms,
+            (false, false) => self.changed_ms.max(other.changed_ms),
+        };
         let mut other = other.clone();
         if self.conform(spec).is_err() || other.conform(spec).is_err() {
             return;
@@ -234,6 +275,13 @@ impl Counter {
             mine.amount = bounded(mine.amount + theirs.amount);
             mine.newest_ms = mine.newest_ms.max(theirs.newest_ms);
         }
+        self.changed_ms = changed_ms;
+    }
+
+    /// Whether nothing is left at `now_ms`.
+    pub(super) fn has_expired(&self, now_ms: i64) -> bool {
+        self.total.is_none_or(|total| total.newest_ms == i64::MIN)
+            && self.rows.iter().all(|row| row.expired(now_ms) == row.buckets.len())
     }
 
     /// A counter for life that nothing was added to, or all of whose buckets have expired.
@@ -244,6 +292,7 @@ impl Counter {
 
     pub(super) fn hash_into(&self, out: &mut Vec<u8>) {
         out.push(b'C');
+        out.extend_from_slice(&self.changed_ms.to_le_bytes());
         if let Some(total) = self.total {
             out.push(b'T');
             out.extend_from_slice(&total.newest_ms.to_le_bytes());

@@ -81,7 +81,8 @@ pub(super) fn hash_entries(entries: &[Entry]) -> u64 {
         .fold(0, |hash, (name, value)| mix(mix(hash, xxh3_64(name.as_bytes())), hash_value(value)))
 }
 
-fn hash_value(value: &Value) -> u64 {
+/// As [`hash_entries`], of one value.
+pub(super) fn hash_value(value: &Value) -> u64 {
     match value {
         value if is_null(value) => 1,
         Value::Bool(truth) => 2 + u64::from(*truth),

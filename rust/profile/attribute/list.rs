@@ -8,7 +8,9 @@
 
 use std::sync::Arc;
 
-use super::json_form::{Entry, equal, equal_entries, exceeds, hash_entries, write_canonical};
+use super::json_form::{
+    Entry, equal, equal_entries, exceeds, hash_entries, hash_value, write_canonical,
+};
 use super::{AttributeSpec, LSN_PENDING, Moment, Operation, Rejected, Stamp, is_expired};
 use crate::value::{Object, Text, Value};
 
@@ -20,13 +22,16 @@ pub(super) const TIME: Text = Text::new_static("time");
 pub struct List {
     pub(super) items: Arc<Vec<Value>>,
     pub(super) marks: Vec<Mark>,
+    /// Processing time of the last event that changed it, epoch milliseconds.
+    pub(super) changed_ms: i64,
 }
 
 /// What a list knows of an item without touching it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mark {
     pub(super) stamp: Stamp,
-    /// Hash of the value's JSON form in a `distinct` list, else 0: not known.
+    /// Hash of the JSON form of what tells items apart (the value in a `distinct` list, the id
+    /// field's in one with `id`), else 0: not known.
     pub(super) hash: u64,
 }
 
@@ -37,21 +42,61 @@ impl Mark {
 }
 
 /// The options of a list.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::profile) struct Bounds {
     max_items: usize,
     duration_ms: i64,
-    distinct: bool,
+    repeats: Repeats,
+}
+
+/// Which items are repeats of each other.
+#[derive(Clone, Debug)]
+enum Repeats {
+    /// None.
+    Kept,
+    /// Those of one value.
+    OfValue,
+    /// Those of one value of this field.
+    OfField(Text),
+}
+
+impl Repeats {
+    fn are_kept(&self) -> bool {
+        matches!(self, Self::Kept)
+    }
+
+    fn hash(&self, item: &Value) -> u64 {
+        match self {
+            Self::Kept => 0,
+            Self::OfValue => hash_entries(fields(item)) | 1,
+            Self::OfField(name) => field(item, name).map_or(0, |value| hash_value(value) | 1),
+        }
+    }
+
+    /// Whether both items tell the same, whenever they came.
+    fn are(&self, left: &Value, right: &Value) -> bool {
+        match self {
+            Self::Kept => false,
+            Self::OfValue => equal_entries(fields(left), fields(right)),
+            Self::OfField(name) => match (field(left, name), field(right, name)) {
+                (Some(left), Some(right)) => equal(left, right),
+                _ => false,
+            },
+        }
+    }
 }
 
 impl Bounds {
     pub(in crate::profile) fn of(spec: &AttributeSpec) -> Result<Self, Rejected> {
-        match *spec {
-            AttributeSpec::List { max_items, duration_ms, distinct } => {
-                Ok(Self { max_items, duration_ms, distinct })
-            }
-            _ => Err(Rejected::WrongKind),
-        }
+        let AttributeSpec::List { max_items, duration_ms, distinct, id } = spec else {
+            return Err(Rejected::WrongKind);
+        };
+        let repeats = match (id, distinct) {
+            (Some(name), _) => Repeats::OfField(name.clone()),
+            (None, true) => Repeats::OfValue,
+            (None, false) => Repeats::Kept,
+        };
+        Ok(Self { max_items: *max_items, duration_ms: *duration_ms, repeats })
     }
 }
 
@@ -66,23 +111,10 @@ pub(in crate::profile) enum ListChange {
     Clear,
 }
 
-impl List {
-    pub(super) fn apply(
-        &mut self,
-        spec: &AttributeSpec,
-        moment: Moment,
-        operation: Operation,
-        value_bytes_max: usize,
-    ) -> Result<(), Rejected> {
-        let bounds = Bounds::of(spec)?;
-        if let Some(change) = Self::prepare(moment, operation, value_bytes_max)? {
-            self.change(bounds, moment, LSN_PENDING, change);
-        }
-        Ok(())
-    }
-
+impl Bounds {
     /// Checks an operation and makes its item; `None`: it applies nothing.
     pub(in crate::profile) fn prepare(
+        &self,
         moment: Moment,
         operation: Operation,
         value_bytes_max: usize,
@@ -104,60 +136,91 @@ impl List {
             }
             Operation::Delete(value) => return Ok(Some(ListChange::Delete(value))),
             Operation::Clear => return Ok(Some(ListChange::Clear)),
-            Operation::Increment => return Err(Rejected::WrongKind),
+            Operation::Increment | Operation::CountOf(..) => return Err(Rejected::WrongKind),
         };
-        Ok(Some(ListChange::Push(item)))
+        match &self.repeats {
+            Repeats::OfField(name) if field(&item, name).is_none_or(Value::is_nullish) => {
+                Err(Rejected::NoId)
+            }
+            _ => Ok(Some(ListChange::Push(item))),
+        }
+    }
+
+    /// Whether `delete` of `value` means this item.
+    fn is_deleted_by(&self, item: &Value, value: &Value) -> bool {
+        match &self.repeats {
+            Repeats::OfField(name) => field(item, name).is_some_and(|held| equal(held, value)),
+            _ => is_value(item, value),
+        }
+    }
+}
+
+impl List {
+    pub(super) fn apply(
+        &mut self,
+        spec: &AttributeSpec,
+        moment: Moment,
+        operation: Operation,
+        value_bytes_max: usize,
+    ) -> Result<(), Rejected> {
+        let bounds = Bounds::of(spec)?;
+        if let Some(change) = bounds.prepare(moment, operation, value_bytes_max)? {
+            self.change(&bounds, moment, LSN_PENDING, change);
+        }
+        Ok(())
     }
 
     /// Drops what has expired, then carries out a checked change.
     pub(in crate::profile) fn change(
         &mut self,
-        bounds: Bounds,
+        bounds: &Bounds,
         moment: Moment,
         lsn: u64,
         change: ListChange,
     ) {
         self.sweep(bounds, moment.now_ms);
-        match change {
+        let changed = match change {
             ListChange::Push(item) => self.push(bounds, moment, lsn, item),
-            ListChange::Delete(value) => {
-                self.keep(|item, time_ms| time_ms > moment.time_ms || !is_value(item, &value));
-            }
+            ListChange::Delete(value) => self.keep(|item, time_ms| {
+                time_ms > moment.time_ms || !bounds.is_deleted_by(item, &value)
+            }),
             ListChange::Clear => self.keep(|_, time_ms| time_ms > moment.time_ms),
+        };
+        if changed {
+            self.changed_ms = moment.now_ms;
         }
     }
 
-    fn sweep(&mut self, bounds: Bounds, now_ms: i64) {
+    fn sweep(&mut self, bounds: &Bounds, now_ms: i64) {
         self.drop_oldest(self.expired(bounds, now_ms));
         self.drop_oldest(self.marks.len().saturating_sub(bounds.max_items));
     }
 
-    /// Puts an item where its time says, with `distinct` and `max_items`.
-    fn push(&mut self, bounds: Bounds, moment: Moment, lsn: u64, item: Value) {
+    /// Puts an item where its time says, with `distinct`, `id` and `max_items`; whether it was
+    /// taken.
+    fn push(&mut self, bounds: &Bounds, moment: Moment, lsn: u64, item: Value) -> bool {
         if is_expired(moment.time_ms, bounds.duration_ms, moment.now_ms) {
-            return;
+            return false;
         }
         let stamp = Stamp { time_ms: moment.time_ms, lsn };
-        let hash = if bounds.distinct { hash_entries(fields(&item)) | 1 } else { 0 };
-        let mark = Mark { stamp, hash };
+        let mark = Mark { stamp, hash: bounds.repeats.hash(&item) };
         let mut at = match self.marks.last() {
             Some(newest) if newest.stamp > stamp => {
                 self.marks.partition_point(|held| held.stamp <= stamp)
             }
             _ => self.marks.len(),
         };
-        if bounds.distinct
-            && let Some(held) = self.position_of(mark, &item)
-        {
+        if let Some(held) = self.position_of(&bounds.repeats, mark, &item) {
+            // What came later tells more: a late repeat changes nothing.
             if held >= at {
-                return;
+                return false;
             }
             self.remove(held);
             at -= 1;
         }
         if self.marks.len() >= bounds.max_items {
             if at == 0 {
-                return;
+                return false;
             }
             // Room is made first, so that a full list never grows its allocation.
             self.drop_oldest(1);
@@ -165,12 +228,16 @@ impl List {
         }
         self.marks.insert(at, mark);
         Arc::make_mut(&mut self.items).insert(at, item);
+        true
     }
 
-    fn position_of(&self, mark: Mark, item: &Value) -> Option<usize> {
+    fn position_of(&self, repeats: &Repeats, mark: Mark, item: &Value) -> Option<usize> {
+        if repeats.are_kept() {
+            return None;
+        }
         let mut marks = self.marks.iter().enumerate();
         marks
-            .find(|(at, held)| held.may_equal(&mark) && is_repeat(&self.items[*at], item))
+            .find(|(at, held)| held.may_equal(&mark) && repeats.are(&self.items[*at], item))
             .map(|(at, _)| at)
     }
 
@@ -190,26 +257,34 @@ impl List {
         }
     }
 
-    fn keep(&mut self, mut kept: impl FnMut(&Value, i64) -> bool) {
+    /// Drops the other items; whether there were any.
+    fn keep(&mut self, mut kept: impl FnMut(&Value, i64) -> bool) -> bool {
         let both = self.items.iter().zip(&self.marks);
         let keeps: Vec<bool> = both.map(|(item, mark)| kept(item, mark.stamp.time_ms)).collect();
         if keeps.iter().all(|keep| *keep) {
-            return;
+            return false;
         }
         let mut flags = keeps.iter();
         self.marks.retain(|_| flags.next().is_some_and(|keep| *keep));
         let mut flags = keeps.iter();
         Arc::make_mut(&mut self.items).retain(|_| flags.next().is_some_and(|keep| *keep));
+        true
     }
 
     pub(super) fn expire(&mut self, spec: &AttributeSpec, now_ms: i64) {
         if let Ok(bounds) = Bounds::of(spec) {
-            self.drop_oldest(self.expired(bounds, now_ms));
+            self.drop_oldest(self.expired(&bounds, now_ms));
         }
     }
 
+    /// Whether nothing is left at `now_ms`.
+    pub(super) fn has_expired(&self, spec: &AttributeSpec, now_ms: i64) -> bool {
+        let expired = Bounds::of(spec).map_or(0, |bounds| self.expired(&bounds, now_ms));
+        expired == self.marks.len()
+    }
+
     /// How many items, counted from the oldest, have expired.
-    fn expired(&self, bounds: Bounds, now_ms: i64) -> usize {
+    fn expired(&self, bounds: &Bounds, now_ms: i64) -> usize {
         match self.marks.first() {
             Some(oldest) if is_expired(oldest.stamp.time_ms, bounds.duration_ms, now_ms) => self
                 .marks
@@ -219,7 +294,7 @@ impl List {
     }
 
     pub(super) fn read(&self, spec: &AttributeSpec, now_ms: i64) -> Value {
-        match Bounds::of(spec).map_or(0, |bounds| self.expired(bounds, now_ms)) {
+        match Bounds::of(spec).map_or(0, |bounds| self.expired(&bounds, now_ms)) {
             0 => Value::Array(self.items.clone()),
             expired => Value::Array(Arc::new(self.items[expired..].to_vec())),
         }
@@ -231,17 +306,22 @@ impl List {
 
     pub(super) fn merge(&mut self, other: &Self, spec: &AttributeSpec, now_ms: i64) {
         let Ok(bounds) = Bounds::of(spec) else { return };
+        let changed_ms = match (self.has_expired(spec, now_ms), other.has_expired(spec, now_ms)) {
+            (_, true) => self.changed_ms,
+            (true, false) => other.changed_ms,
+            (false, false) => self.changed_ms.max(other.changed_ms),
+        };
         let mut united: Vec<(Mark, &Value)> = Vec::new();
         // The sort is stable: of items that are still equal the survivor's counts as the newer.
         united.extend(other.marks.iter().copied().zip(other.items.iter()));
         united.extend(self.marks.iter().copied().zip(self.items.iter()));
         united.sort_by_key(|(mark, _)| mark.stamp);
         united.retain(|(mark, _)| !is_expired(mark.stamp.time_ms, bounds.duration_ms, now_ms));
-        if bounds.distinct {
+        if !bounds.repeats.are_kept() {
             let mut newest_first: Vec<(Mark, &Value)> = Vec::with_capacity(united.len());
             for (mark, item) in united.into_iter().rev() {
                 let repeats = |(newer, held): &(Mark, &Value)| {
-                    newer.may_equal(&mark) && is_repeat(held, item)
+                    newer.may_equal(&mark) && bounds.repeats.are(held, item)
                 };
                 if !newest_first.iter().any(repeats) {
                     newest_first.push((mark, item));
@@ -253,7 +333,7 @@ impl List {
         let over = united.len().saturating_sub(bounds.max_items);
         let (marks, items) =
             united[over..].iter().map(|(mark, item)| (*mark, (*item).clone())).unzip();
-        *self = Self { items: Arc::new(items), marks };
+        *self = Self { items: Arc::new(items), marks, changed_ms };
     }
 
     /// Loads the list's head: its array and its marks.
@@ -278,6 +358,7 @@ impl List {
 
     pub(super) fn hash_into(&self, out: &mut Vec<u8>) {
         out.push(b'L');
+        out.extend_from_slice(&self.changed_ms.to_le_bytes());
         for (item, mark) in self.items.iter().zip(&self.marks) {
             out.extend_from_slice(&mark.stamp.time_ms.to_le_bytes());
             write_canonical(item, out);
@@ -302,9 +383,10 @@ fn fields(item: &Value) -> &[Entry] {
     }
 }
 
-/// Whether both items hold the same value, whenever it came.
-fn is_repeat(left: &Value, right: &Value) -> bool {
-    equal_entries(fields(left), fields(right))
+/// A field of the item.
+fn field<'v>(item: &'v Value, name: &str) -> Option<&'v Value> {
+    let mut named = fields(item).iter().filter(|(known, _)| known == name);
+    named.next().map(|(_, value)| value)
 }
 
 /// Whether the item's value is `value`. An item whose only field is `value` has that value.

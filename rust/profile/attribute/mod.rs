@@ -8,6 +8,7 @@
 
 mod codec;
 mod counter;
+mod counters;
 mod json_form;
 mod list;
 #[cfg(test)]
@@ -18,13 +19,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 pub use counter::Counter;
+pub use counters::Counters;
 pub use list::List;
 pub use single::Single;
 
 pub(super) use json_form::write_text;
 pub(super) use list::{Bounds, ListChange};
 
-use crate::value::{Object, Value};
+use crate::value::{Object, Text, Value};
 
 /// How a single folds the values it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,10 @@ pub enum Aggregation {
     Min,
     /// The greatest number.
     Max,
+    /// How many values there were, whatever they are.
+    Count,
+    /// The mean of finite numbers.
+    Mean,
 }
 
 /// An attribute's kind and options.
@@ -59,6 +65,9 @@ pub enum AttributeSpec {
         duration_ms: i64,
         /// A repeat moves to the end.
         distinct: bool,
+        /// The field by which items are told apart: a repeat replaces and moves to the end. Items
+        /// are maps that have it.
+        id: Option<Text>,
     },
     /// Amounts in epoch-aligned buckets.
     Counter {
@@ -66,17 +75,30 @@ pub enum AttributeSpec {
         duration_ms: Option<i64>,
         /// Further windows, milliseconds, in the order of `Attribute::windows`.
         windows_ms: Vec<i64>,
+        /// A counter for each value of an expression: [`Operation::CountOf`].
+        by: bool,
     },
+    /// Nothing is held: what it reads comes from elsewhere (`computed`, `imported`), or its number
+    /// was given up. What a profile still has under such a number is no state: it is neither read
+    /// nor hashed nor merged, and goes at the next change of the profile.
+    Stateless,
 }
 
 impl AttributeSpec {
-    /// What an attribute of this kind reads as when nothing is known: `undefined`, `[]` or `0`.
+    /// What an attribute of this kind reads as when nothing is known: `undefined`, `[]`, `0` or
+    /// `{}`.
     pub fn nothing(&self) -> Value {
         match self {
-            Self::Single { .. } => Value::Undefined,
+            Self::Single { .. } | Self::Stateless => Value::Undefined,
             Self::List { .. } => Value::Array(Arc::new(Vec::new())),
-            Self::Counter { .. } => Value::Number(0.0),
+            Self::Counter { by: false, .. } => Value::Number(0.0),
+            Self::Counter { by: true, .. } => Value::object(Vec::new()),
         }
+    }
+
+    /// Whether profiles hold state of it.
+    pub fn holds_state(&self) -> bool {
+        !matches!(self, Self::Stateless)
     }
 }
 
@@ -136,7 +158,10 @@ pub enum Operation {
     SetFields(Arc<Object>),
     /// A counter's increment by 1.
     Increment,
-    /// List items whose value equals this go, save those younger than the event.
+    /// An increment of the counter of this value, in a counter with `by`.
+    CountOf(Text, Value),
+    /// List items whose value equals this go, in a list with `id` those whose id field does; save
+    /// those younger than the event.
     Delete(Value),
     /// All goes, save what is younger than the event.
     Clear,
@@ -154,6 +179,18 @@ pub enum Rejected {
     /// The attribute's kind has no such operation; a checked configuration never asks for it.
     #[error("this kind of attribute has no such operation")]
     WrongKind,
+    /// An item of a list with `id` came without that field.
+    #[error("the item has no id")]
+    NoId,
+    /// `data_type` makes nothing of the value: a number that would be NaN.
+    #[error("data_type makes no number of it")]
+    NotANumber,
+    /// `data_type` makes nothing of the value: text beyond the limit.
+    #[error("data_type makes nothing of it")]
+    NotConvertible,
+    /// `by` is no text, number or boolean.
+    #[error("`by` is no text, number or boolean")]
+    NoName,
 }
 
 /// The state of one attribute of one profile.
@@ -165,15 +202,20 @@ pub enum AttributeState {
     List(List),
     /// Amounts.
     Counter(Counter),
+    /// Amounts by name: a counter with `by`.
+    Counters(Counters),
 }
 
 impl AttributeState {
     /// The state before anything happened.
     pub fn new(spec: &AttributeSpec) -> Self {
         match spec {
-            AttributeSpec::Single { .. } => Self::Single(Single::default()),
+            AttributeSpec::Single { .. } | AttributeSpec::Stateless => {
+                Self::Single(Single::default())
+            }
             AttributeSpec::List { .. } => Self::List(List::default()),
-            AttributeSpec::Counter { .. } => Self::Counter(Counter::default()),
+            AttributeSpec::Counter { by: false, .. } => Self::Counter(Counter::default()),
+            AttributeSpec::Counter { by: true, .. } => Self::Counters(Counters::default()),
         }
     }
 
@@ -186,6 +228,9 @@ impl AttributeState {
         operation: Operation,
         value_bytes_max: usize,
     ) -> Result<(), Rejected> {
+        if !spec.holds_state() {
+            return Err(Rejected::WrongKind);
+        }
         if !self.is_of(spec) {
             *self = Self::new(spec);
         }
@@ -193,6 +238,31 @@ impl AttributeState {
             Self::Single(single) => single.apply(spec, moment, operation, value_bytes_max),
             Self::List(list) => list.apply(spec, moment, operation, value_bytes_max),
             Self::Counter(counter) => counter.apply(spec, moment, operation),
+            Self::Counters(counters) => counters.apply(spec, moment, operation, value_bytes_max),
+        }
+    }
+
+    /// Processing time of the last event that it took, epoch milliseconds: what `UPDATED.<name>`
+    /// reads. `None` when nothing is left at `now_ms`.
+    pub fn changed_ms(&self, spec: &AttributeSpec, now_ms: i64) -> Option<i64> {
+        if !self.is_of(spec) || self.has_expired(spec, now_ms) {
+            return None;
+        }
+        Some(match self {
+            Self::Single(single) => single.changed_ms,
+            Self::List(list) => list.changed_ms,
+            Self::Counter(counter) => counter.changed_ms,
+            Self::Counters(counters) => counters.changed_ms,
+        })
+    }
+
+    /// Whether nothing is left at `now_ms`.
+    fn has_expired(&self, spec: &AttributeSpec, now_ms: i64) -> bool {
+        match self {
+            Self::Single(single) => single.is_empty() || single.has_expired(spec, now_ms),
+            Self::List(list) => list.has_expired(spec, now_ms),
+            Self::Counter(counter) => counter.has_expired(now_ms),
+            Self::Counters(counters) => counters.has_expired(now_ms),
         }
     }
 
@@ -202,6 +272,7 @@ impl AttributeState {
             Self::Single(single) => single.touch(),
             Self::List(list) => list.touch(),
             Self::Counter(counter) => counter.touch(),
+            Self::Counters(counters) => counters.touch(),
         }
     }
 
@@ -216,6 +287,7 @@ impl AttributeState {
             Self::Single(single) => single.expire(spec, now_ms),
             Self::List(list) => list.expire(spec, now_ms),
             Self::Counter(counter) => counter.expire(now_ms),
+            Self::Counters(counters) => counters.expire(now_ms),
         }
     }
 
@@ -227,17 +299,22 @@ impl AttributeState {
             Self::Single(single) => single.read(spec, now_ms),
             Self::List(list) => Cow::Owned(list.read(spec, now_ms)),
             Self::Counter(counter) => Cow::Owned(Value::Number(counter.read(spec, now_ms))),
+            Self::Counters(counters) => Cow::Owned(counters.read(spec, now_ms)),
         }
     }
 
-    /// What the counter's window number `window` (as in `windows_ms`) reads at `now_ms`; 0 for
-    /// another kind.
+    /// What the counter's window number `window` (as in `windows_ms`) reads at `now_ms`; for
+    /// another kind what it reads when nothing is known.
     pub fn read_window(&self, spec: &AttributeSpec, window: usize, now_ms: i64) -> Value {
-        match (self, spec) {
-            (Self::Counter(counter), AttributeSpec::Counter { windows_ms, .. }) => {
-                Value::Number(windows_ms.get(window).map_or(0.0, |ms| counter.window(*ms, now_ms)))
+        let AttributeSpec::Counter { windows_ms, .. } = spec else { return spec.nothing() };
+        match (self, windows_ms.get(window)) {
+            (Self::Counter(counter), Some(ms)) if self.is_of(spec) => {
+                Value::Number(counter.window(*ms, now_ms))
             }
-            _ => Value::Number(0.0),
+            (Self::Counters(counters), Some(ms)) if self.is_of(spec) => {
+                counters.window(*ms, now_ms)
+            }
+            _ => spec.nothing(),
         }
     }
 
@@ -255,6 +332,7 @@ impl AttributeState {
             Self::Single(single) => single.settle(lsn),
             Self::List(list) => list.settle(lsn),
             Self::Counter(_) => {}
+            Self::Counters(counters) => counters.settle(lsn),
         }
     }
 
@@ -269,6 +347,7 @@ impl AttributeState {
             (Self::Single(mine), Self::Single(other)) => mine.merge(other, spec, now_ms),
             (Self::List(mine), Self::List(other)) => mine.merge(other, spec, now_ms),
             (Self::Counter(mine), Self::Counter(other)) => mine.merge(other, spec, now_ms),
+            (Self::Counters(mine), Self::Counters(other)) => mine.merge(other, spec, now_ms),
             _ => {}
         }
     }
@@ -279,6 +358,7 @@ impl AttributeState {
             Self::Single(single) => single.is_empty(),
             Self::List(list) => list.is_empty(),
             Self::Counter(counter) => counter.is_empty(),
+            Self::Counters(counters) => counters.is_empty(),
         }
     }
 
@@ -286,6 +366,9 @@ impl AttributeState {
     /// and caches left out. Nothing is written when nothing is left. Without a `spec` (the
     /// attribute sleeps) nothing expires.
     pub fn hash_into(&self, spec: Option<&AttributeSpec>, now_ms: i64, out: &mut Vec<u8>) {
+        if spec.is_some_and(|spec| !spec.holds_state()) {
+            return;
+        }
         let swept = spec.map(|spec| {
             let mut swept = self.clone();
             swept.expire(spec, now_ms);
@@ -297,6 +380,7 @@ impl AttributeState {
             Self::Single(single) => single.hash_into(out),
             Self::List(list) => list.hash_into(out),
             Self::Counter(counter) => counter.hash_into(out),
+            Self::Counters(counters) => counters.hash_into(out),
         }
     }
 
@@ -305,7 +389,8 @@ impl AttributeState {
             (self, spec),
             (Self::Single(_), AttributeSpec::Single { .. })
                 | (Self::List(_), AttributeSpec::List { .. })
-                | (Self::Counter(_), AttributeSpec::Counter { .. })
+                | (Self::Counter(_), AttributeSpec::Counter { by: false, .. })
+                | (Self::Counters(_), AttributeSpec::Counter { by: true, .. })
         )
     }
 }

@@ -24,7 +24,17 @@ enum Plain {
 
 impl Plain {
     fn operation(self, spec: &AttributeSpec) -> Operation {
+        let named = |number: i32| Text::from((number % 3).to_string());
         match (self, spec) {
+            (Self::Set(number), AttributeSpec::List { id: Some(_), .. }) => {
+                Operation::SetFields(product(number))
+            }
+            (Self::Delete(number), AttributeSpec::List { id: Some(_), .. }) => {
+                Operation::Delete(Value::Number(f64::from(number % 3)))
+            }
+            (Self::Set(number) | Self::Delete(number), AttributeSpec::Counter { by: true, .. }) => {
+                Operation::CountOf(named(number), Value::Number(f64::from(number)))
+            }
             (Self::Set(number), AttributeSpec::List { .. }) => {
                 Operation::Set(Value::String(number.to_string().into()))
             }
@@ -36,6 +46,15 @@ impl Plain {
             (Self::Clear, _) => Operation::Clear,
         }
     }
+}
+
+/// An item of a list with `id: sku`.
+fn product(number: i32) -> Arc<Object> {
+    let entries = vec![
+        ("sku".into(), Value::Number(f64::from(number % 3))),
+        ("price".into(), Value::Number(f64::from(number))),
+    ];
+    Arc::new(Object::from_entries(entries))
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -87,11 +106,40 @@ fn single(aggregation: Aggregation, duration_ms: Option<i64>) -> AttributeSpec {
 }
 
 fn list(max_items: usize, duration_ms: i64, distinct: bool) -> AttributeSpec {
-    AttributeSpec::List { max_items, duration_ms, distinct }
+    AttributeSpec::List { max_items, duration_ms, distinct, id: None }
 }
 
-const AGGREGATIONS: [Aggregation; 5] =
-    [Aggregation::Last, Aggregation::First, Aggregation::Sum, Aggregation::Min, Aggregation::Max];
+fn list_by_sku(max_items: usize, duration_ms: i64) -> AttributeSpec {
+    AttributeSpec::List { max_items, duration_ms, distinct: false, id: Some("sku".into()) }
+}
+
+const AGGREGATIONS: [Aggregation; 7] = [
+    Aggregation::Last,
+    Aggregation::First,
+    Aggregation::Sum,
+    Aggregation::Min,
+    Aggregation::Max,
+    Aggregation::Count,
+    Aggregation::Mean,
+];
+
+/// The state without the times at which it changed: two halves of a history changed at other times
+/// than the whole. Names of a counter are in no order: a name's latest record may be of an amount
+/// that has expired on its side.
+fn timeless(state: &AttributeState) -> AttributeState {
+    let mut state = state.clone();
+    match &mut state {
+        AttributeState::Single(single) => single.changed_ms = 0,
+        AttributeState::List(list) => list.changed_ms = 0,
+        AttributeState::Counter(counter) => counter.changed_ms = 0,
+        AttributeState::Counters(counters) => {
+            counters.changed_ms = 0;
+            counters.named.iter_mut().for_each(|named| named.counter.changed_ms = 0);
+            counters.named.sort_by(|a, b| a.name.as_str().cmp(b.name.as_str()));
+        }
+    }
+    state
+}
 
 fn all_specs() -> Vec<AttributeSpec> {
     let mut specs = Vec::new();
@@ -103,12 +151,15 @@ fn all_specs() -> Vec<AttributeSpec> {
         specs.push(list(4, 3 * DAY_MS, distinct));
         specs.push(list(100, 10 * DAY_MS, distinct));
     }
+    specs.push(list_by_sku(2, 3 * DAY_MS));
+    specs.push(list_by_sku(100, 10 * DAY_MS));
     let windows_ms = vec![DAY_MS, 7 * DAY_MS + 7];
-    specs.push(AttributeSpec::Counter {
-        duration_ms: Some(3 * DAY_MS),
-        windows_ms: windows_ms.clone(),
-    });
-    specs.push(AttributeSpec::Counter { duration_ms: None, windows_ms });
+    for by in [false, true] {
+        let windows_ms = windows_ms.clone();
+        let duration_ms = Some(3 * DAY_MS);
+        specs.push(AttributeSpec::Counter { duration_ms, windows_ms: windows_ms.clone(), by });
+        specs.push(AttributeSpec::Counter { duration_ms: None, windows_ms, by });
+    }
     specs
 }
 
@@ -178,13 +229,116 @@ proptest! {
     }
 
     #[test]
+    fn a_list_with_an_id_keeps_the_newest_item_of_each(steps in steps(), max_items in 1..4usize) {
+        let duration_ms = 3 * DAY_MS;
+        let spec = list_by_sku(max_items, duration_ms);
+        let mut state = AttributeState::new(&spec);
+        let mut model: Vec<(i64, u64, i32, i32)> = Vec::new();
+        for timed in timed(&steps) {
+            apply(&mut state, &spec, timed);
+            let (moment, lsn, step) = timed;
+            model.retain(|(time_ms, ..)| moment.now_ms - time_ms <= duration_ms);
+            match step.operation {
+                Plain::Set(number) if moment.now_ms - moment.time_ms <= duration_ms => {
+                    model.push((moment.time_ms, lsn, number % 3, number));
+                }
+                Plain::Set(_) => {}
+                Plain::Delete(number) => model.retain(|(time_ms, _, sku, _)| {
+                    *time_ms > moment.time_ms || *sku != number % 3
+                }),
+                Plain::Clear => model.retain(|(time_ms, ..)| *time_ms > moment.time_ms),
+            }
+            model.sort();
+            let all = model.clone();
+            let mut at = 0;
+            model.retain(|(_, _, sku, _)| {
+                at += 1;
+                !all[at..].iter().any(|(_, _, later, _)| later == sku)
+            });
+            model.drain(..model.len().saturating_sub(max_items));
+            let Value::Array(items) = state.read(&spec, moment.now_ms).into_owned() else {
+                panic!("a list reads as an array")
+            };
+            let read: Vec<String> = items.iter().map(|item| format!("{item:?}")).collect();
+            let expected: Vec<String> = model
+                .iter()
+                .map(|(time_ms, _, _, number)| {
+                    let mut fields = product(*number).entries().to_vec();
+                    fields.push(("time".into(), Value::Number(*time_ms as f64)));
+                    format!("{:?}", Value::object(fields))
+                })
+                .collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+
+    #[test]
+    fn a_counter_by_name_equals_a_counter_for_each_of_the_names(steps in steps()) {
+        let spec = |by| AttributeSpec::Counter {
+            duration_ms: Some(3 * DAY_MS), windows_ms: vec![DAY_MS, 7 * DAY_MS + 7], by,
+        };
+        let mut state = AttributeState::new(&spec(true));
+        let mut model: Vec<(String, AttributeState)> = Vec::new();
+        for timed in timed(&steps) {
+            apply(&mut state, &spec(true), timed);
+            let (moment, lsn, step) = timed;
+            match step.operation.operation(&spec(true)) {
+                Operation::CountOf(name, amount) => {
+                    let held = model.iter().position(|(known, _)| *known == *name);
+                    let (name, mut counter) = held.map_or_else(
+                        || (name.to_string(), AttributeState::new(&spec(false))),
+                        |at| model[at].clone(),
+                    );
+                    let before = counter.clone();
+                    counter.apply(&spec(false), moment, Operation::Set(amount), 2048).unwrap();
+                    counter.settle(lsn);
+                    let form = |state: &AttributeState| form(state, &spec(false), moment.now_ms);
+                    if form(&before) != form(&counter) || moment.time_ms == moment.now_ms {
+                        held.map(|at| model.remove(at));
+                        model.push((name, counter));
+                    }
+                }
+                operation => {
+                    for (_, counter) in &mut model {
+                        counter.apply(&spec(false), moment, operation.clone(), 2048).unwrap();
+                    }
+                }
+            }
+            let now_ms = moment.now_ms;
+            let expected: Vec<(String, String)> = model
+                .iter()
+                .filter(|(_, counter)| match counter {
+                    AttributeState::Counter(counter) => {
+                        counter.window_held(3 * DAY_MS, now_ms).is_some()
+                    }
+                    _ => false,
+                })
+                .map(|(name, counter)| {
+                    (name.clone(), format!("{:?}", counter.read(&spec(false), now_ms)))
+                })
+                .collect();
+            let Value::Object(read) = state.read(&spec(true), now_ms).into_owned() else { panic!() };
+            let mut read: Vec<(String, String)> = read
+                .entries()
+                .iter()
+                .map(|(name, amount)| (name.to_string(), format!("{amount:?}")))
+                .collect();
+            // An object lists names that are numbers first, by number.
+            let mut expected = expected;
+            expected.sort();
+            read.sort();
+            prop_assert_eq!(read, expected);
+        }
+    }
+
+    #[test]
     fn a_counters_windows_are_sums_of_their_last_sixty_buckets(steps in steps()) {
         let windows_ms = [3 * DAY_MS, DAY_MS, 7 * DAY_MS + 7, 1000];
         let spec = AttributeSpec::Counter {
             duration_ms: Some(windows_ms[0]),
-            windows_ms: windows_ms[1..].to_vec(),
+            windows_ms: windows_ms[1..].to_vec(), by: false
         };
-        let total = AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new() };
+        let total = AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new() , by: false};
         let steps = sets_only(steps);
         let (mut state, mut life) = (AttributeState::new(&spec), AttributeState::new(&total));
         let mut events: Vec<(i64, f64)> = Vec::new();
@@ -232,6 +386,8 @@ proptest! {
                     Aggregation::Sum => Some(numbers().sum()),
                     Aggregation::Min => numbers().reduce(f64::min),
                     Aggregation::Max => numbers().reduce(f64::max),
+                    Aggregation::Count => Some(events.len() as f64),
+                    Aggregation::Mean => Some(numbers().sum::<f64>() / events.len() as f64),
                 };
                 let read = state.read(&spec, timed.0.now_ms).into_owned();
                 let Value::Number(read) = read else { panic!("a number: {read:?}") };
@@ -277,6 +433,8 @@ proptest! {
             AttributeSpec::Single { aggregation, duration_ms } => {
                 duration_ms.is_none() || *aggregation == Aggregation::Last
             }
+            // What falls out of a short list on one side is not there to be found again.
+            AttributeSpec::List { max_items, id: Some(_), .. } => *max_items > 3,
             _ => true,
         });
         for spec in mergeable {
@@ -291,9 +449,84 @@ proptest! {
             let [mut left, mut right] = sides.clone();
             left.merge(&sides[1], &spec, now_ms);
             right.merge(&sides[0], &spec, now_ms);
-            prop_assert_eq!(form(&left, &spec, now_ms), form(&whole, &spec, now_ms));
-            prop_assert_eq!(form(&right, &spec, now_ms), form(&whole, &spec, now_ms));
+            let whole = form(&timeless(&whole), &spec, now_ms);
+            for (united, other) in [(&left, &sides[1]), (&right, &sides[0])] {
+                prop_assert_eq!(&form(&timeless(united), &spec, now_ms), &whole);
+                let changes = sides.iter().filter_map(|side| side.changed_ms(&spec, now_ms));
+                prop_assert_eq!(united.changed_ms(&spec, now_ms), changes.max(), "{:?}", other);
+            }
         }
+    }
+}
+
+#[test]
+fn fifty_names_are_counted_and_of_one_more_the_longest_untouched_goes() {
+    assert_eq!(counters::NAMES_MAX, 50);
+    let spec = AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new(), by: true };
+    let mut state = AttributeState::new(&spec);
+    let names = |state: &AttributeState| -> Vec<String> {
+        let Value::Object(read) = state.read(&spec, MOMENT.now_ms).into_owned() else { panic!() };
+        read.entries().iter().map(|(name, _)| name.to_string()).collect()
+    };
+    let mut count = |state: &mut AttributeState, name: String, lsn: u64| {
+        let operation = Operation::CountOf(name.into(), Value::Number(1.0));
+        state.apply(&spec, MOMENT, operation, 2048).expect("counts");
+        state.settle(lsn);
+    };
+    for number in 0..50 {
+        count(&mut state, format!("n{number}"), number + 1);
+    }
+    count(&mut state, "n0".to_owned(), 51);
+    let held = names(&state);
+    assert_eq!((held.len(), held[0].as_str(), held[49].as_str()), (50, "n1", "n0"));
+    count(&mut state, "one more".to_owned(), 52);
+    let held = names(&state);
+    assert_eq!((held.len(), held[0].as_str(), held[49].as_str()), (50, "n2", "one more"));
+    let mut other = AttributeState::new(&spec);
+    count(&mut other, "n1".to_owned(), 53);
+    count(&mut other, "n7".to_owned(), 54);
+    state.merge(&other, &spec, MOMENT.now_ms);
+    let held = names(&state);
+    assert_eq!((held.len(), held[0].as_str(), held[49].as_str()), (50, "n3", "n7"));
+    assert!(!held.contains(&"n2".to_owned()) && held.contains(&"n1".to_owned()));
+}
+
+#[test]
+fn an_item_without_its_id_is_not_taken() {
+    let spec = list_by_sku(5, DAY_MS);
+    let mut state = AttributeState::new(&spec);
+    for value in [Value::Undefined, Value::Null] {
+        let fields = Object::from_entries(vec![("sku".into(), value)]);
+        let operation = Operation::SetFields(Arc::new(fields));
+        assert_eq!(state.apply(&spec, MOMENT, operation, 2048), Err(Rejected::NoId));
+    }
+    assert_eq!(set(&mut state, &spec, Value::Number(1.0)), Err(Rejected::NoId));
+    assert_eq!(state.changed_ms(&spec, MOMENT.now_ms), None);
+}
+
+#[test]
+fn what_an_event_does_not_change_keeps_the_time_of_its_last_change() {
+    let late = Moment { now_ms: MOMENT.now_ms + 5_000, time_ms: MOMENT.now_ms - 2 * DAY_MS };
+    let single_day = |aggregation| single(aggregation, Some(DAY_MS));
+    let counter =
+        AttributeSpec::Counter { duration_ms: Some(DAY_MS), windows_ms: Vec::new(), by: false };
+    let specs = [
+        single_day(Aggregation::Last),
+        single_day(Aggregation::Sum),
+        list(5, DAY_MS, false),
+        counter,
+    ];
+    for spec in specs {
+        let mut state = AttributeState::new(&spec);
+        assert_eq!(state.changed_ms(&spec, MOMENT.now_ms), None);
+        set(&mut state, &spec, Value::Number(1.0)).unwrap();
+        assert_eq!(state.changed_ms(&spec, MOMENT.now_ms), Some(MOMENT.now_ms));
+        state.apply(&spec, late, Operation::Set(Value::Number(2.0)), 10).unwrap();
+        assert_eq!(state.changed_ms(&spec, late.now_ms), Some(MOMENT.now_ms), "{spec:?}");
+        let next = Moment { now_ms: late.now_ms, time_ms: late.now_ms };
+        state.apply(&spec, next, Operation::Set(Value::Number(2.0)), 10).unwrap();
+        assert_eq!(state.changed_ms(&spec, late.now_ms), Some(late.now_ms), "{spec:?}");
+        assert_eq!(state.changed_ms(&spec, late.now_ms + 2 * DAY_MS), None, "{spec:?}");
     }
 }
 
@@ -305,7 +538,7 @@ fn set(state: &mut AttributeState, spec: &AttributeSpec, value: Value) -> Result
 
 #[test]
 fn numeric_folds_refuse_what_is_not_or_would_not_be_a_finite_number() {
-    let counter = AttributeSpec::Counter { duration_ms: None, windows_ms: vec![DAY_MS] };
+    let counter = AttributeSpec::Counter { duration_ms: None, windows_ms: vec![DAY_MS], by: false };
     for spec in [single(Aggregation::Sum, None), counter] {
         let mut state = AttributeState::new(&spec);
         let large = Value::Number(1e308);
@@ -353,7 +586,8 @@ fn null_clears_a_single_unless_it_is_older_than_the_value() {
 
 #[test]
 fn clearing_a_counter_leaves_what_is_younger_than_the_event() {
-    let spec = AttributeSpec::Counter { duration_ms: Some(60_000), windows_ms: Vec::new() };
+    let spec =
+        AttributeSpec::Counter { duration_ms: Some(60_000), windows_ms: Vec::new(), by: false };
     let mut state = AttributeState::new(&spec);
     for seconds in 0..5 {
         let time_ms = MOMENT.now_ms - seconds * 1000;
@@ -367,9 +601,13 @@ fn clearing_a_counter_leaves_what_is_younger_than_the_event() {
 
 #[test]
 fn a_new_window_starts_from_the_buckets_there() {
-    let old = AttributeSpec::Counter { duration_ms: Some(7 * DAY_MS), windows_ms: Vec::new() };
-    let new =
-        AttributeSpec::Counter { duration_ms: Some(7 * DAY_MS), windows_ms: vec![2 * DAY_MS] };
+    let old =
+        AttributeSpec::Counter { duration_ms: Some(7 * DAY_MS), windows_ms: Vec::new(), by: false };
+    let new = AttributeSpec::Counter {
+        duration_ms: Some(7 * DAY_MS),
+        windows_ms: vec![2 * DAY_MS],
+        by: false,
+    };
     let mut state = AttributeState::new(&old);
     for days in 0..5 {
         let moment = Moment { time_ms: MOMENT.now_ms - days * DAY_MS, ..MOMENT };

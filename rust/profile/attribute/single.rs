@@ -1,6 +1,6 @@
 //! Single: one value and the event time that it stands for.
 //!
-//! Sums, minima and maxima take late events as any; their time is that of the newest event folded
+//! A mean keeps its sum as the value, and how many numbers went in. Sums, minima and maxima take late events as any; their time is that of the newest event folded
 //! in, so a duration counts from the last event that touched them.
 //! Invariant: `Value::Undefined` means that there is none, and its stamp says nothing.
 
@@ -15,11 +15,20 @@ use crate::value::Value;
 pub struct Single {
     pub(super) value: Value,
     pub(super) stamp: Stamp,
+    /// How many numbers a mean's sum is of; 0 for every other aggregation.
+    pub(super) count: u64,
+    /// Processing time of the last event that it took, epoch milliseconds.
+    pub(super) changed_ms: i64,
 }
 
 impl Default for Single {
     fn default() -> Self {
-        Self { value: Value::Undefined, stamp: Stamp { time_ms: 0, lsn: 0 } }
+        Self {
+            value: Value::Undefined,
+            stamp: Stamp { time_ms: 0, lsn: 0 },
+            count: 0,
+            changed_ms: 0,
+        }
     }
 }
 
@@ -64,7 +73,9 @@ impl Single {
             Operation::Set(value) => value,
             Operation::SetFields(fields) => Value::Object(fields),
             Operation::Clear => Value::Null,
-            Operation::Increment | Operation::Delete(_) => return Err(Rejected::WrongKind),
+            Operation::Increment | Operation::CountOf(..) | Operation::Delete(_) => {
+                return Err(Rejected::WrongKind);
+            }
         };
         match value {
             Value::Undefined => Ok(None),
@@ -88,16 +99,20 @@ impl Single {
         moment: Moment,
     ) -> Result<Option<Self>, Rejected> {
         let stamp = moment.stamp();
+        let changed_ms = moment.now_ms;
         let number = match aggregation {
             Aggregation::Last => {
                 let wins = self.is_empty() || stamp.time_ms >= self.stamp.time_ms;
-                return Ok(wins.then_some(Self { value, stamp }));
+                return Ok(wins.then_some(Self { value, stamp, count: 0, changed_ms }));
             }
             Aggregation::First => {
                 let wins = self.is_empty() || stamp.time_ms < self.stamp.time_ms;
-                return Ok(wins.then_some(Self { value, stamp }));
+                return Ok(wins.then_some(Self { value, stamp, count: 0, changed_ms }));
             }
-            Aggregation::Sum | Aggregation::Min | Aggregation::Max => finite(&value)?,
+            Aggregation::Count => 1.0,
+            Aggregation::Sum | Aggregation::Min | Aggregation::Max | Aggregation::Mean => {
+                finite(&value)?
+            }
         };
         let folded = match self.value {
             Value::Number(held) => combine(aggregation, held, number),
@@ -106,7 +121,8 @@ impl Single {
         let newest = if self.is_empty() { stamp } else { stamp.max(self.stamp) };
         let value = Value::Number(folded);
         finite(&value)?;
-        Ok(Some(Self { value, stamp: newest }))
+        let count = if aggregation == Aggregation::Mean { self.count + 1 } else { 0 };
+        Ok(Some(Self { value, stamp: newest, count, changed_ms }))
     }
 
     pub(super) fn expire(&mut self, spec: &AttributeSpec, now_ms: i64) {
@@ -115,7 +131,7 @@ impl Single {
         }
     }
 
-    fn has_expired(&self, spec: &AttributeSpec, now_ms: i64) -> bool {
+    pub(super) fn has_expired(&self, spec: &AttributeSpec, now_ms: i64) -> bool {
         match spec {
             AttributeSpec::Single { duration_ms: Some(duration_ms), .. } if !self.is_empty() => {
                 is_expired(self.stamp.time_ms, *duration_ms, now_ms)
@@ -125,10 +141,12 @@ impl Single {
     }
 
     pub(super) fn read(&self, spec: &AttributeSpec, now_ms: i64) -> Cow<'_, Value> {
-        if self.has_expired(spec, now_ms) {
-            Cow::Owned(Value::Undefined)
-        } else {
-            Cow::Borrowed(&self.value)
+        match (&self.value, spec) {
+            _ if self.is_empty() || self.has_expired(spec, now_ms) => Cow::Owned(spec.nothing()),
+            (Value::Number(sum), AttributeSpec::Single { aggregation: Aggregation::Mean, .. }) => {
+                Cow::Owned(Value::Number(sum / self.count.max(1) as f64))
+            }
+            (value, _) => Cow::Borrowed(value),
         }
     }
 
@@ -145,19 +163,22 @@ impl Single {
             *self = other.clone();
             return;
         }
+        let changed_ms = self.changed_ms.max(other.changed_ms);
         match aggregation {
             Aggregation::Last if other.stamp > self.stamp => *self = other.clone(),
             Aggregation::First if other.stamp < self.stamp => *self = other.clone(),
             Aggregation::Last | Aggregation::First => {}
-            Aggregation::Sum | Aggregation::Min | Aggregation::Max => {
+            _ => {
                 if let (Value::Number(mine), Value::Number(theirs)) = (&self.value, &other.value) {
                     // Two finite sums may add up past the doubles: the greatest double stays.
                     let united = combine(*aggregation, *mine, *theirs).clamp(f64::MIN, f64::MAX);
                     self.value = Value::Number(united);
                     self.stamp = self.stamp.max(other.stamp);
+                    self.count += other.count;
                 }
             }
         }
+        self.changed_ms = changed_ms;
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -167,6 +188,8 @@ impl Single {
     pub(super) fn hash_into(&self, out: &mut Vec<u8>) {
         out.push(b'S');
         out.extend_from_slice(&self.stamp.time_ms.to_le_bytes());
+        out.extend_from_slice(&self.count.to_le_bytes());
+        out.extend_from_slice(&self.changed_ms.to_le_bytes());
         write_canonical(&self.value, out);
     }
 }
