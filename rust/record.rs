@@ -48,7 +48,7 @@
 mod erasure;
 
 pub use erasure::{
-    ErasedIdentifier, ErasedRecord, ErasureRecord, KIND_ERASED, KIND_ERASURE, KIND_TOMBSTONE,
+    ErasedIdentifier, ErasedRecord, ErasureRecord, KIND_ERASED, KIND_ERASURE, KIND_TOMBSTONE, Lost,
     Tombstone, Whose,
 };
 

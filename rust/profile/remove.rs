@@ -41,6 +41,29 @@ impl Barrier<'_> {
         true
     }
 
+    /// Takes from a profile the identifier that `is_it` is true of, by the record at `lsn`; who has none left goes,
+    /// as by a guard rail.
+    pub fn take_away(&mut self, rid: Rid, lsn: u64, is_it: impl Fn(&super::Identifier) -> bool) {
+        let shard = &mut self.profiles[self.store.shard(rid.mixed())];
+        shard.keep_old(rid);
+        let held = shard.table.find_mut(rid.mixed(), |profile| profile.rid == rid);
+        let Some(profile) = held else { return };
+        let lost = profile.identifiers.iter().find(|seen| is_it(&seen.identifier));
+        let Some(lost) = lost.map(|seen| seen.identifier.clone()) else { return };
+        profile.give_up(&lost);
+        profile.changed_lsn = lsn;
+        let is_nobody = profile.identifiers.is_empty();
+        let hash = self.store.hash_identifier(&lost);
+        let index = &mut self.identifiers[self.store.shard(hash)];
+        let its = |entry: &Entry| entry.identifier == lost && entry.rid == rid;
+        if let Ok(entry) = index.find_entry(hash, its) {
+            entry.remove();
+        }
+        if is_nobody {
+            self.remove(rid);
+        }
+    }
+
     /// Puts a profile without identifiers in, changed by the record at `lsn`.
     ///
     /// # Errors

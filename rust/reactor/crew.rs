@@ -129,7 +129,11 @@ impl<'r> Crew<'r> {
             return Err(Refused::Elsewhere);
         }
         if record.kind == KIND_TOMBSTONE {
-            pass_over(self.reactor, &Tombstone::decode(record.payload)?);
+            let tombstone = Tombstone::decode(record.payload)?;
+            if !tombstone.moved.is_empty() {
+                self.settle();
+            }
+            pass_over(self.reactor, &tombstone, record.lsn.counter);
             return Ok(());
         }
         if record.kind != KIND_EVENT {

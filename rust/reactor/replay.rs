@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::draws::EventKey;
+use super::erasure::pending::left_of;
 use super::{Published, Reactor, erasure};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::plan::AttributeId;
@@ -102,7 +103,7 @@ impl Replay {
                 Ok(())
             }
             KIND_TOMBSTONE => {
-                pass_over(reactor, &Tombstone::decode(record.payload)?);
+                pass_over(reactor, &Tombstone::decode(record.payload)?, record.lsn.counter);
                 Ok(())
             }
             KIND_ERASURE => {
@@ -122,7 +123,7 @@ impl Replay {
 }
 
 /// What replay keeps of an event whose person is erased.
-pub(super) fn pass_over(reactor: &Reactor, tombstone: &Tombstone<'_>) {
+pub(super) fn pass_over(reactor: &Reactor, tombstone: &Tombstone<'_>, lsn: u64) {
     if let Some(uuid) = tombstone.uuid {
         reactor.store.remember(uuid, tombstone.now_ms);
     }
@@ -131,6 +132,16 @@ pub(super) fn pass_over(reactor: &Reactor, tombstone: &Tombstone<'_>) {
     }
     if let Some((database, table, source)) = tombstone.source {
         reactor.remember_line(database, table, source);
+    }
+    if tombstone.moved.is_empty() {
+        return;
+    }
+    let mut barrier = reactor.store.lock_all();
+    for lost in &tombstone.moved {
+        barrier.take_away(Rid(lost.rid), lsn, |identifier| {
+            identifier.key == lost.key
+                && reactor.secret.identifier_hash(lost.key, &identifier.value) == lost.hash
+        });
     }
 }
 
@@ -160,9 +171,9 @@ impl Hand {
         }
         let outcome = Outcome::from(&event.outcome);
         if reactor.erasures.hides(outcome.rid().as_ref().map(|rid| &rid.0), lsn.counter) {
-            let mut left = Tombstone::of(event, |uuid| reactor.secret.dedup(uuid));
+            let mut left = left_of(event, &reactor.secret);
             left.uuid = left.uuid.filter(|_| uuids == Uuids::Remember);
-            pass_over(reactor, &left);
+            pass_over(reactor, &left, lsn.counter);
             return Ok(());
         }
         let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));

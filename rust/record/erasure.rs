@@ -14,21 +14,24 @@
 //!   erasure      u64   the LSN of its record
 //!   tombstones   u64   records of events that were replaced, in all
 //! tombstone (kind 9): stands where an erased person's event stood, under its LSN
-//!   flags        u8    1 event clock, 2 client's uuid, 8 has a source line, 16 moves no clock: as an event's
+//!   flags        u8    1 event clock, 2 client's uuid, 8 has a source line, 16 moves no clock: as an event's;
+//!                      128 took identifiers from others
 //!   configuration u32
 //!   now_ms       i64   processing time
 //!   uuid         16 bytes, the keyed hash by which repeats are known; only with flag 2
 //!   database, table  text, and
 //!   source       32 bytes hash of the file, u64 line; only with flag 8
+//!   moved        u8 count, each: 16 bytes the profile that it left, key u16, hash 16 bytes; only with flag 128
 //! ```
 //!
 //! A tombstone keeps what replay needs of an event that is nobody's: that its uuid was seen, how far its file
-//! is dealt with, how late it was. Invariant: it is shorter than the event.
+//! is dealt with, how late it was, and which identifiers others lost by it. Invariant: it is shorter than the event.
 
 use super::{
     BadRecord, EventReplay, FLAG_CLIENT_UUID, FLAG_EVENT_CLOCK, FLAG_SOURCE, FLAG_STILL,
     RecordedOutcome, SourceLine, put_source, read_outcome, read_source, skip_text,
 };
+use crate::profile::{Identifier, Rid};
 use crate::value::codec::{Bytes, put_text};
 
 /// Record kind of an erasure.
@@ -37,6 +40,9 @@ pub const KIND_ERASURE: u8 = 7;
 pub const KIND_ERASED: u8 = 8;
 /// Record kind of what stands where an erased event stood.
 pub const KIND_TOMBSTONE: u8 = 9;
+
+/// A flag of tombstones alone.
+const FLAG_MOVED: u8 = 128;
 
 /// Bytes of one identifier in an erasure's record.
 const IDENTIFIER_BYTES: usize = 2 + 16 + 8 + 8;
@@ -147,7 +153,7 @@ impl ErasedRecord {
 }
 
 /// What stands where an erased event stood.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tombstone<'a> {
     /// Whether processing time came from events.
     pub event_clock: bool,
@@ -161,12 +167,39 @@ pub struct Tombstone<'a> {
     pub uuid: Option<u128>,
     /// File and line that it came from, with database and table.
     pub source: Option<(&'a str, &'a str, SourceLine)>,
+    /// Identifiers that a guard rail took from others for it: whose, and each unreadable.
+    pub moved: Vec<Lost>,
+}
+
+/// An identifier that a profile lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// The profile that it left.
+    pub rid: [u8; 16],
+    /// The key's number.
+    pub key: u16,
+    /// The keyed hash of its value.
+    pub hash: [u8; 16],
 }
 
 impl<'a> Tombstone<'a> {
-    /// What is left of an event; `dedup` gives what a client's uuid is remembered as.
-    pub fn of(event: &EventReplay<'a>, dedup: impl FnOnce(&[u8; 16]) -> u128) -> Self {
+    /// What is left of an event; `dedup` gives what a client's uuid is remembered as, `hash` what stands for an
+    /// identifier.
+    pub fn of(
+        event: &EventReplay<'a>,
+        dedup: impl FnOnce(&[u8; 16]) -> u128,
+        hash: impl Fn(u16, &str) -> [u8; 16],
+    ) -> Self {
+        let lost = |(position, rid): &(u8, Rid)| {
+            let Identifier { key, value } = event.identifiers.get(usize::from(*position))?;
+            Some(Lost { rid: rid.0, key: *key, hash: hash(*key, value) })
+        };
+        let moved = match &event.outcome {
+            RecordedOutcome::Moved(moved) => moved.moved.iter().filter_map(lost).collect(),
+            _ => Vec::new(),
+        };
         Self {
+            moved,
             event_clock: event.event_clock,
             moves_clock: event.moves_clock,
             configuration: event.configuration,
@@ -184,7 +217,8 @@ impl<'a> Tombstone<'a> {
             flag(self.event_clock, FLAG_EVENT_CLOCK)
                 | flag(self.uuid.is_some(), FLAG_CLIENT_UUID)
                 | flag(self.source.is_some(), FLAG_SOURCE)
-                | flag(!self.moves_clock, FLAG_STILL),
+                | flag(!self.moves_clock, FLAG_STILL)
+                | flag(!self.moved.is_empty(), FLAG_MOVED),
         ];
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -195,6 +229,14 @@ impl<'a> Tombstone<'a> {
             put_text(&mut out, database);
             put_text(&mut out, table);
             put_source(&mut out, source);
+        }
+        if !self.moved.is_empty() {
+            out.push(self.moved.len() as u8);
+            for lost in &self.moved {
+                out.extend_from_slice(&lost.rid);
+                out.extend_from_slice(&lost.key.to_le_bytes());
+                out.extend_from_slice(&lost.hash);
+            }
         }
         out
     }
@@ -215,6 +257,15 @@ impl<'a> Tombstone<'a> {
             0 => None,
             _ => Some((bytes.text()?, bytes.text()?, read_source(&mut bytes)?)),
         };
+        let moved = match flags & FLAG_MOVED {
+            0 => Vec::new(),
+            _ => {
+                let count = usize::from(bytes.u8()?);
+                bytes.several(count, |bytes| {
+                    Ok(Lost { rid: bytes.array()?, key: bytes.u16()?, hash: bytes.array()? })
+                })?
+            }
+        };
         if !bytes.is_empty() {
             return Err(BadRecord("bytes follow a tombstone"));
         }
@@ -225,6 +276,7 @@ impl<'a> Tombstone<'a> {
             now_ms,
             uuid,
             source,
+            moved,
         })
     }
 }
@@ -257,14 +309,24 @@ impl<'a> Whose<'a> {
 
     /// The profiles that the event was about: the one that it ended in first.
     pub fn rids(&self) -> impl Iterator<Item = &[u8; 16]> {
-        let (rid, merged): (_, &[[u8; 16]]) = match &self.outcome {
-            RecordedOutcome::Nobody => (None, &[]),
+        let (rid, merged, joined): (_, &[[u8; 16]], &[Rid]) = match &self.outcome {
+            RecordedOutcome::Nobody => (None, &[], &[]),
             RecordedOutcome::New(rid)
             | RecordedOutcome::Known(rid)
-            | RecordedOutcome::Extended(rid) => (Some(rid), &[]),
-            RecordedOutcome::Merged(rid, merged) => (Some(rid), merged),
+            | RecordedOutcome::Extended(rid) => (Some(rid), &[], &[]),
+            RecordedOutcome::Merged(rid, merged) => (Some(rid), merged, &[]),
+            RecordedOutcome::Moved(moved) => (Some(&moved.rid.0), &[], &moved.merged),
         };
-        rid.into_iter().chain(merged)
+        rid.into_iter().chain(merged).chain(joined.iter().map(|rid| &rid.0))
+    }
+
+    /// The identifiers that left another profile for this one: positions in `identifiers`.
+    pub fn moved(&self) -> impl Iterator<Item = usize> {
+        let moved = match &self.outcome {
+            RecordedOutcome::Moved(moved) => moved.moved.as_slice(),
+            _ => &[],
+        };
+        moved.iter().map(|(position, _)| usize::from(*position))
     }
 }
 
@@ -297,6 +359,7 @@ mod tests {
                 now_ms: -1,
                 uuid,
                 source,
+                moved: vec![Lost { rid: [5; 16], key: 2, hash: [6; 16] }; source.iter().count()],
             };
             let bytes = tombstone.encode();
             assert_eq!(Tombstone::decode(&bytes).unwrap(), tombstone);

@@ -130,6 +130,9 @@ impl Reactor {
     /// `Log` when the log cannot be read.
     pub(super) fn people(&self, known: &[Identifier]) -> Result<People> {
         let mut people = People::default();
+        if let Some(keeper) = &self.keeper {
+            keeper.keep().note_moves(&mut people, u64::MAX)?;
+        }
         for identifier in known {
             people.add_identifier(identifier.key, &identifier.value, &self.secret);
             self.store.visit(identifier, |profile| people.add_profile(profile, &self.secret));
@@ -163,8 +166,10 @@ impl Reactor {
             self.erasures.note(pending.clone());
             keep.settle_erasures()?;
             let before = people.size();
+            keep.note_moves(people, lsn)?;
             keep.look_through(people, lsn)?;
             if people.size() == before {
+                pending.last().inspect(|erasure| erasure.complete());
                 return Ok(report);
             }
         }
@@ -289,6 +294,12 @@ impl Keep {
         }
     }
 
+    fn note_moves(&self, people: &mut People, until: u64) -> Result<()> {
+        let folder = self.directory_path().join(LOG_FOLDER);
+        let reader = log::Reader::open(&folder, Arc::clone(&self.disk))?;
+        people.note_moves(&reader, until, &self.secret).map_err(read_error)
+    }
+
     /// Whether erasures have waited long enough for others to share their rewriting, or were left by a crash.
     pub(super) fn is_erasing_due(&self) -> bool {
         let pending = self.erasures.list();
@@ -331,12 +342,15 @@ impl Keep {
     fn complete(&self) -> Result<Vec<Arc<Pending>>> {
         let mut pending = self.erasures.list();
         let mut has_grown = false;
-        for erasure in &mut pending {
+        for erasure in pending.iter_mut().filter(|erasure| !erasure.is_complete()) {
             let mut people = People::of(&erasure.record);
+            self.note_moves(&mut people, erasure.lsn)?;
             self.look_through(&mut people, erasure.lsn)?;
+            erasure.complete();
             let found = people.record(erasure.record.now_ms, Vec::new());
-            if found.rids != erasure.record.rids {
+            if found != erasure.record {
                 *erasure = Arc::new(Pending::new(erasure.lsn, found));
+                erasure.complete();
                 has_grown = true;
             }
         }

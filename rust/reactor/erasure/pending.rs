@@ -51,6 +51,8 @@ pub struct Pending {
     rids: HashSet<[u8; 16]>,
     /// From and until which LSN each identifier was theirs.
     identifiers: HashMap<(u16, [u8; 16]), Vec<(u64, u64)>>,
+    /// Whether the log was gone through up to its record, for whom it binds to them.
+    is_complete: AtomicBool,
 }
 
 impl Pending {
@@ -63,7 +65,19 @@ impl Pending {
             let spans = identifiers.entry((known.key, known.hash)).or_default();
             spans.push((known.from, known.until));
         }
-        Self { lsn, record: ErasureRecord { kept: Vec::new(), ..record }, rids, identifiers }
+        let record = ErasureRecord { kept: Vec::new(), ..record };
+        Self { lsn, record, rids, identifiers, is_complete: AtomicBool::new(false) }
+    }
+
+    /// Takes note that all its people were found.
+    pub fn complete(&self) {
+        self.is_complete.store(true, Ordering::Release);
+    }
+
+    /// Whether all its people were found; not known after a start.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.is_complete.load(Ordering::Acquire)
     }
 
     /// Whether it erases the profile as it stood at `lsn`.
@@ -202,7 +216,7 @@ pub fn replacement(
                 return None;
             }
             let event = EventReplay::decode(record.payload).ok()?;
-            let tombstone = Tombstone::of(&event, |uuid| secret.dedup(uuid));
+            let tombstone = left_of(&event, secret);
             Some((KIND_TOMBSTONE, tombstone.encode()))
         }
         // What an anonymizing had left of somebody who is erased now.
@@ -217,6 +231,12 @@ pub fn replacement(
         }
         _ => None,
     }
+}
+
+/// What replay needs of an event whose person is erased.
+pub fn left_of<'e>(event: &EventReplay<'e>, secret: &Secret) -> Tombstone<'e> {
+    let dedup = |uuid: &[u8; 16]| secret.dedup(uuid);
+    Tombstone::of(event, dedup, |key, value| secret.identifier_hash(key, value))
 }
 
 fn encode(pending: &[Arc<Pending>]) -> Vec<u8> {

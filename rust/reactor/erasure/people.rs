@@ -2,8 +2,9 @@
 //!
 //! A merge leaves one profile, and with it the ids of the others are forgotten in memory; an eviction leaves
 //! none. So the log is gone through until nothing more is found: an event binds the profile that it ended in,
-//! those that merged into it, and the identifiers that it carried. Identifiers are held as keyed hashes, so that
-//! an erasure can be completed by who only has its record.
+//! those that merged into it, and the identifiers that it carried. An identifier that a guard rail gave to
+//! another person (last login wins) is his from there on, and theirs before. Identifiers are held as keyed
+//! hashes, so that an erasure can be completed by who only has its record.
 //!
 //! Invariants: what is found does not depend on how often or in which order it is looked for; an event without
 //! a profile binds nothing.
@@ -12,18 +13,23 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Secret;
 use crate::log::{Reader, ReplayError};
-use crate::profile::{Identifier, Profile, Rid};
+use crate::profile::{Profile, Rid};
 use crate::record::{
     BadRecord, ErasedIdentifier, ErasureRecord, KIND_EVENT, RecordedOutcome, Whose,
 };
 use crate::value::Text;
 
+/// An identifier, unreadable: its key's number, and the keyed hash of its value.
+type Known = (u16, [u8; 16]);
+
 /// Who is looked for, and what was found of them.
 #[derive(Debug, Default)]
 pub struct People {
     rids: BTreeSet<[u8; 16]>,
-    /// The LSN until which an identifier was theirs; all of it.
-    identifiers: BTreeMap<(u16, [u8; 16]), u64>,
+    /// Theirs, with the LSN of the record from which on it was theirs, and the one from which on it was not.
+    identifiers: BTreeSet<(Known, u64, u64)>,
+    /// The LSNs of all records by which an identifier left a person, ascending, as far as the log was read.
+    moves: BTreeMap<Known, Vec<u64>>,
     /// The identifiers as they are, as far as they were met: for a proof, and for nothing that is written.
     texts: BTreeSet<Text>,
 }
@@ -35,8 +41,10 @@ impl People {
         let identifiers = record.identifiers.iter();
         Self {
             rids: record.rids.iter().copied().collect(),
-            identifiers: identifiers.map(|known| ((known.key, known.hash), u64::MAX)).collect(),
-            texts: BTreeSet::new(),
+            identifiers: identifiers
+                .map(|known| ((known.key, known.hash), known.from, known.until))
+                .collect(),
+            ..Self::default()
         }
     }
 
@@ -56,38 +64,74 @@ impl People {
         self.texts.iter()
     }
 
-    /// Adds a profile.
-    pub fn add_rid(&mut self, rid: [u8; 16]) {
-        self.rids.insert(rid);
+    /// How much was found: it only grows.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.rids.len() + self.identifiers.len()
     }
 
-    /// Adds an identifier.
+    /// Adds an identifier as it is now.
     pub fn add_identifier(&mut self, key: u16, value: &str, secret: &Secret) {
-        let known = (key, secret.identifier_hash(key, value));
-        if self.identifiers.insert(known, u64::MAX).is_none() {
-            self.texts.insert(Text::new(value));
-        }
+        self.add((key, secret.identifier_hash(key, value)), u64::MAX - 1, value);
     }
 
-    /// Adds a profile and all its identifiers.
+    /// Adds a profile as it is now, with all its identifiers.
     pub fn add_profile(&mut self, profile: &Profile, secret: &Secret) {
-        self.add_rid(profile.rid.0);
+        self.rids.insert(profile.rid.0);
         for seen in &profile.identifiers {
             self.add_identifier(seen.identifier.key, &seen.identifier.value, secret);
         }
     }
 
-    /// Whether one of them has, or had, the identifier.
-    #[must_use]
-    pub fn has(&self, identifier: &Identifier, secret: &Secret) -> bool {
-        let hash = secret.identifier_hash(identifier.key, &identifier.value);
-        self.identifiers.contains_key(&(identifier.key, hash))
+    /// Adds an identifier for as long as it belonged to who had it at `lsn`.
+    fn add(&mut self, known: Known, lsn: u64, value: &str) {
+        let (from, until) = self.span(&known, lsn);
+        if self.identifiers.insert((known, from, until)) {
+            self.texts.insert(Text::new(value));
+        }
     }
 
-    /// How much was found: it only grows.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.rids.len() + self.identifiers.len()
+    /// From which LSN on, and until which, an identifier belonged to who had it at `lsn`.
+    fn span(&self, known: &Known, lsn: u64) -> (u64, u64) {
+        let Some(moves) = self.moves.get(known) else { return (1, u64::MAX) };
+        let later = moves.partition_point(|moved| *moved <= lsn);
+        let from = later.checked_sub(1).map_or(1, |at| moves[at]);
+        (from, moves.get(later).copied().unwrap_or(u64::MAX))
+    }
+
+    /// Takes note of every record before `until` by which an identifier changed hands; what was found before ends
+    /// where it changed hands.
+    ///
+    /// # Errors
+    /// As [`People::look_through`].
+    pub fn note_moves(
+        &mut self,
+        reader: &Reader,
+        until: u64,
+        secret: &Secret,
+    ) -> Result<(), ReplayError<BadRecord>> {
+        self.moves.clear();
+        reader.records(|record| {
+            if record.kind != KIND_EVENT || record.lsn.counter >= until {
+                return Ok(());
+            }
+            let whose = Whose::decode(record.payload)?;
+            for position in whose.moved() {
+                if let Some((key, value)) = whose.identifiers.get(position) {
+                    let known = (*key, secret.identifier_hash(*key, value));
+                    self.moves.entry(known).or_default().push(record.lsn.counter);
+                }
+            }
+            Ok(())
+        })?;
+        let found = std::mem::take(&mut self.identifiers);
+        for (known, from, until) in found {
+            // One that was open is of its last owner, when nothing was known of changes yet.
+            let at = if until == u64::MAX { from.max(1) } else { until - 1 };
+            let (from, until) = self.span(&known, at);
+            self.identifiers.insert((known, from, until));
+        }
+        Ok(())
     }
 
     /// Goes through the log's records before `until` once.
@@ -101,25 +145,29 @@ impl People {
         secret: &Secret,
     ) -> Result<(), ReplayError<BadRecord>> {
         reader.records(|record| {
-            if record.kind == KIND_EVENT && record.lsn.counter < until {
-                self.look_at(&Whose::decode(record.payload)?, secret);
+            let lsn = record.lsn.counter;
+            if record.kind == KIND_EVENT && lsn < until {
+                self.look_at(&Whose::decode(record.payload)?, lsn, secret);
             }
             Ok(())
         })
     }
 
-    fn look_at(&mut self, whose: &Whose<'_>, secret: &Secret) {
+    fn look_at(&mut self, whose: &Whose<'_>, lsn: u64, secret: &Secret) {
         if whose.outcome == RecordedOutcome::Nobody {
             return;
         }
+        let is_theirs = |(key, value): &(u16, &str)| {
+            let known = (*key, secret.identifier_hash(*key, value));
+            let (from, until) = self.span(&known, lsn);
+            self.identifiers.contains(&(known, from, until))
+        };
         let is_known = whose.rids().any(|rid| self.rids.contains(rid))
-            || whose.identifiers.iter().any(|(key, value)| {
-                self.identifiers.contains_key(&(*key, secret.identifier_hash(*key, value)))
-            });
+            || whose.identifiers.iter().any(is_theirs);
         if is_known {
-            whose.rids().for_each(|rid| self.add_rid(*rid));
+            self.rids.extend(whose.rids());
             for (key, value) in &whose.identifiers {
-                self.add_identifier(*key, value, secret);
+                self.add((*key, secret.identifier_hash(*key, value)), lsn, value);
             }
         }
     }
@@ -127,11 +175,8 @@ impl People {
     /// The record that says who is erased.
     #[must_use]
     pub fn record(&self, now_ms: i64, kept: Vec<Vec<u8>>) -> ErasureRecord {
-        let identifiers = self.identifiers.iter().map(|((key, hash), until)| ErasedIdentifier {
-            key: *key,
-            hash: *hash,
-            from: 1,
-            until: *until,
+        let identifiers = self.identifiers.iter().map(|((key, hash), from, until)| {
+            ErasedIdentifier { key: *key, hash: *hash, from: *from, until: *until }
         });
         ErasureRecord {
             now_ms,
