@@ -54,6 +54,7 @@ use crate::config::plan::{AttributeId, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EVENT_BYTES_MAX, Event, EventShape, TIME_MS_MAX, Taken};
 use crate::log::{FailureKind, Log, SyncPolicy};
+use crate::offer::Audience;
 use crate::profile::identity::Refusal;
 use crate::profile::{AttributeSpec, Rejected, Store};
 use crate::record::{EventReplay, SourceLine};
@@ -125,6 +126,13 @@ pub struct Caller<'a> {
     pub address: Option<&'a str>,
     /// The caller's User-Agent.
     pub user_agent: Option<&'a str>,
+}
+
+impl Caller<'_> {
+    /// Who the answer is for.
+    pub fn audience(&self) -> Audience {
+        Audience { is_public: self.public, sees_sensitive: self.sees_sensitive }
+    }
 }
 
 impl Default for Caller<'_> {

@@ -50,8 +50,8 @@ class ObedientReactor:
             raise self.raises
         return b'{"offers":{}}', 7, self.wait_lsn
 
-    def _tokens(self) -> list[tuple[str, bytes]]:
-        return [("server", hashlib.sha256(TOKEN_TEXT.encode()).digest())]
+    def _tokens(self) -> list[tuple[str, bytes, bool]]:
+        return [("server", hashlib.sha256(TOKEN_TEXT.encode()).digest(), True)]
 
     def _reads_request(self) -> bool:
         return False

@@ -64,7 +64,7 @@ class BothWays:
             event = orjson.loads(body)
             if type(event) is not dict:
                 return REFUSED
-            return self._parsed._personalize("shop", "events", event, body, 0)[0].decode()
+            return self._parsed._personalize("shop", "events", event, body, 0, True)[0].decode()
         except (orjson.JSONDecodeError, BadEvent):
             return REFUSED
 

@@ -42,6 +42,7 @@ from p13n._core import (
     log_restore,
     log_salvage,
     log_verify,
+    read_yaml,
 )
 
 __all__ = [
@@ -77,4 +78,5 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "read_yaml",
 ]

@@ -41,6 +41,7 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "read_yaml",
 ]
 
 __version__: str
@@ -288,13 +289,17 @@ class Reactor:
         event: dict[str, Any],
         *,
         now_ms: int | None = None,
+        public: bool = False,
+        sees_sensitive: bool = True,
         user_agent: str | None = None,
         address: str | None = None,
     ) -> dict[str, Any]:
         """Stores the event, updates the profile, answers the object of 1.4.
 
-        `now_ms` is this call's processing time, epoch milliseconds from 0 to 253402300799999;
-        `user_agent` and `address` are what `REQUEST` reads in `ignore`.
+        `now_ms` is this call's processing time, epoch milliseconds from 0 to 253402300799999.
+        `public`: anybody may be the caller, as with a browser's token. The answer shows sensitive
+        values only where `sees_sensitive` and not `public`. `user_agent` and `address` are what
+        `REQUEST` reads in `ignore`.
         Raises BadEvent (also for a dict without a JSON form, and over 1,000,000 bytes),
         UnknownTable, Busy, LogError, ValueError for `now_ms`.
         """
@@ -305,6 +310,8 @@ class Reactor:
         body: bytes,
         *,
         now_ms: int | None = None,
+        public: bool = False,
+        sees_sensitive: bool = True,
         user_agent: str | None = None,
         address: str | None = None,
     ) -> bytes:
@@ -374,6 +381,7 @@ class Reactor:
         event: dict[str, Any],
         body: bytes,
         answer_bytes_max: int,
+        sees_sensitive: bool,
         user_agent: bytes | None = None,
         address: str | None = None,
     ) -> tuple[bytes, int, int]:
@@ -383,8 +391,8 @@ class Reactor:
         Answers (answer, lsn, wait_lsn): the answer may leave once `_synced_lsn() >= wait_lsn`
         (0: at once). Never blocks on a disk. Raises BadEvent, Busy, LogError.
         """
-    def _tokens(self) -> list[tuple[str, bytes]]:
-        """(name, SHA-256 of the token's value, 32 bytes) of each token."""
+    def _tokens(self) -> list[tuple[str, bytes, bool]]:
+        """(name, SHA-256 of the token's value, 32 bytes, `sees_sensitive`) of each token."""
     def _reads_request(self) -> bool:
         """Whether `ignore` reads who sent an event."""
     def _routes(self) -> list[tuple[str, str]]:
@@ -490,6 +498,13 @@ def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.
 
     Raises OSError.
+    """
+
+def read_yaml(text: str, name: str = "<text>") -> Any:
+    """A YAML document that is no configuration, read as strictly as one.
+
+    A plain scalar is what JSON says it is, nothing at all is None, all else is text, and so is a
+    number that no double holds exactly. Raises ConfigError, whose diagnostics give the places.
     """
 
 def log_info(directory: str | PathLike[str]) -> dict[str, Any]:

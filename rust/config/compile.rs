@@ -20,6 +20,7 @@ use super::plan::{
     Rails, Slot, Table,
 };
 use super::secret::{self, Environment, Secrets};
+use super::sensitive::{RuleOf, Sensitivity};
 use super::source::{Problems, SourceFile, Spanned, too_large};
 use super::types;
 use super::yaml;
@@ -125,9 +126,9 @@ impl Builder<'_> {
         let configuration = self.configuration;
         let tokens = secret::resolve(&configuration.tokens, self.secrets, problems);
         let recorded_text = secret::recorded_text(problems.text(), &configuration.tokens, &tokens);
-        let keys = self.keys(problems);
+        let mut keys = self.keys(problems);
         let rails = self.rails(&keys);
-        let attributes = self.attributes(problems);
+        let mut attributes = self.attributes(problems);
         let slots = slots(&keys, &attributes);
         let reads = types::of_names(configuration);
         let mut names = Slots::default();
@@ -136,14 +137,19 @@ impl Builder<'_> {
         }
         let recorded_fields = self.numbers.fields.iter().flatten();
         let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
-        let key_fields = keys.iter().map(|key| fields.intern(&key.name)).collect();
+        let key_fields: Vec<u32> = keys.iter().map(|key| fields.intern(&key.name)).collect();
         let recorded = self.secrets.is_none();
         let mut expressions = Expressions::new(fields, &names, problems, recorded);
         let (tables, routes) = self.tables(&mut expressions);
         let rules = self.rules(&mut expressions);
-        let offers = self.offers(&mut expressions);
+        let sensitivity =
+            Sensitivity::of(configuration, &keys, &key_fields, &attributes, &rules, &slots);
+        let offers = self.offers(&mut expressions, &sensitivity);
         let ignore = self.ignore(&mut expressions);
         let fields = expressions.fields;
+        let (sensitive_keys, sensitive_attributes) = sensitivity.flags();
+        keys.iter_mut().zip(sensitive_keys).for_each(|(key, is)| key.sensitive = is);
+        attributes.iter_mut().zip(sensitive_attributes).for_each(|(one, is)| one.sensitive = is);
         self.numbers.fields = Some(fields.names().to_vec());
         let plan = Plan {
             number: 0,
@@ -183,6 +189,7 @@ impl Builder<'_> {
                 normalize: key.normalize.clone(),
                 valid_regexp: key.valid_regexp.as_ref().and_then(|text| regexp(text, problems)),
                 invalid_texts: key.invalid_texts.clone(),
+                sensitive: false,
             });
         }
         keys
@@ -202,6 +209,7 @@ impl Builder<'_> {
                 name: attribute.name.value.clone(),
                 spec,
                 windows,
+                sensitive: false,
             });
         }
         attributes
@@ -283,14 +291,24 @@ impl Builder<'_> {
         compiled.collect::<Vec<_>>().into_iter().flatten().collect()
     }
 
-    fn offers(&self, expressions: &mut Expressions<'_, '_>) -> Vec<Offer> {
+    fn offers(
+        &self,
+        expressions: &mut Expressions<'_, '_>,
+        sensitivity: &Sensitivity<'_>,
+    ) -> Vec<Offer> {
         let mut offers = Vec::new();
         for offer in &self.configuration.offers {
-            let mut rules = Vec::new();
+            let (mut rules, mut shows_sensitive) = (Vec::new(), false);
             for rule in &offer.rules {
-                rules.extend(self.offer_rule(rule, expressions));
+                let Some(mut compiled) = self.offer_rule(rule, expressions) else { continue };
+                let lets: Vec<_> = compiled.lets.iter().map(Program::sources).collect();
+                let (fields, problems) = expressions.parts();
+                let entry = RuleOf { offer, rule, lets };
+                shows_sensitive |= sensitivity.guard(&entry, &mut compiled.data, fields, problems);
+                rules.push(compiled);
             }
-            offers.push(Offer { name: offer.name.value.clone(), rules });
+            let (name, server_only) = (offer.name.value.clone(), offer.server_only);
+            offers.push(Offer { name, server_only, shows_sensitive, rules });
         }
         offers
     }

@@ -184,6 +184,11 @@ impl<'a, 'p> Expressions<'a, 'p> {
         program
     }
 
+    /// The fields seen so far, and where problems are noted; nowhere on replay.
+    pub fn parts(&mut self) -> (&FieldTable, Option<&mut Problems<'p>>) {
+        (&self.fields, (!self.recorded).then_some(&mut *self.problems))
+    }
+
     /// Conditions of a rule: all must hold.
     pub fn conditions(&mut self, nodes: &[Node], locals: &Locals) -> Vec<Program> {
         let compiled = nodes.iter().map(|node| self.condition_in(node, locals, false));

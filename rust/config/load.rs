@@ -185,10 +185,11 @@ fn key(node: &Node, problems: &mut Problems<'_>) -> Option<Key> {
         .filter_map(|item| text_of(item, "An entry of `invalid_texts`", &at, problems))
         .map(|text| text.value)
         .collect();
+    let sensitive = fields.boolean("sensitive", problems).map(|sensitive| sensitive.value);
     fields.finish(problems);
     let name = name?;
     names::check_name(&name, "A key's name", problems);
-    Some(Key { name, max_values, normalize, valid_regexp, invalid_texts })
+    Some(Key { name, max_values, normalize, valid_regexp, invalid_texts, sensitive })
 }
 
 fn normalize(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<Normalize> {
@@ -292,7 +293,7 @@ fn note_empty_if(entry: &Entry, problems: &mut Problems<'_>) {
 fn hide_secrets(node: &Node, field: Option<&str>, problems: &mut Problems<'_>) {
     match &node.content {
         Content::Scalar(scalar) => {
-            let public = matches!(field, Some("name" | "type"))
+            let public = matches!(field, Some("name" | "type" | "sees_sensitive"))
                 || scalar.text.starts_with("env:")
                 || scalar.text.starts_with("file:");
             if !public {
@@ -316,13 +317,14 @@ fn token(node: &Node, problems: &mut Problems<'_>) -> Option<Token> {
     let mut fields = Fields::open(node, schema::TOKEN, problems)?;
     let name = fields.required_text("name", "name: server", problems);
     fields.word("type", &[("server", ())], &["public", "lookup"], problems);
+    let sees_sensitive = fields.boolean("sees_sensitive", problems).is_none_or(|sees| sees.value);
     let secret = secret(&mut fields, problems);
     fields.finish(problems);
     let name = name?;
     names::check_wire(&name, "A token's name", problems);
     let (secret, entry) = secret?;
     let field = entry.name.span.start..entry.value.span.end;
-    Some(Token { name, secret, field, value_span: entry.value.span.clone() })
+    Some(Token { name, sees_sensitive, secret, field, value_span: entry.value.span.clone() })
 }
 
 fn secret<'n>(fields: &mut Fields<'n>, problems: &mut Problems<'_>) -> Option<(Secret, &'n Entry)> {

@@ -36,6 +36,7 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     };
     let kind = kind.value;
     let options = options(&mut fields, kind, problems);
+    let sensitive = fields.boolean("sensitive", problems).map(|sensitive| sensitive.value);
     let rules = fields.list("set", problems).iter();
     let rules: Vec<_> = rules.filter_map(|node| rule(node, kind, problems)).collect();
     if !fields.has("set") {
@@ -44,12 +45,12 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
         problems.warning("W0106", span, sentence, None);
     }
     fields.finish(problems);
-    Some(Attribute { name: name?, kind: options, rules })
+    Some(Attribute { name: name?, kind: options, sensitive, rules })
 }
 
 fn untyped(name: Spanned<Text>) -> Attribute {
     let kind = AttributeKind::Single { aggregation: Aggregation::Last, duration_ms: None };
-    Attribute { name, kind, rules: Vec::new() }
+    Attribute { name, kind, sensitive: None, rules: Vec::new() }
 }
 
 fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> AttributeKind {
@@ -275,8 +276,25 @@ pub fn offer(node: &Node, problems: &mut Problems<'_>) -> Option<Offer> {
     fields.require("set", "set: [{event: pageview, data: {...}}]", problems);
     let rules = fields.list("set", problems).iter();
     let rules: Vec<_> = rules.filter_map(|node| offer_rule(node, problems)).collect();
+    let (server_only, omit_sensitive) = audience(&mut fields, problems);
     fields.finish(problems);
-    Some(Offer { name: name?, rules })
+    Some(Offer { name: name?, server_only, omit_sensitive, rules })
+}
+
+/// What public callers get of an offer: all, nothing, or all but what is sensitive.
+fn audience(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> (bool, bool) {
+    let server_only = fields.boolean("server_only", problems).is_some_and(|only| only.value);
+    let omit_sensitive = fields.boolean("omit_sensitive", problems).is_some_and(|omit| omit.value);
+    if server_only && omit_sensitive {
+        problems.error_with_help(
+            "E0208",
+            fields.name_span("omit_sensitive"),
+            "An offer has `server_only` or `omit_sensitive`, not both.",
+            "with `server_only` public callers do not get the offer at all; \
+             with `omit_sensitive` they get it without what is sensitive",
+        );
+    }
+    (server_only, omit_sensitive)
 }
 
 fn offer_rule(node: &Node, problems: &mut Problems<'_>) -> Option<OfferRule> {

@@ -3,7 +3,8 @@
 //! `yaml` reads the parser's events into a tree with places (and `pitfall` finds the expressions
 //! that YAML tore apart), `load` makes the `model` of it field by field (`fields`, `schema`,
 //! `names`, `quantity`), `check` looks at the whole, and `compile` builds the [`Plan`] with the
-//! programs that `expressions` compiles and the digests that `secret` looks up. All problems of a
+//! programs that `expressions` compiles and the digests that `secret` looks up; `sensitive` follows what must
+//! not be shown to everybody. All problems of a
 //! file are reported at once, each as a [`Diagnostic`] (page 2).
 //!
 //! Invariant: what runs is a [`Plan`]; nothing outside this module ever sees YAML.
@@ -11,6 +12,7 @@
 mod check;
 mod compile;
 pub mod diagnostic;
+mod document;
 mod expressions;
 mod fields;
 pub mod limits;
@@ -25,6 +27,7 @@ mod quantity;
 mod scan;
 mod schema;
 mod secret;
+mod sensitive;
 mod source;
 pub mod time_zone;
 mod types;
@@ -36,6 +39,7 @@ mod tests;
 
 pub use compile::{Compiled, Numbers, compile, compile_recorded, diagnose as check};
 pub use diagnostic::{Diagnostic, Severity};
+pub use document::read_document;
 pub use plan::Plan;
 pub use secret::{Environment, Secrets};
 pub use source::SourceFile;

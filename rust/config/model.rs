@@ -67,6 +67,8 @@ pub struct Key {
     pub valid_regexp: Option<Spanned<Text>>,
     /// `invalid_texts`.
     pub invalid_texts: Vec<Text>,
+    /// `sensitive`.
+    pub sensitive: Option<bool>,
 }
 
 /// A table with its database, the default filled in.
@@ -96,6 +98,8 @@ pub struct Attribute {
     pub name: Spanned<Text>,
     /// Its type and options.
     pub kind: AttributeKind,
+    /// `sensitive`.
+    pub sensitive: Option<bool>,
     /// `set`.
     pub rules: Vec<AttributeRule>,
 }
@@ -159,6 +163,10 @@ pub enum Action {
 pub struct Offer {
     /// Its wire name.
     pub name: Spanned<Text>,
+    /// `server_only`.
+    pub server_only: bool,
+    /// `omit_sensitive`.
+    pub omit_sensitive: bool,
     /// `set`.
     pub rules: Vec<OfferRule>,
 }
@@ -185,6 +193,8 @@ pub struct OfferRule {
 pub struct Token {
     /// Its name.
     pub name: Spanned<Text>,
+    /// `sees_sensitive`.
+    pub sees_sensitive: bool,
     /// Where its value comes from.
     pub secret: Secret,
     /// From the name of its value's field to the end of the value: what the record replaces.

@@ -104,6 +104,8 @@ pub struct Key {
     pub valid_regexp: Option<Regex>,
     /// Values that never identify, compared whole after normalization, besides the defaults.
     pub invalid_texts: Vec<Text>,
+    /// Whether its values are sensitive: marked, or reached by what is.
+    pub sensitive: bool,
 }
 
 /// A monitored table.
@@ -128,6 +130,8 @@ pub struct Attribute {
     pub spec: AttributeSpec,
     /// Names of its windows, as in `AttributeSpec::Counter::windows_ms`.
     pub windows: Vec<Text>,
+    /// Whether its value is sensitive: marked, or reached by what is.
+    pub sensitive: bool,
 }
 
 /// One entry of an attribute's `set`.
@@ -176,4 +180,6 @@ pub struct Token {
     pub name: Text,
     /// SHA-256 of its value.
     pub digest: [u8; 32],
+    /// Whether answers to its holder may show sensitive values.
+    pub sees_sensitive: bool,
 }

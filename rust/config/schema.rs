@@ -44,8 +44,8 @@ pub const TOP: Section = Section {
 /// An entry of `keys`.
 pub const KEY: Section = Section {
     what: "a key",
-    built: &["name", "max_values", "normalize", "valid_regexp", "invalid_texts"],
-    later: &["from", "sensitive", "public", "was"],
+    built: &["name", "max_values", "normalize", "valid_regexp", "invalid_texts", "sensitive"],
+    later: &["from", "public", "was"],
 };
 
 /// An entry of `destinations`.
@@ -69,6 +69,7 @@ pub const ATTRIBUTE: Section = Section {
         "distinct",
         "total",
         "windows",
+        "sensitive",
     ],
     later: &[
         "id",
@@ -78,7 +79,6 @@ pub const ATTRIBUTE: Section = Section {
         "backfill",
         "was",
         "reset",
-        "sensitive",
         "public",
         "value",
     ],
@@ -94,31 +94,22 @@ pub const ATTRIBUTE_RULE: Section = Section {
 /// An entry of `offers`.
 pub const OFFER: Section = Section {
     what: "an offer",
-    built: &["name", "set"],
-    later: &["from", "until", "cap", "split", "holdout", "server_only", "omit_sensitive"],
+    built: &["name", "set", "server_only", "omit_sensitive"],
+    later: &["from", "until", "cap", "split", "holdout"],
 };
 
 /// An entry of an offer's `set`.
 pub const OFFER_RULE: Section = Section {
     what: "an offer's rule",
     built: &["event", "if", "let", "data"],
-    later: &[
-        "batch_segments",
-        "from",
-        "until",
-        "cap",
-        "split",
-        "holdout",
-        "server_only",
-        "omit_sensitive",
-    ],
+    later: &["batch_segments", "from", "until", "cap", "split", "holdout"],
 };
 
 /// An entry of `tokens`.
 pub const TOKEN: Section = Section {
     what: "a token",
-    built: &["name", "value", "value_sha256", "type"],
-    later: &["origins", "allowed_ips", "rate_limit", "sees_sensitive"],
+    built: &["name", "value", "value_sha256", "type", "sees_sensitive"],
+    later: &["origins", "allowed_ips", "rate_limit"],
 };
 
 /// An entry of `ignore`.

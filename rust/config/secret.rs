@@ -78,7 +78,11 @@ pub fn resolve(
         if let Some(value) = value {
             refuse_elsewhere(&value, token, tokens, problems);
         }
-        resolved.push(plan::Token { name: token.name.value.clone(), digest });
+        resolved.push(plan::Token {
+            name: token.name.value.clone(),
+            digest,
+            sees_sensitive: token.sees_sensitive,
+        });
     }
     resolved
 }

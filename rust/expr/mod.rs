@@ -98,6 +98,7 @@ mod ast;
 mod builtins;
 mod compiler;
 pub mod error;
+pub mod flow;
 mod lexer;
 pub mod limits;
 mod operators;
@@ -111,6 +112,7 @@ pub mod template;
 mod vm;
 
 pub use error::{CompileError, EvalError, EvalErrorKind, Span};
+pub use flow::Sources;
 pub use limits::Fuel;
 pub use program::Program;
 pub use template::Template;
@@ -307,6 +309,10 @@ pub trait Scope {
     /// The time zone of local time.
     fn zone(&self) -> Zone {
         Zone::UTC
+    }
+    /// Whether the value may show what is sensitive ([`Template::Sensitive`]).
+    fn shows_sensitive(&self) -> bool {
+        true
     }
     /// `CATALOG.<name>.get(key)`: the row, or `undefined`.
     fn catalog(&self, _catalog: u32, _key: &Value) -> Value {

@@ -20,6 +20,9 @@ pub enum Template {
     List(Vec<Template>),
     /// A map; a name whose value is `undefined` or throws is left out.
     Map(Vec<(Text, Template)>),
+    /// What only some may see: `undefined`, without being evaluated, where the scope does not
+    /// show what is sensitive.
+    Sensitive(Box<Template>),
 }
 
 /// A piece of text around expressions.
@@ -117,6 +120,10 @@ impl Template {
                 }
                 Ok(Value::object(out))
             }
+            Self::Sensitive(inner) if scope.shows_sensitive() => {
+                inner.evaluate(vm, scope, fuel, on_error)
+            }
+            Self::Sensitive(_) => Ok(Value::Undefined),
         }
     }
 }

@@ -38,6 +38,10 @@ impl EventSet {
 pub struct Offer {
     /// Wire name.
     pub name: Text,
+    /// `server_only`: public callers do not get it.
+    pub server_only: bool,
+    /// Whether its data can show a sensitive value: the entries are [`Template::Sensitive`].
+    pub shows_sensitive: bool,
     /// The first matching rule wins.
     pub rules: Vec<OfferRule>,
 }
@@ -55,12 +59,39 @@ pub struct OfferRule {
     pub data: Template,
 }
 
+/// Who an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audience {
+    /// Whether anybody may be the caller.
+    pub is_public: bool,
+    /// Whether the caller may see sensitive values; nothing to a public one.
+    pub sees_sensitive: bool,
+}
+
+impl Audience {
+    /// A server that is trusted.
+    pub const SERVER: Self = Self { is_public: false, sees_sensitive: true };
+
+    /// Whether sensitive values may be shown.
+    pub fn is_shown_sensitive(self) -> bool {
+        self.sees_sensitive && !self.is_public
+    }
+
+    /// Whether the offer is for somebody else.
+    fn is_refused(self, offer: &Offer) -> bool {
+        let hidden = offer.shows_sensitive && !self.is_shown_sensitive();
+        offer.server_only && (self.is_public || hidden)
+    }
+}
+
 /// What a rule reads: a scope whose locals (`let`) are filled while it runs.
 pub trait RuleScope: Scope {
     /// Adds the next local.
     fn push_local(&mut self, value: Value);
     /// Begins with a rule, both by their positions: no locals yet, and its own random numbers.
     fn start_rule(&mut self, offer: usize, rule: usize);
+    /// Who the answer is for.
+    fn audience(&self) -> Audience;
 }
 
 /// Decides all offers for one event and writes those that hold into `answer`.
@@ -99,7 +130,9 @@ pub fn decide_each<S: RuleScope>(
     on_error: &mut dyn FnMut(usize, EvalErrorKind),
 ) {
     let mut fuel = Fuel::request();
-    for (position, offer) in offers.iter().enumerate() {
+    let audience = scope.audience();
+    let offers = offers.iter().enumerate();
+    for (position, offer) in offers.filter(|(_, offer)| !audience.is_refused(offer)) {
         let mut count = |error: EvalError| on_error(position, error.kind);
         let winner = offer.rules.iter().enumerate().position(|(at, rule)| {
             if !rule.events.matches(matched) {

@@ -1,8 +1,8 @@
 //! Cut: the store as it stood at one LSN, taken out bit by bit while events go on.
 //!
 //! At the barrier every shard is told the LSN and nothing is copied (page 5.4). From then on, whoever
-//! changes a profile for the first time encodes its old state into the shard's side buffer, under the lock
-//! that is held for the change anyway; the walk encodes all others, a few under each lock, so that no
+//! changes a profile for the first time copies its old bytes into the shard's side buffer, under the lock
+//! that is held for the change anyway; the walk copies all others, a few under each lock, so that no
 //! request waits long. The index of identifiers follows from the profiles and is not taken.
 //!
 //! Invariants: each profile that stood at the cut is taken once, as it stood there, and none else; a cut
@@ -13,11 +13,11 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::store::{Barrier, ProfileTable, Store, find_profile};
-use super::{Profile, Rid};
+use super::store::{Barrier, ProfileTable, Store};
+use super::{Packed, Rid};
 use crate::sync::atomic::{AtomicUsize, Ordering};
 
-/// So many profiles are encoded under one lock: some tens of microseconds.
+/// So many profiles are copied under one lock: some microseconds, misses included.
 const PROFILES_A_LOCK: usize = 32;
 
 /// Profiles as bytes, one after another.
@@ -32,10 +32,10 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    fn push(&mut self, profile: &Profile) {
+    fn push(&mut self, profile: &Packed) {
         profile.encode(&mut self.bytes);
         self.profiles += 1;
-        self.identifiers += profile.identifiers.len() as u64;
+        self.identifiers += profile.identifier_count() as u64;
     }
 
     /// Empties it, keeping its memory.
@@ -76,10 +76,10 @@ pub(super) struct ShardCut {
 
 impl ShardCut {
     /// Takes the state of a profile that is about to change or to go, unless it is taken already.
-    pub(super) fn keep_old(&mut self, profile: &Profile) {
+    pub(super) fn keep_old(&mut self, profile: &Packed) {
         let is_due = match &mut self.pending {
-            None => profile.changed_lsn <= self.lsn,
-            Some(pending) => take(pending, profile.rid),
+            None => profile.changed_lsn() <= self.lsn,
+            Some(pending) => take(pending, profile.rid()),
         };
         if is_due {
             let before = self.side.bytes.len();
@@ -218,8 +218,8 @@ const SIDE_BYTES_FULL: usize = 32 << 20;
 
 fn begin_shard(shard: &mut ProfileTable) -> Vec<Rid> {
     let Some(cut) = &mut shard.cut else { return Vec::new() };
-    let unchanged = shard.table.iter().filter(|profile| profile.changed_lsn <= cut.lsn);
-    let rids: Vec<Rid> = unchanged.map(|profile| profile.rid).collect();
+    let unchanged = shard.table.iter().filter(|profile| profile.changed_lsn() <= cut.lsn);
+    let rids: Vec<Rid> = unchanged.map(Packed::rid).collect();
     let mut pending = HashTable::with_capacity(rids.len());
     for rid in &rids {
         pending.insert_unique(rid.mixed(), *rid, |rid: &Rid| rid.mixed());
@@ -229,12 +229,14 @@ fn begin_shard(shard: &mut ProfileTable) -> Vec<Rid> {
 }
 
 fn take_some(shard: &mut ProfileTable, rids: &[Rid], out: &mut Encoded) {
-    let ProfileTable { table, cut: Some(ShardCut { pending: Some(pending), .. }) } = shard else {
+    let ProfileTable { table, cut: Some(ShardCut { pending: Some(pending), .. }), .. } = shard
+    else {
         return;
     };
     for rid in rids {
         if take(pending, *rid) {
-            out.push(find_profile(table, *rid).expect("what is pending has not gone"));
+            let profile = table.find(rid.mixed(), |profile| profile.rid() == *rid);
+            out.push(profile.expect("what is pending has not gone"));
         }
     }
 }

@@ -112,7 +112,7 @@ proptest! {
                 for later_ms in [0, HOUR_MS] {
                     let held = profile.attribute(id as u16);
                     let held = held.map_or_else(Vec::new, |held| {
-                        form(held, &specs[id], now_ms + later_ms)
+                        form(&held, &specs[id], now_ms + later_ms)
                     });
                     prop_assert_eq!(held, form(state, &specs[id], now_ms + later_ms));
                 }

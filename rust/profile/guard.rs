@@ -28,7 +28,8 @@
 use smallvec::SmallVec;
 
 use super::identity::{self, Moved, Outcome};
-use super::{Identifier, Profile, Rid};
+use super::packed::Listed;
+use super::{Identifier, Packed, Rid};
 
 /// How many values of which keys one profile may hold, the strongest key first.
 #[derive(Debug, Default)]
@@ -53,9 +54,9 @@ impl Rails {
         self.0.iter().find_map(|(known, most)| (*known == key).then_some(*most))
     }
 
-    /// Whether a profile has no room for one more value of a key.
-    pub(super) fn is_full(&self, profile: &Profile, key: u16) -> bool {
-        self.of(key).is_some_and(|most| profile.value_count(key) >= most)
+    /// Whether a profile of so many values of a key has no room for one more.
+    pub(super) fn is_full(&self, values: usize, key: u16) -> bool {
+        self.of(key).is_some_and(|most| values >= most)
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) struct Meeting<'m, F> {
     pub(super) profile: F,
 }
 
-impl<'p, F: Fn(Rid) -> &'p Profile> Meeting<'_, F> {
+impl<'p, F: Fn(Rid) -> &'p Packed> Meeting<'_, F> {
     /// Whose event it is; `newcomer` is the id that a new profile gets.
     pub(super) fn decide(&self, rails: &Rails, newcomer: Rid) -> Outcome {
         let plain = identity::decide(self.held, newcomer);
@@ -105,8 +106,9 @@ impl<'p, F: Fn(Rid) -> &'p Profile> Meeting<'_, F> {
             let rid = (*held)?;
             let profile = (self.profile)(rid);
             let mut stronger = self.identifiers[..at].iter().zip(self.held);
-            let has_room =
-                stronger.all(|(own, held)| *held == Some(rid) || !rails.is_full(profile, own.key));
+            let has_room = stronger.all(|(own, held)| {
+                *held == Some(rid) || !rails.is_full(profile.value_count(own.key), own.key)
+            });
             has_room.then_some(rid)
         })
     }
@@ -134,8 +136,10 @@ impl<'p, F: Fn(Rid) -> &'p Profile> Meeting<'_, F> {
 
     /// Whether the event carries every identifier that a profile has.
     fn drains(&self, rid: Rid) -> bool {
-        let own = |identifier: &Identifier| self.identifiers.contains(identifier);
-        (self.profile)(rid).identifiers.iter().all(|seen| own(&seen.identifier))
+        let is_own = |listed: Listed<'_>| {
+            self.identifiers.iter().any(|identifier| Listed::new(identifier, 0).is(&listed))
+        };
+        (self.profile)(rid).listed().all(is_own)
     }
 
     /// The profiles that meet, each once, the oldest first.

@@ -5,10 +5,12 @@
 //! comes twice; any number of shards may load what another number has written.
 
 use hashbrown::hash_table::Entry as Place;
+use smallvec::SmallVec;
 
-use super::Profile;
 use super::dedup::Generations;
-use super::store::{Entry, Store};
+use super::packed::Listed;
+use super::store::{Entry, Store, homes};
+use super::{Identifier, Packed, Rid};
 use crate::value::codec::{BadBytes, Bytes};
 
 impl Store {
@@ -21,11 +23,11 @@ impl Store {
             if count == 0 { 0 } else { (mean + 4.0 * mean.sqrt()) as usize + 1 }
         };
         for shard in self.profiles.iter() {
-            shard.0.lock().table.reserve(share(profiles), |profile| profile.rid.mixed());
+            let mut shard = shard.0.lock();
+            shard.table.reserve(share(profiles), |profile| profile.rid().mixed());
         }
         for shard in self.identifiers.iter() {
-            let hash = |entry: &Entry| self.hash_identifier(&entry.identifier);
-            shard.0.lock().reserve(share(identifiers), hash);
+            shard.0.lock().reserve(share(identifiers), |entry| entry.fingerprint);
         }
     }
 
@@ -33,29 +35,49 @@ impl Store {
     ///
     /// # Errors
     /// `BadBytes` when it, or somebody with one of its identifiers, is there already.
-    pub fn take_in(&self, profile: Profile) -> Result<(), BadBytes> {
-        let rid = profile.rid;
-        for seen in &profile.identifiers {
-            let hash = self.hash_identifier(&seen.identifier);
-            let mut index = self.identifiers[self.shard(hash)].0.lock();
-            let same = |entry: &Entry| entry.identifier == seen.identifier;
-            let rehash = |entry: &Entry| self.hash_identifier(&entry.identifier);
-            match index.entry(hash, same, rehash) {
-                Place::Occupied(_) => return Err(BadBytes("two profiles share an identifier")),
-                Place::Vacant(place) => {
-                    place.insert(Entry { identifier: seen.identifier.clone(), rid });
-                }
+    pub fn take_in(&self, profile: Packed) -> Result<(), BadBytes> {
+        let rid = profile.rid();
+        let home = rid.mixed();
+        let fingerprints: SmallVec<[u64; 4]> =
+            profile.listed().map(|listed| self.fingerprint(&listed)).collect();
+        // The profile comes before its entries: whoever meets an entry finds whose it is.
+        let mut shard = self.profiles[self.shard(home)].0.lock();
+        shard.heap_bytes += profile.heap_bytes();
+        match shard.table.entry(home, |held| held.rid() == rid, |held| held.rid().mixed()) {
+            Place::Occupied(_) => return Err(BadBytes("a profile comes twice")),
+            Place::Vacant(place) => place.insert(profile),
+        };
+        drop(shard);
+        for fingerprint in fingerprints {
+            let mut index = self.identifiers[self.shard(fingerprint)].0.lock();
+            let met: SmallVec<[u64; 4]> = homes(&index, fingerprint).collect();
+            if !met.is_empty() && self.share_identifier(rid, fingerprint, &met) {
+                return Err(BadBytes("two profiles share an identifier"));
             }
+            let entry = Entry { fingerprint, home };
+            index.insert_unique(fingerprint, entry, |entry| entry.fingerprint);
         }
-        let hash = rid.mixed();
-        let mut shard = self.profiles[self.shard(hash)].0.lock();
-        match shard.table.entry(hash, |held| held.rid == rid, |held| held.rid.mixed()) {
-            Place::Occupied(_) => Err(BadBytes("a profile comes twice")),
-            Place::Vacant(place) => {
-                place.insert(Box::new(profile));
-                Ok(())
-            }
-        }
+        Ok(())
+    }
+
+    /// Whether a profile lists an identifier of this fingerprint that a profile of one of these homes lists
+    /// as well, or lists one twice. Seldom asked: two identifiers that share a fingerprint are no fault.
+    fn share_identifier(&self, rid: Rid, fingerprint: u64, met: &[u64]) -> bool {
+        let of_fingerprint: Vec<Identifier> = {
+            let shard = self.profiles[self.shard(rid.mixed())].0.lock();
+            let listed = shard.find(rid).into_iter().flat_map(Packed::listed);
+            let meant = listed.filter(|listed| self.fingerprint(listed) == fingerprint);
+            meant.map(|listed| listed.identifier()).collect()
+        };
+        let twice = |at: usize| of_fingerprint[..at].contains(&of_fingerprint[at]);
+        let elsewhere = |home: &u64| {
+            let shard = self.profiles[self.shard(*home)].0.lock();
+            of_fingerprint.iter().any(|identifier| {
+                let held = shard.find_listing(*home, &Listed::new(identifier, 0));
+                held.is_some_and(|held| held.rid() != rid)
+            })
+        };
+        (1..of_fingerprint.len()).any(twice) || met.iter().any(elsewhere)
     }
 
     /// Takes in what one shard remembered of uuids, as [`Generations::encode`] wrote it.

@@ -3,6 +3,8 @@
 //! Locks are taken in the store's order. When profiles meet, or one is full of identifiers, the
 //! identifier shards of all their identifiers are needed too: everything behind the uuid is let go,
 //! the larger set is taken ascending, and everything is looked up again, until nothing changed.
+//! The index only says where to look: which profile holds an identifier is known once that profile's shard is
+//! locked and the profile itself lists it.
 //! Invariants: what is looked up stays true as long as this lives; room for one more entry is made
 //! in every table before anything is appended, and installing moves and never decides.
 
@@ -10,11 +12,12 @@ use crate::sync::MutexGuard;
 use smallvec::SmallVec;
 
 use super::dedup::Generations;
-use super::draft::{Change, Draft, Move, Update};
+use super::draft::{Change, Draft, Repointed};
 use super::guard::Meeting;
 use super::identity::{self, Outcome};
-use super::store::{Entry, IdentifierShard, ProfileTable, Store, find_profile, find_rid};
-use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Profile, Rails, Rid};
+use super::packed::{Listed, ListedAll};
+use super::store::{Entry, IdentifierShard, ProfileTable, Store, homes};
+use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Packed, Rails, Rid};
 
 /// A recorded outcome names profiles that the state does not hold: log and state are not of one
 /// history.
@@ -43,7 +46,8 @@ pub struct Locked<'a> {
     uuid: Option<u128>,
     identifiers: &'a [Identifier],
     rails: &'a Rails,
-    hashes: SmallVec<[u64; 4]>,
+    listed: ListedAll<'a>,
+    fingerprints: SmallVec<[u64; 4]>,
     newcomer: Rid,
     held: SmallVec<[Option<Rid>; 4]>,
     profiles: SmallVec<[(usize, MutexGuard<'a, ProfileTable>); 2]>,
@@ -54,6 +58,18 @@ pub struct Locked<'a> {
 /// Shard numbers, ascending, each once.
 type Shards = SmallVec<[usize; 4]>;
 
+/// Where an identifier may be held: its position in the event, and the home of a profile.
+type Homes = SmallVec<[(usize, u64); 4]>;
+
+/// What an event needs locked beyond the shards of its identifiers and of whoever may hold them.
+#[derive(Default)]
+struct Needed {
+    /// Shards of further identifiers.
+    index: Shards,
+    /// The shard of the profile that the event may make.
+    newcomer: bool,
+}
+
 impl<'a> Locked<'a> {
     pub(super) fn new(
         store: &'a Store,
@@ -62,26 +78,29 @@ impl<'a> Locked<'a> {
         rails: &'a Rails,
         newcomer: Rid,
     ) -> Self {
-        let hashes = identifiers.iter().map(|identifier| store.hash_identifier(identifier));
+        let listed: ListedAll<'a> =
+            identifiers.iter().map(|identifier| Listed::new(identifier, 0)).collect();
         let mut locked = Self {
             store,
             uuid,
             identifiers,
             rails,
-            hashes: hashes.collect(),
+            fingerprints: listed.iter().map(|listed| store.fingerprint(listed)).collect(),
+            listed,
             newcomer,
             held: SmallVec::new(),
             profiles: SmallVec::new(),
             index: SmallVec::new(),
             dedup: uuid.map(|uuid| store.dedup[store.dedup_shard(uuid)].0.lock()),
         };
-        let mut further = Shards::new();
+        let mut needed = Needed::default();
         loop {
-            locked.lock_identifiers(further);
-            locked.lock_profiles();
-            match locked.missing_shards() {
+            let homes = locked.lock_identifiers(needed.index);
+            locked.lock_profiles(&homes, needed.newcomer);
+            locked.look_up(&homes);
+            match locked.missing() {
                 None => break,
-                Some(needed) => further = needed,
+                Some(more) => needed = more,
             }
             locked.profiles.clear();
             locked.index.clear();
@@ -90,31 +109,65 @@ impl<'a> Locked<'a> {
         locked
     }
 
-    fn lock_identifiers(&mut self, further: Shards) {
+    fn lock_identifiers(&mut self, further: Shards) -> Homes {
         let mut shards = further;
-        shards.extend(self.hashes.iter().map(|hash| self.store.shard(*hash)));
+        shards.extend(self.fingerprints.iter().map(|fingerprint| self.store.shard(*fingerprint)));
         shards.sort_unstable();
         shards.dedup();
         let store = self.store;
         self.index.extend(shards.iter().map(|shard| (*shard, store.identifiers[*shard].0.lock())));
-        self.held.clear();
-        for (identifier, hash) in self.identifiers.iter().zip(&self.hashes) {
-            self.held.push(find_rid(self.index_shard(*hash), *hash, identifier));
+        let mut found = Homes::new();
+        for (at, fingerprint) in self.fingerprints.iter().enumerate() {
+            let index = self.index_shard(*fingerprint);
+            found.extend(homes(index, *fingerprint).map(|home| (at, home)));
         }
+        found
     }
 
-    fn lock_profiles(&mut self) {
-        let mut shards: Shards =
-            self.held.iter().flatten().map(|rid| self.store.shard(rid.mixed())).collect();
-        // With bounds a new profile may be made beside those that are known.
-        let may_be_new = shards.is_empty() || (!self.rails.is_empty() && self.unknown() > 0);
-        if may_be_new && !self.identifiers.is_empty() {
+    fn lock_profiles(&mut self, homes: &Homes, with_newcomer: bool) {
+        let mut shards: Shards = homes.iter().map(|(_, home)| self.store.shard(*home)).collect();
+        if (with_newcomer || shards.is_empty()) && !self.identifiers.is_empty() {
             shards.push(self.store.shard(self.newcomer.mixed()));
         }
         shards.sort_unstable();
         shards.dedup();
         let store = self.store;
         self.profiles.extend(shards.iter().map(|shard| (*shard, store.profiles[*shard].0.lock())));
+    }
+
+    /// Which profile holds each identifier: it lists it.
+    fn look_up(&mut self, homes: &Homes) {
+        self.held.clear();
+        self.held.resize(self.listed.len(), None);
+        for (at, home) in homes {
+            let listed = &self.listed[*at];
+            let found =
+                self.profile_shard(*home).and_then(|shard| shard.find_listing(*home, listed));
+            if let Some(profile) = found {
+                let rid = profile.rid();
+                self.held[*at] = Some(rid);
+            }
+        }
+    }
+
+    fn missing(&self) -> Option<Needed> {
+        let newcomer =
+            self.may_make_profile() && self.profile_shard(self.newcomer.mixed()).is_none();
+        match (self.missing_shards(), newcomer) {
+            (None, false) => None,
+            (index, newcomer) => Some(Needed { index: index.unwrap_or_default(), newcomer }),
+        }
+    }
+
+    /// Whether the event may make a profile: nobody holds any of its identifiers, or a bound may keep one
+    /// that is unknown away from those that are known.
+    fn may_make_profile(&self) -> bool {
+        let unknown = self.unknown();
+        unknown > 0 && (unknown == self.held.len() || !self.rails.is_empty())
+    }
+
+    fn unknown(&self) -> usize {
+        self.held.iter().filter(|held| held.is_none()).count()
     }
 
     /// The identifier shards of all identifiers of the profiles concerned, when identifiers beside
@@ -128,29 +181,21 @@ impl<'a> Locked<'a> {
         }
         let mut needed = Shards::new();
         for profile in self.held.iter().flatten().filter_map(|rid| self.profile(*rid)) {
-            needed.extend(
-                profile
-                    .identifiers
-                    .iter()
-                    .map(|seen| self.store.shard(self.store.hash_identifier(&seen.identifier))),
-            );
+            let shard = |listed: Listed<'_>| self.store.shard(self.store.fingerprint(&listed));
+            needed.extend(profile.listed().map(shard));
         }
         let locked = |shard: &usize| self.index.binary_search_by_key(shard, |(at, _)| *at).is_ok();
         (!needed.iter().all(locked)).then_some(needed)
     }
 
-    fn unknown(&self) -> usize {
-        self.held.iter().filter(|held| held.is_none()).count()
-    }
-
     /// Whether the profile can take all unknown identifiers without letting one go.
     fn fits(&self, rid: Rid, unknown: usize) -> bool {
-        self.profile(rid).is_some_and(|profile| {
-            let mut new =
-                self.identifiers.iter().zip(&self.held).filter(|(_, held)| held.is_none());
-            profile.identifiers.len() + unknown <= IDENTIFIERS_MAX
-                && new.all(|(own, _)| !self.rails.is_full(profile, own.key))
-        })
+        let Some(profile) = self.profile(rid) else { return false };
+        let mut new = self.identifiers.iter().zip(&self.held).filter(|(_, held)| held.is_none());
+        let has_room =
+            |key: u16| self.rails.is_empty() || !self.rails.is_full(profile.value_count(key), key);
+        profile.identifier_count() + unknown <= IDENTIFIERS_MAX
+            && new.all(|(own, _)| has_room(own.key))
     }
 
     fn reserve(&mut self) {
@@ -160,22 +205,16 @@ impl<'a> Locked<'a> {
         if self.held.iter().all(Option::is_some) {
             return;
         }
-        let store = self.store;
         let unknown = self.identifiers.len();
         for (_, index) in &mut self.index {
-            index.reserve(unknown, |entry| store.hash_identifier(&entry.identifier));
+            index.reserve(unknown, |entry| entry.fingerprint);
         }
         for (_, shard) in &mut self.profiles {
-            shard.table.reserve(1, |profile| profile.rid.mixed());
+            shard.table.reserve(1, |profile| profile.rid().mixed());
         }
     }
 
-    /// The guard rails that were in force when this was locked.
-    pub(super) fn rails(&self) -> &'a Rails {
-        self.rails
-    }
-
-    /// What the index holds for each identifier, in their order.
+    /// Which profile holds each identifier, in their order.
     pub fn held(&self) -> &[Option<Rid>] {
         &self.held
     }
@@ -202,15 +241,32 @@ impl<'a> Locked<'a> {
     }
 
     /// The profile `rid`, when it is among those locked.
-    pub fn profile(&self, rid: Rid) -> Option<&Profile> {
-        let at = self.store.shard(rid.mixed());
-        let (_, shard) = self.profiles.iter().find(|(shard, _)| *shard == at)?;
-        find_profile(&shard.table, rid)
+    pub fn profile(&self, rid: Rid) -> Option<&Packed> {
+        self.profile_shard(rid.mixed())?.find(rid)
     }
 
     /// The profile of the strongest known identifier: what a repeat is answered from.
-    pub fn strongest_profile(&self) -> Option<&Profile> {
+    pub fn strongest_profile(&self) -> Option<&Packed> {
         self.held.iter().flatten().next().and_then(|rid| self.profile(*rid))
+    }
+
+    /// The event's identifiers.
+    pub(super) fn identifiers(&self) -> &'a [Identifier] {
+        self.identifiers
+    }
+
+    /// The event's identifiers as profiles list them.
+    pub(super) fn listed(&self) -> &[Listed<'a>] {
+        &self.listed
+    }
+
+    /// The guard rails that were in force when this was locked.
+    pub(super) fn rails(&self) -> &'a Rails {
+        self.rails
+    }
+
+    pub(super) fn store(&self) -> &'a Store {
+        self.store
     }
 
     /// Begins the event's changes, beside the state. `spec` gives attributes' options by id, for the
@@ -236,37 +292,23 @@ impl<'a> Locked<'a> {
             }
             recorded => *recorded == identity::decide(&self.held, self.newcomer),
         };
-        if fits {
-            Ok(Draft::new(self, outcome, self.identifiers, moment, spec))
-        } else {
-            Err(Diverged)
-        }
+        if fits { Ok(Draft::new(self, outcome, moment, spec)) } else { Err(Diverged) }
     }
 
     /// Moves a change in at the LSN of its record and remembers the uuid. Cannot fail; afterwards
     /// [`Locked::profile`] and [`Locked::held`] show the new state.
     pub fn install(&mut self, change: Change, lsn: u64) {
         let _half_installed = AbortOnPanic;
-        let Change { outcome, now_ms, moved } = change;
-        match moved {
-            Move::Nothing => {}
-            Move::Update(update) => self.update(update, now_ms, lsn),
-            Move::Put { profile, let_go } => {
-                match &outcome {
-                    Outcome::Merged { merged, .. } => {
-                        merged.iter().for_each(|rid| self.remove_profile(*rid));
-                    }
-                    Outcome::Moved(moved) => {
-                        moved.merged.iter().for_each(|rid| self.remove_profile(*rid));
-                        self.take_from_others(moved.rid, lsn);
-                    }
-                    _ => {}
-                }
-                for identifier in &let_go {
-                    self.unpoint(identifier);
-                }
-                self.put(profile, lsn);
-            }
+        let Change { outcome, now_ms, removed, written, repointed } = change;
+        for rid in removed {
+            self.profile_shard_mut(rid.mixed()).remove(rid);
+        }
+        for unsettled in written {
+            let profile = unsettled.settle(lsn);
+            self.profile_shard_mut(profile.rid().mixed()).put(profile);
+        }
+        for one in repointed {
+            self.repoint(one);
         }
         if let Some(rid) = outcome.rid() {
             self.held.iter_mut().for_each(|held| *held = Some(rid));
@@ -276,111 +318,45 @@ impl<'a> Locked<'a> {
         }
     }
 
-    fn update(&mut self, update: Update, now_ms: i64, lsn: u64) {
-        let Update { rid, touched, gained } = update;
-        let (identifiers, rails) = (self.identifiers, self.rails);
-        for (at, identifier) in identifiers.iter().enumerate() {
-            if self.held[at].is_none() {
-                self.point(identifier, self.hashes[at], rid);
+    fn repoint(&mut self, one: Repointed) {
+        let Repointed { fingerprint, from, to } = one;
+        let index = self.index_shard_mut(fingerprint);
+        let Some(from) = from else {
+            if let Some(home) = to {
+                let entry = Entry { fingerprint, home };
+                index.insert_unique(fingerprint, entry, |entry| entry.fingerprint);
             }
-        }
-        let shard = self.profile_shard_mut(rid).expect("the shard of a change is locked");
-        shard.keep_old(rid);
-        let profile = shard.table.find_mut(rid.mixed(), |profile| profile.rid == rid);
-        let profile = profile.expect("the profile of a change is there");
-        for identifier in identifiers {
-            profile.see(identifier, now_ms);
-        }
-        for (id, touched) in touched {
-            touched.move_into(profile, id, lsn);
-        }
-        profile.updated_ms = now_ms;
-        profile.changed_lsn = lsn;
-        for identifier in profile.let_go(&gained, rails) {
-            self.unpoint(&identifier);
+            return;
+        };
+        // Of several identifiers of one fingerprint and one profile each entry is as good as the other.
+        let held =
+            index.find_entry(fingerprint, |entry| *entry == Entry { fingerprint, home: from });
+        let mut held = held.expect("an identifier that a profile lists is in the index");
+        match to {
+            Some(home) => held.get_mut().home = home,
+            None => drop(held.remove()),
         }
     }
 
-    /// Takes the event's identifiers from whoever else holds them. Who that is, is looked up: after an
-    /// erasure it need not be the one that the record names, nor anybody.
-    fn take_from_others(&mut self, rid: Rid, lsn: u64) {
-        let identifiers = self.identifiers;
-        for (at, identifier) in identifiers.iter().enumerate() {
-            let Some(from) = self.held[at].filter(|held| *held != rid) else { continue };
-            let Some(shard) = self.profile_shard_mut(from) else { continue };
-            shard.keep_old(from);
-            let profile = shard.table.find_mut(from.mixed(), |profile| profile.rid == from);
-            // One that became part of the event's profile is gone already.
-            let Some(profile) = profile else { continue };
-            profile.give_up(identifier);
-            profile.changed_lsn = lsn;
-            if profile.identifiers.is_empty() {
-                self.remove_profile(from);
-            }
-        }
+    fn profile_shard(&self, home: u64) -> Option<&ProfileTable> {
+        let at = self.store.shard(home);
+        self.profiles.iter().find(|(shard, _)| *shard == at).map(|(_, shard)| &**shard)
     }
 
-    fn put(&mut self, mut profile: Box<Profile>, lsn: u64) {
-        for (_, state) in &mut profile.attributes {
-            state.settle(lsn);
-        }
-        profile.changed_lsn = lsn;
-        let rid = profile.rid;
-        for seen in &profile.identifiers {
-            self.point(&seen.identifier, self.store.hash_identifier(&seen.identifier), rid);
-        }
-        let hash = rid.mixed();
-        let shard = self.profile_shard_mut(rid).expect("the shard of a new profile is locked");
-        shard.keep_old(rid);
-        match shard.table.find_mut(hash, |held| held.rid == rid) {
-            Some(held) => *held = profile,
-            None => {
-                shard.table.insert_unique(hash, profile, |profile| profile.rid.mixed());
-            }
-        }
+    fn profile_shard_mut(&mut self, home: u64) -> &mut ProfileTable {
+        let at = self.store.shard(home);
+        let found = self.profiles.iter_mut().find(|(shard, _)| *shard == at);
+        &mut found.expect("the shard of a changed profile is locked").1
     }
 
-    fn point(&mut self, identifier: &Identifier, hash: u64, rid: Rid) {
-        let store = self.store;
-        let index = self.index_shard_mut(hash);
-        match index.find_mut(hash, |entry| entry.identifier == *identifier) {
-            Some(entry) => entry.rid = rid,
-            None => {
-                let entry = Entry { identifier: identifier.clone(), rid };
-                index.insert_unique(hash, entry, |entry| store.hash_identifier(&entry.identifier));
-            }
-        }
-    }
-
-    fn unpoint(&mut self, identifier: &Identifier) {
-        let hash = self.store.hash_identifier(identifier);
-        let index = self.index_shard_mut(hash);
-        if let Ok(entry) = index.find_entry(hash, |entry| entry.identifier == *identifier) {
-            entry.remove();
-        }
-    }
-
-    fn remove_profile(&mut self, rid: Rid) {
-        let shard = self.profile_shard_mut(rid).expect("the shard of a merged profile is locked");
-        shard.keep_old(rid);
-        if let Ok(entry) = shard.table.find_entry(rid.mixed(), |profile| profile.rid == rid) {
-            entry.remove();
-        }
-    }
-
-    fn profile_shard_mut(&mut self, rid: Rid) -> Option<&mut ProfileTable> {
-        let at = self.store.shard(rid.mixed());
-        self.profiles.iter_mut().find(|(shard, _)| *shard == at).map(|(_, shard)| &mut **shard)
-    }
-
-    fn index_shard(&self, hash: u64) -> &IdentifierShard {
-        let at = self.store.shard(hash);
+    fn index_shard(&self, fingerprint: u64) -> &IdentifierShard {
+        let at = self.store.shard(fingerprint);
         let found = self.index.binary_search_by_key(&at, |(shard, _)| *shard);
         &self.index[found.expect("the shard of an identifier is locked")].1
     }
 
-    fn index_shard_mut(&mut self, hash: u64) -> &mut IdentifierShard {
-        let at = self.store.shard(hash);
+    fn index_shard_mut(&mut self, fingerprint: u64) -> &mut IdentifierShard {
+        let at = self.store.shard(fingerprint);
         let found = self.index.binary_search_by_key(&at, |(shard, _)| *shard);
         &mut self.index[found.expect("the shard of an identifier is locked")].1
     }

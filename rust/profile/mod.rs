@@ -9,7 +9,7 @@
 //! they were last seen, the newest last.
 
 pub mod attribute;
-mod codec;
+mod compact;
 mod cut;
 #[cfg(test)]
 mod cut_tests;
@@ -23,6 +23,7 @@ mod guard_tests;
 pub mod identity;
 mod load;
 mod lock;
+mod packed;
 mod remove;
 pub mod store;
 #[cfg(test)]
@@ -30,9 +31,6 @@ mod store_tests;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::hint::black_box;
-
-use smallvec::SmallVec;
 
 pub use attribute::{AttributeSpec, AttributeState, Moment, Operation, Rejected, Stamp};
 pub use cut::{Cut, Encoded};
@@ -40,9 +38,8 @@ pub use draft::{Change, Draft};
 pub use guard::{NO_RAILS, Rails};
 pub use identity::{Moved, Outcome};
 pub use lock::{AbortOnPanic, Diverged, Locked};
+pub use packed::Packed;
 pub use store::{Barrier, Store};
-
-use attribute::List;
 
 use crate::value::{Text, Value};
 
@@ -156,16 +153,6 @@ impl Profile {
         }
     }
 
-    /// Loads what an event is about to change, all attributes at once: a profile that is not in the
-    /// cache costs a few misses in a row instead of a few for each attribute.
-    pub(crate) fn touch(&self) {
-        let states = || self.attributes.iter().map(|(_, state)| state);
-        let heads: usize = states().map(AttributeState::touch).sum();
-        let ends: usize = states().map(AttributeState::touch_ends).sum();
-        let texts: usize = self.identifiers.iter().map(|seen| seen.identifier.value.len()).sum();
-        black_box(heads + ends + texts);
-    }
-
     /// The state of attribute `id`, if it was ever touched.
     pub fn attribute(&self, id: u16) -> Option<&AttributeState> {
         let at = self.attributes.binary_search_by_key(&id, |(id, _)| *id).ok()?;
@@ -223,77 +210,6 @@ impl Profile {
             }
         }
     }
-
-    pub(crate) fn attribute_mut(&mut self, id: u16) -> Option<&mut AttributeState> {
-        let at = self.attributes.binary_search_by_key(&id, |(id, _)| *id).ok()?;
-        Some(&mut self.attributes[at].1)
-    }
-
-    /// The list of attribute `id`, new when there is none.
-    pub(crate) fn list_mut(&mut self, id: u16) -> &mut List {
-        let at = match self.attributes.binary_search_by_key(&id, |(id, _)| *id) {
-            Ok(at) => at,
-            Err(at) => {
-                self.attributes.insert(at, (id, AttributeState::List(List::default())));
-                at
-            }
-        };
-        let state = &mut self.attributes[at].1;
-        if !matches!(state, AttributeState::List(_)) {
-            *state = AttributeState::List(List::default());
-        }
-        match state {
-            AttributeState::List(list) => list,
-            _ => unreachable!("the state was just made a list"),
-        }
-    }
-
-    /// Puts `state` in the place of attribute `id`; an empty one is not kept.
-    pub(crate) fn put_attribute(&mut self, id: u16, state: AttributeState) {
-        match self.attributes.binary_search_by_key(&id, |(id, _)| *id) {
-            Ok(at) if state.is_empty() => {
-                self.attributes.remove(at);
-            }
-            Ok(at) => self.attributes[at].1 = state,
-            Err(_) if state.is_empty() => {}
-            Err(at) => self.attributes.insert(at, (id, state)),
-        }
-    }
-
-    /// Notes that an event at `now_ms` carried `identifier`, which becomes the newest.
-    pub(crate) fn see(&mut self, identifier: &Identifier, now_ms: i64) {
-        match self.identifiers.iter().rposition(|seen| seen.identifier == *identifier) {
-            Some(at) => {
-                self.identifiers[at].seen_ms = now_ms;
-                self.identifiers[at..].rotate_left(1);
-            }
-            None => self
-                .identifiers
-                .push(SeenIdentifier { identifier: identifier.clone(), seen_ms: now_ms }),
-        }
-    }
-
-    /// Removes and returns the least recently seen values over the bounds of the keys `gained`, then the
-    /// least recently seen identifiers over [`IDENTIFIERS_MAX`].
-    pub(crate) fn let_go(&mut self, gained: &[u16], rails: &Rails) -> SmallVec<[Identifier; 1]> {
-        let mut gone = SmallVec::new();
-        for key in gained {
-            let Some(most) = rails.of(*key) else { continue };
-            for _ in most..self.value_count(*key) {
-                let at = self.identifiers.iter().position(|seen| seen.identifier.key == *key);
-                gone.extend(at.map(|at| self.identifiers.remove(at).identifier));
-            }
-        }
-        let over = self.identifiers.len().saturating_sub(IDENTIFIERS_MAX);
-        gone.extend(self.identifiers.drain(..over).map(|seen| seen.identifier));
-        gone
-    }
-
-    /// Gives an identifier up; whether it was there.
-    pub(crate) fn give_up(&mut self, identifier: &Identifier) -> bool {
-        let at = self.identifiers.iter().position(|seen| seen.identifier == *identifier);
-        at.map(|at| self.identifiers.remove(at)).is_some()
-    }
 }
 
 #[cfg(test)]
@@ -313,13 +229,16 @@ mod tests {
 
     #[test]
     fn the_newest_value_of_a_key_is_the_one_seen_last() {
-        let mut profile = Profile::new(Rid::new(0, 0), 0);
-        let name = |value: &str| Identifier { key: 3, value: value.into() };
-        for (value, now_ms) in [("a", 1), ("b", 1), ("a", 1)] {
-            profile.see(&name(value), now_ms);
+        let seen = |value: &str, seen_ms| SeenIdentifier {
+            identifier: Identifier { key: 3, value: value.into() },
+            seen_ms,
+        };
+        let mut profile = Profile::new(Rid::new(0, 0), 1);
+        profile.identifiers = vec![seen("b", 1), seen("a", 1)];
+        for newest in [profile.newest_value(3).cloned(), profile.packed().newest_value(3)] {
+            assert_eq!(newest.as_deref(), Some("a"));
         }
-        assert_eq!(profile.newest_value(3).map(|text| text.as_str()), Some("a"));
         assert_eq!(profile.newest_value(4), None);
-        assert_eq!(profile.identifiers.len(), 2);
+        assert_eq!(profile.packed().newest_value(4), None);
     }
 }

@@ -3,8 +3,10 @@
 //! Three tables, each in as many shards: remembered uuids, identifiers, profiles. Locks are taken
 //! in that order, shards ascending (page 5.2), so no two requests wait for each other in a circle.
 //! Hashes are computed once, before any lock.
-//! Invariants: an identifier in the index leads to a profile that exists and lists it, and every
-//! identifier that a profile lists is in the index; a shard is picked from bits in the middle of a
+//! The index holds no identifier: of each it has a keyed fingerprint and the mixed bits of its profile's
+//! rid, 16 bytes; the profile itself says whether it lists the identifier.
+//! Invariants: for each identifier that a profile lists the index has one entry of its own, and no other
+//! entries; two identifiers may share a fingerprint; a shard is picked from bits in the middle of a
 //! hash, buckets from its low and tags from its high bits.
 
 use crate::sync::{Mutex, MutexGuard};
@@ -15,7 +17,8 @@ use super::attribute::{AttributeSpec, write_text};
 use super::cut::ShardCut;
 use super::dedup::{Generation, Generations};
 use super::lock::Locked;
-use super::{Identifier, Profile, Rails, Rid};
+use super::packed::{Listed, Spelling};
+use super::{Identifier, Packed, Profile, Rails, Rid};
 use crate::value::Text;
 
 /// Shards unless the caller says otherwise.
@@ -28,11 +31,13 @@ const SHARD_SHIFT: u32 = 40;
 #[repr(align(128))]
 pub(super) struct Shard<T>(pub(super) Mutex<T>);
 
-/// An identifier in the index, and whose it is.
-#[derive(Debug)]
+/// An identifier in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Entry {
-    pub(super) identifier: Identifier,
-    pub(super) rid: Rid,
+    /// The identifier's fingerprint.
+    pub(super) fingerprint: u64,
+    /// [`Rid::mixed`] of the profile that lists it.
+    pub(super) home: u64,
 }
 
 pub(super) type IdentifierShard = HashTable<Entry>;
@@ -40,18 +45,57 @@ pub(super) type IdentifierShard = HashTable<Entry>;
 /// One shard's profiles, and what it knows of a cut under way.
 #[derive(Default)]
 pub(super) struct ProfileTable {
-    pub(super) table: HashTable<Box<Profile>>,
+    pub(super) table: HashTable<Packed>,
+    /// What the allocations of its profiles take.
+    pub(super) heap_bytes: usize,
     pub(super) cut: Option<ShardCut>,
 }
 
 impl ProfileTable {
-    /// To be called before the profile changes or goes.
-    pub(super) fn keep_old(&mut self, rid: Rid) {
+    /// The profile `rid`.
+    pub(super) fn find(&self, rid: Rid) -> Option<&Packed> {
+        self.table.find(rid.mixed(), |profile| profile.rid() == rid)
+    }
+
+    /// The profile of this home that lists the identifier.
+    pub(super) fn find_listing(&self, home: u64, listed: &Listed<'_>) -> Option<&Packed> {
+        self.table.find(home, |profile| profile.rid().mixed() == home && profile.lists(listed))
+    }
+
+    /// Puts a profile in, in the place of the one that it is a later state of.
+    pub(super) fn put(&mut self, profile: Packed) {
+        let rid = profile.rid();
+        self.keep_old(rid);
+        self.heap_bytes += profile.heap_bytes();
+        match self.table.find_mut(rid.mixed(), |held| held.rid() == rid) {
+            Some(held) => {
+                self.heap_bytes -= held.heap_bytes();
+                *held = profile;
+            }
+            None => {
+                self.table.insert_unique(rid.mixed(), profile, |held| held.rid().mixed());
+            }
+        }
+    }
+
+    /// Takes a profile out.
+    pub(super) fn remove(&mut self, rid: Rid) {
+        self.keep_old(rid);
+        if let Ok(entry) = self.table.find_entry(rid.mixed(), |held| held.rid() == rid) {
+            self.heap_bytes -= entry.remove().0.heap_bytes();
+        }
+    }
+
+    fn keep_old(&mut self, rid: Rid) {
         if let Some(cut) = &mut self.cut
-            && let Some(profile) = find_profile(&self.table, rid)
+            && let Some(profile) = self.table.find(rid.mixed(), |profile| profile.rid() == rid)
         {
             cut.keep_old(profile);
         }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.heap_bytes + self.table.allocation_size()
     }
 }
 
@@ -59,6 +103,8 @@ impl ProfileTable {
 pub struct Store {
     seed: u64,
     mask: usize,
+    /// All bits; fewer in tests that want fingerprints to meet.
+    fingerprint_mask: u64,
     pub(super) dedup: Box<[Shard<Generations>]>,
     pub(super) identifiers: Box<[Shard<IdentifierShard>]>,
     pub(super) profiles: Box<[Shard<ProfileTable>]>,
@@ -73,6 +119,7 @@ impl Store {
         Self {
             seed,
             mask: shards - 1,
+            fingerprint_mask: u64::MAX,
             dedup: (0..shards).map(|_| Shard(Mutex::new(Generations::new(share)))).collect(),
             identifiers: (0..shards).map(|_| Shard(Mutex::new(HashTable::new()))).collect(),
             profiles: (0..shards).map(|_| Shard(Mutex::new(ProfileTable::default()))).collect(),
@@ -112,18 +159,38 @@ impl Store {
         }
     }
 
-    /// Reads the profile known by `identifier`, under its locks.
-    pub fn visit<T>(&self, identifier: &Identifier, read: impl FnOnce(&Profile) -> T) -> Option<T> {
-        let hash = self.hash_identifier(identifier);
-        let index = self.identifiers[self.shard(hash)].0.lock();
-        let rid = find_rid(&index, hash, identifier)?;
-        let shard = self.profiles[self.shard(rid.mixed())].0.lock();
-        find_profile(&shard.table, rid).map(read)
+    /// A store of whose fingerprints only the bits of `mask` differ.
+    #[cfg(test)]
+    pub(super) fn with_fingerprints(mut self, mask: u64) -> Self {
+        self.fingerprint_mask = mask;
+        self
     }
 
-    /// A copy of the profile known by `identifier`.
+    /// Reads the profile known by `identifier`, under its locks.
+    pub fn visit<T>(&self, identifier: &Identifier, read: impl FnOnce(&Packed) -> T) -> Option<T> {
+        let listed = Listed::new(identifier, 0);
+        let fingerprint = self.fingerprint(&listed);
+        let index = self.identifiers[self.shard(fingerprint)].0.lock();
+        for home in homes(&index, fingerprint) {
+            let shard = self.profiles[self.shard(home)].0.lock();
+            if let Some(profile) = shard.find_listing(home, &listed) {
+                return Some(read(profile));
+            }
+        }
+        None
+    }
+
+    /// A copy of the profile known by `identifier`, in its working form.
     pub fn find(&self, identifier: &Identifier) -> Option<Profile> {
-        self.visit(identifier, Profile::clone)
+        self.visit(identifier, Packed::unpack)
+    }
+
+    /// How many bytes of memory profiles, their tables and the index take; with events under way a figure
+    /// of no one moment. Remembered uuids are apart.
+    pub fn memory_bytes(&self) -> usize {
+        let profiles = self.profiles.iter().map(|shard| shard.0.lock().memory_bytes());
+        let identifiers = self.identifiers.iter().map(|shard| shard.0.lock().allocation_size());
+        profiles.sum::<usize>() + identifiers.sum::<usize>()
     }
 
     /// How many profiles there are; with events under way a count of no one moment.
@@ -136,9 +203,14 @@ impl Store {
         self.identifiers.iter().map(|shard| shard.0.lock().len()).sum()
     }
 
-    pub(super) fn hash_identifier(&self, identifier: &Identifier) -> u64 {
-        let key = u64::from(identifier.key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        xxh3_64_with_seed(identifier.value.as_bytes(), self.seed ^ key)
+    /// The keyed hash of an identifier.
+    pub(super) fn fingerprint(&self, listed: &Listed<'_>) -> u64 {
+        let key = u64::from(listed.key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = match &listed.value {
+            Spelling::Uuid(uuid) => xxh3_64_with_seed(uuid, !(self.seed ^ key)),
+            Spelling::Text(text) => xxh3_64_with_seed(text, self.seed ^ key),
+        };
+        hash & self.fingerprint_mask
     }
 
     pub(super) fn shard(&self, hash: u64) -> usize {
@@ -150,12 +222,12 @@ impl Store {
     }
 }
 
-pub(super) fn find_rid(index: &IdentifierShard, hash: u64, identifier: &Identifier) -> Option<Rid> {
-    index.find(hash, |entry| entry.identifier == *identifier).map(|entry| entry.rid)
-}
-
-pub(super) fn find_profile(table: &HashTable<Box<Profile>>, rid: Rid) -> Option<&Profile> {
-    table.find(rid.mixed(), |profile| profile.rid == rid).map(|profile| &**profile)
+/// Where profiles are that may list an identifier of this fingerprint: nearly always one or none.
+pub(super) fn homes(index: &IdentifierShard, fingerprint: u64) -> impl Iterator<Item = u64> {
+    index
+        .iter_hash(fingerprint)
+        .filter(move |entry| entry.fingerprint == fingerprint)
+        .map(|entry| entry.home)
 }
 
 /// All locks of a store at once.
@@ -168,16 +240,33 @@ pub struct Barrier<'a> {
 
 impl Barrier<'_> {
     /// All profiles, in no order.
-    pub fn profiles(&self) -> impl Iterator<Item = &Profile> {
-        self.profiles.iter().flat_map(|shard| shard.table.iter()).map(|profile| &**profile)
+    pub fn profiles(&self) -> impl Iterator<Item = &Packed> {
+        self.profiles.iter().flat_map(|shard| shard.table.iter())
     }
 
     /// All identifiers with their profiles, in no order.
-    pub fn identifiers(&self) -> impl Iterator<Item = (&Identifier, Rid)> {
-        self.identifiers
-            .iter()
-            .flat_map(|shard| shard.iter())
-            .map(|entry| (&entry.identifier, entry.rid))
+    pub fn identifiers(&self) -> impl Iterator<Item = (Identifier, Rid)> {
+        self.profiles().flat_map(|profile| {
+            let rid = profile.rid();
+            profile.listed().map(move |listed| (listed.identifier(), rid))
+        })
+    }
+
+    /// Whether the index is what follows from the profiles.
+    pub fn has_sound_index(&self) -> bool {
+        let entry = |listed: Listed<'_>, rid: Rid| Entry {
+            fingerprint: self.store.fingerprint(&listed),
+            home: rid.mixed(),
+        };
+        let mut expected: Vec<Entry> = self
+            .profiles()
+            .flat_map(|profile| profile.listed().map(|listed| entry(listed, profile.rid())))
+            .collect();
+        let mut held: Vec<Entry> =
+            self.identifiers.iter().flat_map(|shard| shard.iter()).copied().collect();
+        expected.sort_unstable();
+        held.sort_unstable();
+        held == expected
     }
 
     /// The canonical hash of the state at `now_ms` (page 5.7): an order-free sum over profiles after
@@ -196,9 +285,9 @@ impl Barrier<'_> {
     ) -> u128 {
         let mut sum = 0u128;
         let mut form = Vec::new();
-        for profile in self.profiles().filter(|profile| !gone(profile.rid)) {
+        for profile in self.profiles().filter(|profile| !gone(profile.rid())) {
             form.clear();
-            write_profile(profile, &spec, now_ms, &mut form);
+            write_profile(&profile.unpack(), &spec, now_ms, &mut form);
             sum = sum.wrapping_add(xxh3_128(&form));
         }
         for (identifier, rid) in self.identifiers().filter(|(_, rid)| !gone(*rid)) {

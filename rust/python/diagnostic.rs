@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 
+use super::convert::to_python;
 use super::error::os_error;
 use crate::config::diagnostic::{Diagnostic, Severity};
 use crate::config::{self, SourceFile};
+use crate::error::{Error, ErrorKind};
 use crate::expr::advice::Warning;
 
 /// One problem of a configuration. `str(diagnostic)` is the text for a person, with a caret.
@@ -122,4 +124,13 @@ pub fn check(paths: Vec<PathBuf>) -> PyResult<Vec<PyDiagnostic>> {
         }
     }
     Ok(all)
+}
+
+/// A YAML document that is no configuration, read as strictly as one.
+#[pyfunction]
+#[pyo3(signature = (text, name="<text>"))]
+pub fn read_yaml<'py>(py: Python<'py>, text: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let document = config::read_document(&SourceFile::new(name, text));
+    let value = document.map_err(|found| Error::from(ErrorKind::Config(found)))?;
+    to_python(py, &value)
 }

@@ -6,6 +6,7 @@
 mod convert;
 mod cursor;
 mod diagnostic;
+mod erasure;
 mod error;
 mod event;
 mod expression;
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<reactor::PyReactor>()?;
     module.add_class::<reactor::PyRecoveryProgress>()?;
     module.add_function(wrap_pyfunction!(diagnostic::check, module)?)?;
+    module.add_function(wrap_pyfunction!(diagnostic::read_yaml, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_info, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_events, module)?)?;
     module.add_function(wrap_pyfunction!(log::log_rehearse, module)?)?;
@@ -42,5 +44,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(keeping::log_backup, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_restore, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_salvage, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_erase, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_erased, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_prove, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_export, module)?)?;
     Ok(())
 }

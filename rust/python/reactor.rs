@@ -199,7 +199,8 @@ impl PyReactor {
         self.warnings.iter().cloned().map(PyDiagnostic::from).collect()
     }
 
-    #[pyo3(signature = (database, table, event, *, now_ms=None, user_agent=None, address=None))]
+    #[pyo3(signature = (database, table, event, *, now_ms=None, public=false, sees_sensitive=true,
+        user_agent=None, address=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize<'py>(
         &self,
@@ -208,17 +209,20 @@ impl PyReactor {
         table: &str,
         event: &Bound<'py, PyDict>,
         now_ms: Option<i64>,
+        public: bool,
+        sees_sensitive: bool,
         user_agent: Option<&str>,
         address: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let body = dumps(event.as_any())?;
-        let caller = Caller { user_agent, address, ..Caller::default() };
+        let caller = Caller { public, sees_sensitive, user_agent, address };
         let request = Request { now_ms, caller, ..Request::new(database, table, body.as_bytes()) };
         let answer = self.answer(py, &request)?;
         loads(py)?.call1((PyBytes::new(py, &answer),))
     }
 
-    #[pyo3(signature = (database, table, body, *, now_ms=None, user_agent=None, address=None))]
+    #[pyo3(signature = (database, table, body, *, now_ms=None, public=false, sees_sensitive=true,
+        user_agent=None, address=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public method")]
     fn personalize_json<'py>(
         &self,
@@ -227,10 +231,12 @@ impl PyReactor {
         table: &str,
         body: &[u8],
         now_ms: Option<i64>,
+        public: bool,
+        sees_sensitive: bool,
         user_agent: Option<&str>,
         address: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let caller = Caller { user_agent, address, ..Caller::default() };
+        let caller = Caller { public, sees_sensitive, user_agent, address };
         let request = Request { now_ms, caller, ..Request::new(database, table, body) };
         Ok(PyBytes::new(py, &self.answer(py, &request)?))
     }
@@ -313,6 +319,17 @@ impl PyReactor {
         super::stats::snapshot(py, &report)
     }
 
+    #[pyo3(signature = (people, *, anonymize=false, shared=false))]
+    fn erase<'py>(
+        &self,
+        py: Python<'py>,
+        people: &Bound<'py, PyAny>,
+        anonymize: bool,
+        shared: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        super::erasure::erase(py, &self.core, &super::erasure::names(people)?, anonymize, shared)
+    }
+
     fn state_hash(&self, py: Python<'_>) -> String {
         format!("{:032x}", py.detach(|| self.core.state_hash()))
     }
@@ -335,9 +352,9 @@ impl PyReactor {
         format!("<Reactor {} {}-{}>", plan.name, plan.account, plan.instance)
     }
 
-    #[pyo3(signature = (database, table, event, body, answer_bytes_max, user_agent=None,
-        address=None))]
-    #[expect(clippy::too_many_arguments, reason = "one call of the server")]
+    #[pyo3(signature = (database, table, event, body, answer_bytes_max, sees_sensitive,
+        user_agent=None, address=None))]
+    #[expect(clippy::too_many_arguments, reason = "the one crossing of a request")]
     fn _personalize<'py>(
         &self,
         py: Python<'py>,
@@ -346,11 +363,13 @@ impl PyReactor {
         event: &Bound<'py, PyDict>,
         body: &[u8],
         answer_bytes_max: usize,
+        sees_sensitive: bool,
         user_agent: Option<&[u8]>,
         address: Option<&str>,
     ) -> PyResult<(Bound<'py, PyBytes>, u64, u64)> {
         let user_agent = user_agent.map(String::from_utf8_lossy);
-        let caller = Caller { user_agent: user_agent.as_deref(), address, ..Caller::default() };
+        let user_agent = user_agent.as_deref();
+        let caller = Caller { public: false, sees_sensitive, user_agent, address };
         let request = Request { answer_bytes_max, caller, ..Request::new(database, table, body) };
         ANSWER.with_borrow_mut(|out| {
             let mut take = |published: &Arc<Published>| self.names.take(published, event, body);
@@ -359,10 +378,15 @@ impl PyReactor {
         })
     }
 
-    fn _tokens<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>)> {
+    fn _tokens<'py>(&self, py: Python<'py>) -> Vec<(String, Bound<'py, PyBytes>, bool)> {
         let published = self.core.published();
         let tokens = published.plan.tokens.iter();
-        tokens.map(|token| (token.name.to_string(), PyBytes::new(py, &token.digest))).collect()
+        tokens
+            .map(|token| {
+                let digest = PyBytes::new(py, &token.digest);
+                (token.name.to_string(), digest, token.sees_sensitive)
+            })
+            .collect()
     }
 
     fn _reads_request(&self) -> bool {
@@ -579,7 +603,10 @@ fn is_finite(value: &Value) -> bool {
     }
 }
 
-fn profile_dict<'py>(py: Python<'py>, reading: &ProfileReading) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn profile_dict<'py>(
+    py: Python<'py>,
+    reading: &ProfileReading,
+) -> PyResult<Bound<'py, PyDict>> {
     let identifiers = PyDict::new(py);
     for (name, values) in &reading.identifiers {
         let values = PyList::new(py, values.iter().map(|value| value.as_str()))?;

@@ -11,7 +11,7 @@ use super::scope::{EventScope, ProfileView};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Template, Vm};
-use crate::offer::EventId;
+use crate::offer::{Audience, EventId};
 use crate::profile::identity::Refusal;
 use crate::profile::{Draft, Moment, Operation, Rejected};
 use crate::value::Value;
@@ -201,5 +201,6 @@ fn scope<'a, P>(
         now_ms: facts.moment.now_ms,
         draws,
         locals: Vec::new(),
+        audience: Audience::SERVER,
     }
 }

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Vm;
 use crate::log::{self, Log, Lsn, ReplayError};
 use crate::offer::{self, Given};
-use crate::profile::Profile;
+use crate::profile::Packed;
 use crate::record::{APPLY_EPOCH, EventReplay};
 use crate::snapshot::{Progress, Shelf, Snapshot};
 
@@ -45,7 +45,7 @@ pub struct Scene<'a> {
     /// The configuration in force.
     pub published: &'a Published,
     /// The profile that the event ended in, the event included; `None` when it was nobody's.
-    pub profile: Option<&'a Profile>,
+    pub profile: Option<&'a Packed>,
     vm: &'a mut Vm,
     /// The directory's, for random numbers.
     secret_seed: u64,
@@ -69,6 +69,7 @@ impl Scene<'_> {
             now_ms: self.event.now_ms,
             draws: &draws,
             locals: Vec::new(),
+            audience: offer::Audience::SERVER,
         };
         let matched = &self.event.events;
         offer::decide_each(&plan.offers, matched, &mut scope, self.vm, &mut give, &mut |_, _| {});
@@ -94,6 +95,11 @@ impl History {
         let mut history = Self { reactor, replay, reader, lsn, synced_lsn, vm: Vm::default() };
         history.advance(after_lsn, &mut |_| Ok(ControlFlow::Continue(())))?;
         Ok(history)
+    }
+
+    /// The reactor in memory.
+    pub(super) fn reactor(&self) -> &Reactor {
+        &self.reactor
     }
 
     /// LSN of the state.

@@ -21,7 +21,7 @@ use crate::event::Event;
 use crate::expr::{EvalErrorKind, Fuel, Vm};
 use crate::log::Reservation;
 use crate::offer::{self, Answer, EventId};
-use crate::profile::{AbortOnPanic, Change, Identifier, Locked, Moment, Profile, Rid};
+use crate::profile::{AbortOnPanic, Change, Identifier, Locked, Moment, Packed, Rid};
 use crate::record::{EventRecord, KIND_EVENT, RecordedOutcome};
 
 /// What a record's head takes beyond the body, at most: room is reserved before it is encoded.
@@ -313,7 +313,7 @@ impl<'a> Passage<'a> {
     }
 
     /// Decides and encodes the offers; how many there are.
-    fn decide(&mut self, profile: Option<&Profile>, now_ms: i64, uuid: &[u8; 16]) -> Result<u64> {
+    fn decide(&mut self, profile: Option<&Packed>, now_ms: i64, uuid: &[u8; 16]) -> Result<u64> {
         let key = self.key(uuid);
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = Answer::start(self.out, self.request.answer_bytes_max);
@@ -328,6 +328,7 @@ impl<'a> Passage<'a> {
                     now_ms,
                     draws: &draws,
                     locals: Vec::new(),
+                    audience: self.request.caller.audience(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =

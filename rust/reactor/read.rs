@@ -8,7 +8,7 @@ use crate::config::plan::Slot;
 use crate::error::{ErrorKind, Result};
 use crate::mutant::{self, Mutant};
 use crate::profile::identity::{self, Refusal};
-use crate::profile::{Identifier, Profile, Rid};
+use crate::profile::{Identifier, Packed, Rid};
 use crate::value::{Text, Value};
 
 /// A profile as expressions read it, at one processing time.
@@ -90,10 +90,11 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading {
+pub(super) fn read(published: &Published, profile: &Packed, now_ms: i64) -> ProfileReading {
     let plan = &published.plan;
+    let identifiers: Vec<_> = profile.identifiers().collect();
     let values = |id: u16| {
-        let of_key = profile.identifiers.iter().filter(move |seen| seen.identifier.key == id);
+        let of_key = identifiers.iter().filter(move |seen| seen.identifier.key == id);
         of_key.map(|seen| seen.identifier.value.clone()).collect::<Vec<_>>()
     };
     let attributes = plan.slots.iter().filter_map(|(name, slot)| {
@@ -110,7 +111,7 @@ fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading
         Some((name.clone(), value.into_owned()))
     });
     ProfileReading {
-        rid: profile.rid,
+        rid: profile.rid(),
         identifiers: plan
             .keys
             .iter()
@@ -118,6 +119,6 @@ fn read(published: &Published, profile: &Profile, now_ms: i64) -> ProfileReading
             .filter(|(_, values)| !values.is_empty())
             .collect(),
         attributes: attributes.collect(),
-        updated_ms: profile.updated_ms,
+        updated_ms: profile.updated_ms(),
     }
 }

@@ -17,7 +17,7 @@ use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
-use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Profile, Rid};
+use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, ErasedRecord, ErasureRecord, EventReplay, KIND_CONFIGURATION,
     KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_LINES, KIND_TOMBSTONE, LinesRecord, Tombstone,
@@ -40,7 +40,7 @@ pub(super) struct Installed<'a> {
     pub(super) lsn: Lsn,
     pub(super) event: &'a EventReplay<'a>,
     pub(super) published: &'a Published,
-    pub(super) profile: Option<&'a Profile>,
+    pub(super) profile: Option<&'a Packed>,
 }
 
 /// Who looks on.

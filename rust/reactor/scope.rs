@@ -9,8 +9,8 @@ use super::draws::{Drawer, Draws};
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
 use crate::expr::Scope;
-use crate::offer::RuleScope;
-use crate::profile::{Draft, Profile, Rid};
+use crate::offer::{Audience, RuleScope};
+use crate::profile::{Draft, Packed, Rid};
 use crate::value::date::Zone;
 use crate::value::{Text, Value};
 
@@ -21,34 +21,28 @@ pub trait ProfileView {
     /// Its id.
     fn rid(&self) -> Option<Rid>;
     /// The most recently seen value of a key.
-    fn key_value(&self, key: u16) -> Option<&Text>;
+    fn key_value(&self, key: u16) -> Option<Text>;
     /// What an attribute reads.
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value>;
     /// What one of a counter's windows reads.
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value;
 }
 
-impl ProfileView for Profile {
+impl ProfileView for Packed {
     fn rid(&self) -> Option<Rid> {
-        Some(self.rid)
+        Some(Packed::rid(self))
     }
 
-    fn key_value(&self, key: u16) -> Option<&Text> {
+    fn key_value(&self, key: u16) -> Option<Text> {
         self.newest_value(key)
     }
 
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read(&attribute.spec, now_ms),
-            None => Cow::Owned(attribute.spec.nothing()),
-        }
+        Cow::Owned(Packed::read(self, attribute.id, &attribute.spec, now_ms))
     }
 
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
-        match self.attribute(attribute.id) {
-            Some(state) => state.read_window(&attribute.spec, window, now_ms),
-            None => Value::Number(0.0),
-        }
+        Packed::read_window(self, attribute.id, &attribute.spec, window, now_ms)
     }
 }
 
@@ -57,7 +51,7 @@ impl ProfileView for Draft<'_> {
         Draft::rid(self)
     }
 
-    fn key_value(&self, key: u16) -> Option<&Text> {
+    fn key_value(&self, key: u16) -> Option<Text> {
         Draft::key_value(self, key)
     }
 
@@ -86,6 +80,8 @@ pub struct EventScope<'a, P> {
     pub draws: &'a Draws<'a>,
     /// `ITEM`, or the names of `let`.
     pub locals: Vec<Value>,
+    /// Who the value is for.
+    pub audience: Audience,
 }
 
 impl<P: ProfileView> Scope for EventScope<'_, P> {
@@ -94,7 +90,7 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
             Slot::Key(key) => {
                 let id = self.plan.keys[key].id;
                 match self.profile.and_then(|profile| profile.key_value(id)) {
-                    Some(value) => Cow::Owned(Value::String(value.clone())),
+                    Some(value) => Cow::Owned(Value::String(value)),
                     None => Cow::Borrowed(&UNDEFINED),
                 }
             }
@@ -138,6 +134,10 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
         self.plan.time_zone
     }
 
+    fn shows_sensitive(&self) -> bool {
+        self.audience.is_shown_sensitive()
+    }
+
     fn random(&self) -> Option<f64> {
         Some(self.draws.draw(self.plan))
     }
@@ -155,5 +155,9 @@ impl<P: ProfileView> RuleScope for EventScope<'_, P> {
     fn start_rule(&mut self, offer: usize, rule: usize) {
         self.locals.clear();
         self.draws.start(Drawer::Offer(offer, rule));
+    }
+
+    fn audience(&self) -> Audience {
+        self.audience
     }
 }

@@ -8,7 +8,7 @@ use super::error::Error;
 use super::limits::LOAD_THREADS;
 use super::read::{Block, Buffers, Snapshot};
 use super::{Counts, Kind};
-use crate::profile::{Profile, Store};
+use crate::profile::{Packed, Store};
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::sync::thread;
@@ -137,8 +137,8 @@ impl Work<'_> {
                 if block.kind == Kind::Dedup {
                     self.store.take_in_dedup(&mut bytes)?;
                 } else {
-                    let profile = Profile::decode(&mut bytes)?;
-                    identifiers += profile.identifiers.len() as u64;
+                    let profile = Packed::decode(&mut bytes)?;
+                    identifiers += profile.identifier_count() as u64;
                     profiles += 1;
                     self.store.take_in(profile)?;
                 }

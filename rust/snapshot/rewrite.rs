@@ -9,7 +9,7 @@ use super::load::split;
 use super::read::{Buffers, Snapshot};
 use super::write::Writer;
 use super::{Kept, Kind, Shelf};
-use crate::profile::{Encoded, Profile, Rid};
+use crate::profile::{Encoded, Packed, Rid};
 use crate::value::codec::Bytes;
 
 impl Shelf {
@@ -72,14 +72,14 @@ fn without(
     let mut rest = Bytes(bytes);
     while !rest.is_empty() {
         let before = rest.0;
-        let profile = Profile::decode(&mut rest).map_err(|bad| snapshot.damaged(bad))?;
-        if gone(profile.rid) {
+        let profile = Packed::decode(&mut rest).map_err(|bad| snapshot.damaged(bad))?;
+        if gone(profile.rid()) {
             found += 1;
             continue;
         }
         left.bytes.extend_from_slice(&before[..before.len() - rest.0.len()]);
         left.profiles += 1;
-        left.identifiers += profile.identifiers.len() as u64;
+        left.identifiers += profile.identifier_count() as u64;
     }
     Ok((left, found))
 }

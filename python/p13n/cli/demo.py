@@ -137,7 +137,7 @@ def _opened(configuration: Path, data_dir: Path | None) -> "Reactor":
 def _call(configuration: Path, reactor: "Reactor", key: str, event: dict[str, Any]) -> _Call:
     from p13n import demo as examples
 
-    digests = [digest for _name, digest in reactor._tokens()]
+    digests = [digest for _name, digest, _sees in reactor._tokens()]
     token = examples.token_text(configuration.read_text(), digests)
     if token is None:
         fail(f"{configuration} has no token that can be printed.")

@@ -70,6 +70,7 @@ class ServedToken:
 
     digest: bytes
     served: Served
+    sees_sensitive: bool
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,6 +84,7 @@ class Admission:
     database: str
     table: str
     gzip: bool
+    sees_sensitive: bool
 
 
 # Method, raw path, content type, content encoding, authorization, token.
@@ -104,8 +106,9 @@ class Gate:
         """Recovery is done: tokens route to these reactors, requests are admitted."""
         self.served = served
         for one in served:
-            for _name, digest in one.reactor._tokens():
-                self._tokens[one.account, one.instance, digest] = ServedToken(digest, one)
+            for _name, digest, sees_sensitive in one.reactor._tokens():
+                token = ServedToken(digest, one, sees_sensitive)
+                self._tokens[one.account, one.instance, digest] = token
         self.phase = Phase.READY
 
     def drain(self) -> None:
@@ -177,13 +180,22 @@ class Gate:
             raise Refusal(errors.NOT_READY, f"The server is {self.phase.value}.")
         gzip = _is_gzip(content_type, content_encoding)
         key = self._authorized(authorization)
-        served = self._routed_by_token(key, token)
+        found = self._routed_by_token(key, token)
+        served = found.served
         if served.failed:
             raise Refusal(errors.NOT_READY, "The reactor's log has failed.")
         if public:
             raise Refusal(errors.TOKEN_TYPE, "The public route takes public tokens only.")
         reactor = served.reactor
-        return Admission(served, reactor._personalize, reactor._synced_lsn, database, table, gzip)
+        return Admission(
+            served,
+            reactor._personalize,
+            reactor._synced_lsn,
+            database,
+            table,
+            gzip,
+            found.sees_sensitive,
+        )
 
     def _authorized(self, authorization: bytes | None) -> Key:
         """Row 6."""
@@ -203,7 +215,7 @@ class Gate:
             raise Refusal(errors.UNAUTHORIZED, "The API key is neither a write nor a master key.")
         return key
 
-    def _routed_by_token(self, key: Key, token: bytes | None) -> Served:
+    def _routed_by_token(self, key: Key, token: bytes | None) -> ServedToken:
         """Rows 7 to 10."""
         token = b"" if token is None else token.strip(b" \t")
         if not token:
@@ -221,7 +233,7 @@ class Gate:
         found = self._tokens.get((account, instance, digest))
         if found is None or not hmac.compare_digest(found.digest, digest):
             raise Refusal(errors.TOKEN_UNKNOWN)
-        return found.served
+        return found
 
 
 def _routed(path: bytes) -> tuple[bool, str, str]:

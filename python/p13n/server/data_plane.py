@@ -79,7 +79,13 @@ class DataPlane(Starlette):
         served = admission.served
         sender = _sender_of(scope, request_headers) if served.reads_request else ()
         answer, lsn, wait_lsn = admission.personalize(
-            admission.database, admission.table, event, text, self._answer_bytes_max, *sender
+            admission.database,
+            admission.table,
+            event,
+            text,
+            self._answer_bytes_max,
+            admission.sees_sensitive,
+            *sender,
         )
         if wait_lsn and wait_lsn > admission.synced_lsn():
             await served.commits.wait(wait_lsn)

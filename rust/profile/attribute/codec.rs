@@ -1,212 +1,353 @@
-//! Codec: the state of an attribute as bytes, for snapshots.
+//! Codec: the state of an attribute as compact bytes, in memory and in snapshots.
 //!
 //! ```text
-//! state    u8 tag
-//!   0 single    changed_ms i64, stamp, count u64, value
-//!   1 list      changed_ms i64, u32 count, each: stamp, hash u64, item
+//! state    u8 tag, changed_ms signed, then
+//!   0 single    signed changed_ms - time; lsn; value
+//!   1 list      varint: count of shapes << 1 | items say their form; shapes, each: varint count of names,
+//!               names; varint count of items, each: time; lsn, from the item before; form (where items say
+//!               it); values. The first time is signed changed_ms - time, later ones varint, from the one before
 //!   2 counter   amounts
-//!   3 counters  changed_ms i64, u32 count, each: name text, touched u64, amounts
-//! amounts  changed_ms i64, u8 whether it has a total, then: amount f64, newest_ms i64;
-//!          u32 count of rows, each: window_ms i64, u32 count, each: bucket i64, amount f64
-//! stamp    time_ms i64, lsn u64
-//! item     u8 form; `time` of the forms 0 and 1 is the stamp's
-//!   0 `{value, time}`: value    1 fields and `time`: entries    2 anything else: value
+//!   3 counters  varint count, each: name; lsn, from the one before; signed changed_ms - its own; amounts
+//!   4 mean      varint count; then as a single
+//! amounts  u8 whether it has a total, then: amount, newest_ms signed; varint count of rows, each: window
+//!          varint (minutes << 1, or milliseconds << 1 | 1), varint count of buckets, each: bucket signed,
+//!          later ones varint, from the bucket before; amount
+//! lsn      varint: 0 when 8 bytes follow, the LSN; else 1 + (signed) the difference from the one before
+//! form     varint: 0 `{value, time}`: value    1 anything else: value    n shape n - 2 and `time`: a value
+//!          for each name
 //! ```
 //!
-//! Invariant: what reads back is equal in every bit, caches included, save NaN's.
+//! The LSN of the record that changes a state is not known while the state is written: 8 bytes wait for it,
+//! and their places are handed to whoever installs the change.
+//!
+//! Invariants: reading never panics; what reads back is equal in every bit, caches left out; states that
+//! ascend in time are shortest, and all others read back as well.
 
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::counter::{Counter, Row, Total};
 use super::counters::{Counters, NAMES_MAX, Named};
 use super::list::{List, Mark, TIME, VALUE};
 use super::single::Single;
-use super::{AttributeState, Stamp};
-use crate::value::codec::{BadBytes, Bytes, put_entries, put_text, put_value};
+use super::{AttributeState, LSN_PENDING, Stamp};
+use crate::profile::compact::{
+    count, number, put_number, put_signed, put_text, put_value, put_varint, signed, text, value,
+    varint,
+};
+use crate::profile::packed::Pending;
+use crate::value::codec::{BadBytes, Bytes};
 use crate::value::{Object, Text, Value};
 
+const SINGLE: u8 = 0;
+const LIST: u8 = 1;
+const COUNTER: u8 = 2;
+const COUNTERS: u8 = 3;
+const MEAN: u8 = 4;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// Forms of items; later ones are shapes.
+const PLAIN: usize = 0;
+const OTHER: usize = 1;
+const SHAPES: usize = 2;
+
 /// Fewest bytes of a name's counter, a list's item, a counter's row, a bucket.
-const NAMED_BYTES_MIN: usize = 4 + 8 + 8 + 1 + 4;
-const ITEM_BYTES_MIN: usize = 16 + 8 + 2;
-const ROW_BYTES_MIN: usize = 8 + 4;
-const BUCKET_BYTES: usize = 16;
+const NAMED_BYTES_MIN: usize = 5;
+const ITEM_BYTES_MIN: usize = 3;
+const ROW_BYTES_MIN: usize = 2;
+const BUCKET_BYTES_MIN: usize = 2;
 
 impl AttributeState {
-    /// Appends the state's bytes.
-    pub(in crate::profile) fn encode(&self, out: &mut Vec<u8>) {
+    /// Appends the state's bytes, and the places of the LSNs that are pending.
+    pub(in crate::profile) fn pack(&self, out: &mut Vec<u8>, pending: &mut Pending) {
         match self {
-            Self::Single(single) => {
-                out.push(0);
-                out.extend_from_slice(&single.changed_ms.to_le_bytes());
-                put_stamp(out, single.stamp);
-                out.extend_from_slice(&single.count.to_le_bytes());
-                put_value(out, &single.value);
-            }
+            Self::Single(single) => put_single(out, single, pending),
             Self::List(list) => {
-                out.push(1);
-                put_list(out, list);
+                out.push(LIST);
+                put_signed(out, list.changed_ms);
+                put_list(out, list, pending);
             }
             Self::Counter(counter) => {
-                out.push(2);
+                out.push(COUNTER);
+                put_signed(out, counter.changed_ms);
                 put_counter(out, counter);
             }
             Self::Counters(counters) => {
-                out.push(3);
-                put_counters(out, counters);
+                out.push(COUNTERS);
+                put_signed(out, counters.changed_ms);
+                put_counters(out, counters, pending);
             }
         }
     }
 
-    /// Reads the next state.
-    pub(in crate::profile) fn decode(bytes: &mut Bytes<'_>) -> Result<Self, BadBytes> {
-        Ok(match bytes.u8()? {
-            0 => Self::Single(single(bytes)?),
-            1 => Self::List(list(bytes)?),
-            2 => Self::Counter(counter(bytes)?),
-            3 => Self::Counters(counters(bytes)?),
+    /// Reads a state.
+    pub(in crate::profile) fn unpack(bytes: &mut Bytes<'_>) -> Result<Self, BadBytes> {
+        let tag = bytes.u8()?;
+        let changed_ms = signed(bytes)?;
+        Ok(match tag {
+            SINGLE => Self::Single(single(bytes, changed_ms, 0)?),
+            MEAN => {
+                let count = varint(bytes)?;
+                Self::Single(single(bytes, changed_ms, count)?)
+            }
+            LIST => Self::List(list(bytes, changed_ms)?),
+            COUNTER => Self::Counter(counter(bytes, changed_ms)?),
+            COUNTERS => Self::Counters(counters(bytes, changed_ms)?),
             _ => return Err(BadBytes("an attribute's kind is unknown")),
         })
     }
 }
 
-fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
-    out.extend_from_slice(&stamp.time_ms.to_le_bytes());
-    out.extend_from_slice(&stamp.lsn.to_le_bytes());
+fn put_single(out: &mut Vec<u8>, single: &Single, pending: &mut Pending) {
+    let Single { value, stamp, count, changed_ms } = single;
+    out.push(if *count == 0 { SINGLE } else { MEAN });
+    put_signed(out, *changed_ms);
+    if *count > 0 {
+        put_varint(out, *count);
+    }
+    put_signed(out, changed_ms.wrapping_sub(stamp.time_ms));
+    Lsns::default().put(out, stamp.lsn, pending);
+    put_value(out, value);
 }
 
-fn stamp(bytes: &mut Bytes<'_>) -> Result<Stamp, BadBytes> {
-    Ok(Stamp { time_ms: bytes.i64()?, lsn: bytes.u64()? })
+fn single(bytes: &mut Bytes<'_>, changed_ms: i64, count: u64) -> Result<Single, BadBytes> {
+    let time_ms = changed_ms.wrapping_sub(signed(bytes)?);
+    let stamp = Stamp { time_ms, lsn: Lsns::default().take(bytes)? };
+    Ok(Single { value: value(bytes)?, stamp, count, changed_ms })
 }
 
-fn single(bytes: &mut Bytes<'_>) -> Result<Single, BadBytes> {
-    let changed_ms = bytes.i64()?;
-    let stamp = stamp(bytes)?;
-    let count = bytes.u64()?;
-    Ok(Single { value: bytes.value()?, stamp, count, changed_ms })
+/// LSNs one after another, each told by its difference from the last that was known when it was written.
+#[derive(Default)]
+struct Lsns {
+    before: u64,
 }
 
-fn put_list(out: &mut Vec<u8>, list: &List) {
-    out.extend_from_slice(&list.changed_ms.to_le_bytes());
-    out.extend_from_slice(&(list.marks.len() as u32).to_le_bytes());
-    for (item, mark) in list.items.iter().zip(&list.marks) {
-        put_stamp(out, mark.stamp);
-        out.extend_from_slice(&mark.hash.to_le_bytes());
-        put_item(out, item, mark.stamp.time_ms);
+impl Lsns {
+    fn put(&mut self, out: &mut Vec<u8>, lsn: u64, pending: &mut Pending) {
+        let difference = lsn.wrapping_sub(self.before).cast_signed();
+        let folded = (difference.cast_unsigned() << 1) ^ (difference >> 63).cast_unsigned();
+        if lsn == LSN_PENDING || folded == u64::MAX {
+            out.push(0);
+            if lsn == LSN_PENDING {
+                pending.push(out.len() as u32);
+            }
+            out.extend_from_slice(&lsn.to_le_bytes());
+        } else {
+            put_varint(out, folded + 1);
+            self.before = lsn;
+        }
+    }
+
+    fn take(&mut self, bytes: &mut Bytes<'_>) -> Result<u64, BadBytes> {
+        match varint(bytes)? {
+            0 => bytes.u64(),
+            code => {
+                let folded = code - 1;
+                let difference = (folded >> 1) ^ (folded & 1).wrapping_neg();
+                self.before = self.before.wrapping_add(difference);
+                Ok(self.before)
+            }
+        }
     }
 }
 
-fn put_item(out: &mut Vec<u8>, item: &Value, time_ms: i64) {
+/// The names of an item's fields, `time` left out.
+type Shape<'a> = SmallVec<[&'a Text; 8]>;
+
+/// How an item is written: its form, and its values.
+fn form_of<'a>(item: &'a Value, time_ms: i64, shapes: &mut Vec<Shape<'a>>) -> usize {
     let entries = if let Value::Object(object) = item { object.entries() } else { &[] };
     let time = (time_ms as f64).to_bits();
     match entries {
         [fields @ .., (name, Value::Number(at))] if *name == TIME && at.to_bits() == time => {
-            match fields {
-                [(name, value)] if *name == VALUE => {
-                    out.push(0);
-                    put_value(out, value);
-                }
-                fields => {
-                    out.push(1);
-                    put_entries(out, fields);
-                }
+            if matches!(fields, [(name, _)] if *name == VALUE) {
+                return PLAIN;
             }
+            let has_names = |shape: &Shape<'_>| shape.iter().copied().eq(names(fields));
+            let known = shapes.iter().position(has_names);
+            SHAPES
+                + known.unwrap_or_else(|| {
+                    shapes.push(names(fields).collect());
+                    shapes.len() - 1
+                })
         }
-        _ => {
-            out.push(2);
-            put_value(out, item);
+        _ => OTHER,
+    }
+}
+
+fn names(fields: &[(Text, Value)]) -> impl Iterator<Item = &Text> {
+    fields.iter().map(|(name, _)| name)
+}
+
+fn put_list(out: &mut Vec<u8>, list: &List, pending: &mut Pending) {
+    let mut shapes = Vec::new();
+    let both = || list.items.iter().zip(&list.marks);
+    let form = |(item, mark): (_, &Mark)| form_of(item, mark.stamp.time_ms, &mut shapes);
+    let forms: SmallVec<[usize; 32]> = both().map(form).collect();
+    let say_form = forms.iter().any(|form| *form != PLAIN);
+    put_varint(out, (shapes.len() as u64) << 1 | u64::from(say_form));
+    for shape in &shapes {
+        put_varint(out, shape.len() as u64);
+        shape.iter().for_each(|name| put_text(out, name));
+    }
+    put_varint(out, forms.len() as u64);
+    let (mut lsns, mut before_ms) = (Lsns::default(), None);
+    for ((item, mark), form) in both().zip(forms) {
+        let time_ms = mark.stamp.time_ms;
+        match before_ms {
+            None => put_signed(out, list.changed_ms.wrapping_sub(time_ms)),
+            Some(before_ms) => put_varint(out, time_ms.wrapping_sub(before_ms).cast_unsigned()),
+        }
+        before_ms = Some(time_ms);
+        lsns.put(out, mark.stamp.lsn, pending);
+        if say_form {
+            put_varint(out, form as u64);
+        }
+        let entries = if let Value::Object(object) = item { object.entries() } else { &[] };
+        match (form, entries) {
+            (OTHER, _) | (_, []) => put_value(out, item),
+            (_, [fields @ .., _]) => fields.iter().for_each(|(_, value)| put_value(out, value)),
         }
     }
 }
 
-fn list(bytes: &mut Bytes<'_>) -> Result<List, BadBytes> {
-    let changed_ms = bytes.i64()?;
-    let count = bytes.count(ITEM_BYTES_MIN)?;
+fn list(bytes: &mut Bytes<'_>, changed_ms: i64) -> Result<List, BadBytes> {
+    let head = varint(bytes)?;
+    let say_form = head & 1 == 1;
+    if head >> 1 > bytes.0.len() as u64 {
+        return Err(BadBytes("a list has more shapes than it can have"));
+    }
+    let shapes = bytes.several((head >> 1) as usize, |bytes| {
+        let names = count(bytes, 1)?;
+        bytes.several(names, |bytes| text(bytes).map(Text::new))
+    })?;
+    let count = count(bytes, ITEM_BYTES_MIN)?;
     let (mut items, mut marks) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for _ in 0..count {
-        let mark = Mark { stamp: stamp(bytes)?, hash: bytes.u64()? };
-        items.push(item(bytes, mark.stamp.time_ms)?);
-        marks.push(mark);
+    let (mut lsns, mut time_ms) = (Lsns::default(), changed_ms);
+    for at in 0..count {
+        time_ms = match at {
+            0 => changed_ms.wrapping_sub(signed(bytes)?),
+            _ => time_ms.wrapping_add(varint(bytes)?.cast_signed()),
+        };
+        let stamp = Stamp { time_ms, lsn: lsns.take(bytes)? };
+        let form = if say_form { varint(bytes)? as usize } else { PLAIN };
+        items.push(item(bytes, form, &shapes, time_ms)?);
+        marks.push(Mark { stamp, hash: 0 });
     }
     Ok(List { items: Arc::new(items), marks, changed_ms })
 }
 
-fn item(bytes: &mut Bytes<'_>, time_ms: i64) -> Result<Value, BadBytes> {
+fn item(
+    bytes: &mut Bytes<'_>,
+    form: usize,
+    shapes: &[Vec<Text>],
+    time_ms: i64,
+) -> Result<Value, BadBytes> {
     let time = (TIME, Value::Number(time_ms as f64));
-    Ok(match bytes.u8()? {
-        0 => Value::Object(Arc::new(Object::from_pair((VALUE, bytes.value()?), time))),
-        1 => {
-            let mut fields = bytes.entries()?;
+    Ok(match form {
+        PLAIN => Value::Object(Arc::new(Object::from_pair((VALUE, value(bytes)?), time))),
+        OTHER => value(bytes)?,
+        form => {
+            let shape = shapes.get(form - SHAPES).ok_or(BadBytes("an item's form is unknown"))?;
+            let mut fields = Vec::with_capacity(shape.len() + 1);
+            for name in shape {
+                fields.push((name.clone(), value(bytes)?));
+            }
             fields.push(time);
             Value::object(fields)
         }
-        2 => bytes.value()?,
-        _ => return Err(BadBytes("an item's form is unknown")),
     })
 }
 
 fn put_counter(out: &mut Vec<u8>, counter: &Counter) {
-    out.extend_from_slice(&counter.changed_ms.to_le_bytes());
     out.push(u8::from(counter.total.is_some()));
     if let Some(total) = counter.total {
-        out.extend_from_slice(&total.amount.to_bits().to_le_bytes());
-        out.extend_from_slice(&total.newest_ms.to_le_bytes());
+        put_number(out, total.amount);
+        put_signed(out, total.newest_ms);
     }
-    out.extend_from_slice(&(counter.rows.len() as u32).to_le_bytes());
+    put_varint(out, counter.rows.len() as u64);
     for row in &counter.rows {
-        out.extend_from_slice(&row.window_ms.to_le_bytes());
-        out.extend_from_slice(&(row.buckets.len() as u32).to_le_bytes());
+        put_window(out, row.window_ms);
+        put_varint(out, row.buckets.len() as u64);
+        let mut before = None;
         for (bucket, amount) in &row.buckets {
-            out.extend_from_slice(&bucket.to_le_bytes());
-            out.extend_from_slice(&amount.to_bits().to_le_bytes());
+            match before {
+                None => put_signed(out, *bucket),
+                Some(before) => put_varint(out, bucket.wrapping_sub(before).cast_unsigned()),
+            }
+            before = Some(*bucket);
+            put_number(out, *amount);
         }
     }
 }
 
-fn counter(bytes: &mut Bytes<'_>) -> Result<Counter, BadBytes> {
-    let changed_ms = bytes.i64()?;
+fn counter(bytes: &mut Bytes<'_>, changed_ms: i64) -> Result<Counter, BadBytes> {
     let total = match bytes.u8()? {
         0 => None,
-        1 => Some(Total { amount: bytes.f64()?, newest_ms: bytes.i64()? }),
+        1 => Some(Total { amount: number(bytes)?, newest_ms: signed(bytes)? }),
         _ => return Err(BadBytes("a counter neither has a total nor has none")),
     };
-    let count = bytes.count(ROW_BYTES_MIN)?;
+    let count = count(bytes, ROW_BYTES_MIN)?;
     let rows = (0..count).map(|_| row(bytes)).collect::<Result<_, _>>()?;
     Ok(Counter { total, rows, changed_ms })
 }
 
-fn put_counters(out: &mut Vec<u8>, counters: &Counters) {
-    out.extend_from_slice(&counters.changed_ms.to_le_bytes());
-    out.extend_from_slice(&(counters.named.len() as u32).to_le_bytes());
+fn row(bytes: &mut Bytes<'_>) -> Result<Row, BadBytes> {
+    let window_ms = window(bytes)?;
+    if window_ms <= 0 {
+        return Err(BadBytes("a counter's window is not positive"));
+    }
+    let count = count(bytes, BUCKET_BYTES_MIN)?;
+    let mut buckets: Vec<(i64, f64)> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let bucket = match buckets.last() {
+            None => signed(bytes)?,
+            Some((before, _)) => before.wrapping_add(varint(bytes)?.cast_signed()),
+        };
+        buckets.push((bucket, number(bytes)?));
+    }
+    Ok(Row { window_ms, buckets })
+}
+
+fn put_window(out: &mut Vec<u8>, window_ms: i64) {
+    let (number, is_ms) = match window_ms % MINUTE_MS {
+        0 => (window_ms / MINUTE_MS, 0),
+        _ => (window_ms, 1),
+    };
+    put_varint(out, number.cast_unsigned() << 1 | is_ms);
+}
+
+fn window(bytes: &mut Bytes<'_>) -> Result<i64, BadBytes> {
+    let code = varint(bytes)?;
+    let number = (code >> 1).cast_signed();
+    let window_ms = if code & 1 == 1 { Some(number) } else { number.checked_mul(MINUTE_MS) };
+    window_ms.ok_or(BadBytes("a counter's window is too long"))
+}
+
+fn put_counters(out: &mut Vec<u8>, counters: &Counters, pending: &mut Pending) {
+    put_varint(out, counters.named.len() as u64);
+    let mut lsns = Lsns::default();
     for named in &counters.named {
         put_text(out, &named.name);
-        out.extend_from_slice(&named.touched.to_le_bytes());
+        lsns.put(out, named.touched, pending);
+        put_signed(out, counters.changed_ms.wrapping_sub(named.counter.changed_ms));
         put_counter(out, &named.counter);
     }
 }
 
-fn counters(bytes: &mut Bytes<'_>) -> Result<Counters, BadBytes> {
-    let changed_ms = bytes.i64()?;
-    let count = bytes.count(NAMED_BYTES_MIN)?;
+fn counters(bytes: &mut Bytes<'_>, changed_ms: i64) -> Result<Counters, BadBytes> {
+    let count = count(bytes, NAMED_BYTES_MIN)?;
     if count > NAMES_MAX {
         return Err(BadBytes("a counter counts more names than it may"));
     }
     let mut named = Vec::with_capacity(count);
+    let mut lsns = Lsns::default();
     for _ in 0..count {
-        let (name, touched) = (Text::new(bytes.text()?), bytes.u64()?);
-        named.push(Named { name, touched, counter: counter(bytes)? });
+        let (name, touched) = (Text::new(text(bytes)?), lsns.take(bytes)?);
+        let own_ms = changed_ms.wrapping_sub(signed(bytes)?);
+        named.push(Named { name, touched, counter: counter(bytes, own_ms)? });
     }
     Ok(Counters { named, changed_ms })
-}
-
-fn row(bytes: &mut Bytes<'_>) -> Result<Row, BadBytes> {
-    let window_ms = bytes.i64()?;
-    if window_ms <= 0 {
-        return Err(BadBytes("a counter's window is not positive"));
-    }
-    let count = bytes.count(BUCKET_BYTES)?;
-    let mut buckets = Vec::with_capacity(count);
-    for _ in 0..count {
-        buckets.push((bytes.i64()?, bytes.f64()?));
-    }
-    Ok(Row { window_ms, buckets })
 }

@@ -131,11 +131,6 @@ impl Counter {
         self.total.is_some() || self.rows.iter().any(in_window)
     }
 
-    /// Loads the buckets at the end, which is where counters grow.
-    pub(super) fn touch(&self) -> usize {
-        self.rows.iter().filter_map(|row| row.buckets.last()).map(|last| last.0 as usize & 1).sum()
-    }
-
     fn conforms(&self, spec: &AttributeSpec) -> bool {
         let AttributeSpec::Counter { duration_ms, windows_ms, .. } = spec else { return false };
         let wanted = || duration_ms.iter().chain(windows_ms);

@@ -158,10 +158,6 @@ impl Counters {
         self.changed_ms = changed_ms;
     }
 
-    pub(super) fn touch(&self) -> usize {
-        self.named.last().map_or(0, |named| named.counter.touch())
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.named.is_empty()
     }

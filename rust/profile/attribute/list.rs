@@ -336,22 +336,6 @@ impl List {
         *self = Self { items: Arc::new(items), marks, changed_ms };
     }
 
-    /// Loads the list's head: its array and its marks.
-    pub(super) fn touch(&self) -> usize {
-        let ends = self.marks.first().into_iter().chain(self.marks.last());
-        self.items.len() + ends.map(|mark| mark.hash as usize & 1).sum::<usize>()
-    }
-
-    /// Loads the items at both ends, which is where lists change.
-    pub(super) fn touch_ends(&self) -> usize {
-        let ends = self.items.first().into_iter().chain(self.items.last());
-        let touched = ends.map(|item| match item {
-            Value::Object(object) => object.touch(),
-            _ => 0,
-        });
-        touched.sum()
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }

@@ -266,21 +266,6 @@ impl AttributeState {
         }
     }
 
-    /// Loads what the state points to, for [`super::Profile::touch`].
-    pub(super) fn touch(&self) -> usize {
-        match self {
-            Self::Single(single) => single.touch(),
-            Self::List(list) => list.touch(),
-            Self::Counter(counter) => counter.touch(),
-            Self::Counters(counters) => counters.touch(),
-        }
-    }
-
-    /// Loads what a list's array points to, once the array itself is there.
-    pub(super) fn touch_ends(&self) -> usize {
-        if let Self::List(list) = self { list.touch_ends() } else { 0 }
-    }
-
     /// Drops what has expired at `now_ms`.
     pub fn expire(&mut self, spec: &AttributeSpec, now_ms: i64) {
         match self {

@@ -33,14 +33,6 @@ impl Default for Single {
 }
 
 impl Single {
-    /// Loads the text that the next value is going to replace.
-    pub(super) fn touch(&self) -> usize {
-        match &self.value {
-            Value::String(text) => text.as_bytes().first().copied().map_or(0, usize::from),
-            _ => 0,
-        }
-    }
-
     pub(super) fn apply(
         &mut self,
         spec: &AttributeSpec,

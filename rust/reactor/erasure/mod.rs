@@ -8,12 +8,14 @@
 //! Invariants: neither record nor list holds an identifier; the state of everybody else stays as it was, live and
 //! in every replay; nothing is rewritten before the list that says so is durable.
 
+pub mod export;
 pub mod forms;
 pub mod limits;
 pub mod pending;
 pub mod people;
 pub mod proof;
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,15 +23,16 @@ use std::time::Instant;
 use self::limits::{PEOPLE_MAX, RECORD_BYTES_MAX, SHARED_MS};
 use self::pending::{Pending, replacement};
 use self::people::People;
-use super::Reactor;
+use super::history::History;
 use super::keep::Keep;
 use super::open::{LOG_FOLDER, io_error};
 use super::read::identifier;
+use super::{Options, Reactor, Secret};
 use crate::clock;
 use crate::config::plan::Plan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, ReplayError, RewriteError};
-use crate::profile::{Barrier, Identifier, Profile, Rid};
+use crate::profile::{Barrier, Identifier, Packed, Rid};
 use crate::record::{
     APPLY_EPOCH, BadRecord, ErasedRecord, ErasureRecord, KIND_ERASED, KIND_ERASURE,
 };
@@ -187,8 +190,7 @@ impl Reactor {
         let mut barrier = self.store.lock_all();
         let _order = self.clock.hold();
         for identifier in known {
-            let profile = barrier.owner(identifier).and_then(|rid| barrier.profile(rid));
-            if let Some(profile) = profile {
+            if let Some(profile) = barrier.owner(identifier) {
                 people.add_profile(profile, &self.secret);
             }
         }
@@ -225,6 +227,25 @@ impl Reactor {
         barrier.hash_without(|id| published.spec(id), now_ms, &|rid| gone.contains(&rid))
     }
 
+    /// How many erasures are recorded and not carried out in every file yet.
+    pub fn erasures_pending(&self) -> usize {
+        self.erasures.list().len()
+    }
+
+    /// Opens a directory's reactor under the configuration that was published last.
+    ///
+    /// # Errors
+    /// As [`Reactor::open`]; `Argument` when none was ever published.
+    pub fn reopen(directory: &Path, options: &Options) -> Result<Self> {
+        let (reactor, replay) = Self::recover(directory, options)?;
+        if replay.configurations == 0 {
+            let directory = directory.display();
+            let message = format!("{directory} holds no configuration yet, and so nobody");
+            return Err(ErrorKind::Argument(message).into());
+        }
+        Ok(reactor)
+    }
+
     /// Carries out what is pending, at once.
     ///
     /// # Errors
@@ -238,11 +259,16 @@ impl Reactor {
 }
 
 /// What anonymizing leaves of a profile, as snapshots hold it.
-fn nameless(profile: &Profile, _plan: &Plan) -> Vec<u8> {
-    let mut left = profile.clone();
+fn nameless(profile: &Packed, plan: &Plan) -> Vec<u8> {
+    let mut left = profile.unpack();
     left.identifiers.clear();
+    left.attributes.retain(|(id, _)| {
+        let known = plan.attributes.iter().find(|attribute| attribute.id == *id);
+        // One that is configured no more may have been anything.
+        known.is_some_and(|attribute| !attribute.sensitive)
+    });
     let mut bytes = Vec::new();
-    left.encode(&mut bytes);
+    left.packed().encode(&mut bytes);
     bytes
 }
 
@@ -257,7 +283,7 @@ pub(super) fn obey(
     }
     for bytes in &record.kept {
         let mut bytes = Bytes(bytes);
-        let profile = Profile::decode(&mut bytes)?;
+        let profile = Packed::decode(&mut bytes)?.unpack();
         if !bytes.is_empty() {
             return Err(BadBytes("bytes follow a profile"));
         }
@@ -284,14 +310,9 @@ impl Keep {
     /// Goes through the log's records before `until` until nothing more is found of the people.
     fn look_through(&self, people: &mut People, until: u64) -> Result<()> {
         let folder = self.directory_path().join(LOG_FOLDER);
-        loop {
-            let before = people.size();
-            let reader = log::Reader::open(&folder, Arc::clone(&self.disk))?;
-            people.look_through(&reader, until, &self.secret).map_err(read_error)?;
-            if people.size() == before {
-                return Ok(());
-            }
-        }
+        gather(people, until, &self.secret, &mut || {
+            Ok(log::Reader::open(&folder, Arc::clone(&self.disk))?)
+        })
     }
 
     fn note_moves(&self, people: &mut People, until: u64) -> Result<()> {
@@ -394,6 +415,57 @@ impl Keep {
         }
         Ok(removed)
     }
+}
+
+/// Goes through a log's records before `until` until nothing more is found of the people.
+fn gather(
+    people: &mut People,
+    until: u64,
+    secret: &Secret,
+    open: &mut dyn FnMut() -> Result<log::Reader>,
+) -> Result<()> {
+    loop {
+        let before = people.size();
+        people.look_through(&open()?, until, secret).map_err(read_error)?;
+        if people.size() == before {
+            return Ok(());
+        }
+    }
+}
+
+/// The ids of everybody with one of these identifiers, each a key's name and a value, whose erasure the log of
+/// a directory holds the record of. Needs no lock.
+///
+/// # Errors
+/// `Argument` for an unknown key or a value that never identifies; as [`super::history::History::open`].
+pub fn erased_before(
+    directory: &Path,
+    identifiers: &[(String, String)],
+    options: &Options,
+) -> Result<Vec<Rid>> {
+    let folder = directory.join(LOG_FOLDER);
+    let reader = log::Reader::open(&folder, Arc::clone(&options.disk))?;
+    let now = History::open(directory, reader.synced_lsn()?, options)?;
+    let (published, secret) = (now.published(), &now.reactor().secret);
+    let known: HashSet<(u16, [u8; 16])> = identifiers
+        .iter()
+        .map(|(key, value)| {
+            let known = identifier(&published, key, value)?;
+            Ok((known.key, secret.identifier_hash(known.key, &known.value)))
+        })
+        .collect::<Result<_>>()?;
+    let mut rids = BTreeSet::new();
+    let read = reader.records(|record| -> Result<(), BadRecord> {
+        if record.kind == KIND_ERASURE {
+            let erasure = ErasureRecord::decode(record.payload)?;
+            if erasure.identifiers.iter().any(|one| known.contains(&(one.key, one.hash))) {
+                rids.extend(erasure.rids);
+            }
+        }
+        Ok(())
+    });
+    read.map_err(read_error)?;
+    Ok(rids.into_iter().map(Rid).collect())
 }
 
 fn read_error(error: ReplayError<BadRecord>) -> Error {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Secret;
 use crate::log::{Reader, ReplayError};
-use crate::profile::{Profile, Rid};
+use crate::profile::{Identifier, Packed, Rid};
 use crate::record::{
     BadRecord, ErasedIdentifier, ErasureRecord, KIND_EVENT, RecordedOutcome, Whose,
 };
@@ -76,11 +76,19 @@ impl People {
     }
 
     /// Adds a profile as it is now, with all its identifiers.
-    pub fn add_profile(&mut self, profile: &Profile, secret: &Secret) {
-        self.rids.insert(profile.rid.0);
-        for seen in &profile.identifiers {
+    pub fn add_profile(&mut self, profile: &Packed, secret: &Secret) {
+        self.rids.insert(profile.rid().0);
+        for seen in profile.identifiers() {
             self.add_identifier(seen.identifier.key, &seen.identifier.value, secret);
         }
+    }
+
+    /// Whether the identifier was theirs at `lsn`.
+    #[must_use]
+    pub fn has(&self, identifier: &Identifier, lsn: u64, secret: &Secret) -> bool {
+        let known = (identifier.key, secret.identifier_hash(identifier.key, &identifier.value));
+        let (from, until) = self.span(&known, lsn);
+        self.identifiers.contains(&(known, from, until))
     }
 
     /// Adds an identifier for as long as it belonged to who had it at `lsn`.

@@ -17,7 +17,7 @@ use super::super::secret::SECRET_FILE;
 use super::forms::Forms;
 use crate::error::{ErrorKind, Result};
 use crate::log::{segment_bytes, segment_records};
-use crate::profile::{Profile, Rid};
+use crate::profile::{Packed, Rid};
 use crate::record::{APPLY_EPOCH, KIND_EVENT, RecordedOutcome, Whose};
 use crate::snapshot::{Kind, Snapshot};
 use crate::storage::{Disk, DiskFile, read_full};
@@ -223,8 +223,8 @@ impl Look<'_> {
         let mut rest = Bytes(bytes);
         while !rest.is_empty() {
             let before = rest.0;
-            let Ok(profile) = Profile::decode(&mut rest) else { break };
-            if self.rids.contains(&profile.rid) {
+            let Ok(profile) = Packed::decode(&mut rest) else { break };
+            if self.rids.contains(&profile.rid()) {
                 left += 1;
             } else if is_found {
                 mentions += self.count(&before[..before.len() - rest.0.len()]).0;
