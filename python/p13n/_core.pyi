@@ -239,6 +239,7 @@ class Reactor:
         commit_timeout_ms: int = 1000,
         queue_bytes_max: int = 67108864,
         dedup_max: int = 1000000,
+        shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
         progress: RecoveryProgress | None = None,
@@ -247,10 +248,12 @@ class Reactor:
 
         The reactor's own directory is `data_dir/{account}-{instance}`. Recovers before it returns
         and publishes the configuration when it differs from the last published one.
-        `queue_bytes_max` is at least 8000000. The log lets go of events that are older than
-        `retention_days` (0: not by age) or over `retention_bytes` (0: 60 % of the disk); profiles
-        stay. `progress` can be read by another thread while this runs. Raises ConfigError,
-        LogError, Corrupted, Locked, OSError, ValueError for an option out of its range.
+        `queue_bytes_max` is at least 8000000. `shards` (1 to 65536, made a power of two) is into
+        how many parts, each with a lock of its own, profiles are divided; it changes no result. The
+        log lets go of events that are older than `retention_days` (0: not by age) or over
+        `retention_bytes` (0: 60 % of the disk); profiles stay. `progress` can be read by another
+        thread while this runs. Raises ConfigError, LogError, Corrupted, Locked, OSError,
+        ValueError for an option out of its range.
         """
     @staticmethod
     def from_text(
@@ -263,6 +266,7 @@ class Reactor:
         commit_timeout_ms: int = 1000,
         queue_bytes_max: int = 67108864,
         dedup_max: int = 1000000,
+        shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
         progress: RecoveryProgress | None = None,

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::erasure::pending::Erasures;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
@@ -24,6 +25,7 @@ use crate::offer::{self, Given};
 use crate::profile::Packed;
 use crate::record::{APPLY_EPOCH, EventReplay};
 use crate::snapshot::{Progress, Shelf, Snapshot};
+use crate::value::Value;
 
 /// A directory's log as it can be gone through again.
 pub struct History {
@@ -46,6 +48,7 @@ pub struct Scene<'a> {
     pub published: &'a Published,
     /// The profile that the event ended in, the event included; `None` when it was nobody's.
     pub profile: Option<&'a Packed>,
+    before: &'a [Value],
     vm: &'a mut Vm,
     /// The directory's, for random numbers.
     secret_seed: u64,
@@ -61,6 +64,7 @@ impl Scene<'_> {
         let plan = &self.published.plan;
         let key = EventKey { secret_seed: self.secret_seed, uuid: &self.event.uuid };
         let draws = Draws::new(key, Drawer::Offer(0, 0));
+        let computed = ComputedValues::default();
         let mut scope = EventScope {
             plan,
             profile: self.profile,
@@ -69,6 +73,8 @@ impl Scene<'_> {
             now_ms: self.event.now_ms,
             draws: &draws,
             locals: Vec::new(),
+            before: self.before,
+            computed: &computed,
             audience: offer::Audience::SERVER,
         };
         let matched = &self.event.events;
@@ -150,10 +156,11 @@ impl History {
             }
             let mut flow = Ok(ControlFlow::Continue(()));
             replay.record_seen(reactor, &record, &mut |installed| {
-                let Installed { lsn, event, published, profile } = installed;
+                let Installed { lsn, event, published, profile, before } = installed;
                 let secret_seed = reactor.secret.random_seed();
                 let vm = &mut *vm;
-                flow = visit(&mut Scene { lsn, event, published, profile, vm, secret_seed });
+                let scene = Scene { lsn, event, published, profile, before, vm, secret_seed };
+                flow = visit(&mut { scene });
             })?;
             *lsn = counter;
             match flow {

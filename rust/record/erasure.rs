@@ -307,13 +307,21 @@ impl<'a> Whose<'a> {
         Ok(Self { identifiers, outcome: read_outcome(&mut bytes)? })
     }
 
+    /// Whether it bound its identifiers to a profile: not on a table that is no destination, and not when there was
+    /// no memory for one more profile.
+    #[must_use]
+    pub fn binds(&self) -> bool {
+        !matches!(self.outcome, RecordedOutcome::Nobody | RecordedOutcome::Passing(_))
+    }
+
     /// The profiles that the event was about: the one that it ended in first.
     pub fn rids(&self) -> impl Iterator<Item = &[u8; 16]> {
         let (rid, merged, joined): (_, &[[u8; 16]], &[Rid]) = match &self.outcome {
             RecordedOutcome::Nobody => (None, &[], &[]),
             RecordedOutcome::New(rid)
             | RecordedOutcome::Known(rid)
-            | RecordedOutcome::Extended(rid) => (Some(rid), &[], &[]),
+            | RecordedOutcome::Extended(rid)
+            | RecordedOutcome::Passing(rid) => (Some(rid), &[], &[]),
             RecordedOutcome::Merged(rid, merged) => (Some(rid), merged, &[]),
             RecordedOutcome::Moved(moved) => (Some(&moved.rid.0), &[], &moved.merged),
         };

@@ -70,7 +70,7 @@ pub fn export_person(
     people.add_identifier(known.key, &known.value, &reactor.secret);
     let profile = reactor.store.visit(&known, |profile| {
         people.add_profile(profile, &reactor.secret);
-        read(&published, profile, now_ms)
+        read(&published, profile, reactor.secret.random_seed(), now_ms)
     });
     gather(&mut people, u64::MAX, &reactor.secret, &mut || {
         Ok(Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?)
@@ -83,10 +83,9 @@ pub fn export_person(
         let outcome = crate::profile::Outcome::from(&event.outcome);
         let has =
             |identifier: &Identifier| people.has(identifier, scene.lsn.counter, &reactor.secret);
-        let is_theirs = match outcome.rid() {
-            Some(rid) => rids.binary_search(&rid).is_ok(),
-            None => event.identifiers.iter().any(has),
-        };
+        let is_bound = outcome.rid().is_some_and(|rid| rids.binary_search(&rid).is_ok());
+        let binds = !matches!(event.outcome, RecordedOutcome::Nobody | RecordedOutcome::Passing(_));
+        let is_theirs = is_bound || !binds && event.identifiers.iter().any(has);
         if is_theirs {
             let mut offers = Vec::new();
             if event.outcome != RecordedOutcome::Nobody {

@@ -90,7 +90,7 @@ impl Pending {
         if lsn >= self.lsn {
             return false;
         }
-        if whose.outcome != RecordedOutcome::Nobody {
+        if whose.binds() {
             return whose.rids().any(|rid| self.rids.contains(rid));
         }
         whose.identifiers.iter().any(|(key, value)| {

@@ -14,9 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::Secret;
 use crate::log::{Reader, ReplayError};
 use crate::profile::{Identifier, Packed, Rid};
-use crate::record::{
-    BadRecord, ErasedIdentifier, ErasureRecord, KIND_EVENT, RecordedOutcome, Whose,
-};
+use crate::record::{BadRecord, ErasedIdentifier, ErasureRecord, KIND_EVENT, Whose};
 use crate::value::Text;
 
 /// An identifier, unreadable: its key's number, and the keyed hash of its value.
@@ -162,7 +160,7 @@ impl People {
     }
 
     fn look_at(&mut self, whose: &Whose<'_>, lsn: u64, secret: &Secret) {
-        if whose.outcome == RecordedOutcome::Nobody {
+        if !whose.binds() {
             return;
         }
         let is_theirs = |(key, value): &(u16, &str)| {

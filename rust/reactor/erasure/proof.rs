@@ -192,7 +192,7 @@ impl Look<'_> {
             let Ok(whose) = Whose::decode(record.payload) else { return };
             if whose.rids().any(|rid| self.rids.contains(&Rid(*rid))) {
                 left += 1;
-            } else if self.tells_apart(erased) && whose.outcome != RecordedOutcome::Nobody {
+            } else if self.tells_apart(erased) && whose.binds() {
                 mentions += self.count(record.payload).0;
             }
         })?;
