@@ -180,7 +180,9 @@ fn canaries_are_gone_from_every_file_and_the_state_of_others_is_as_it_was() {
     }
     let proof = search(&disk, &report.rids);
     assert!(proof.holds(), "{proof:?}");
-    assert!(proof.kinds["sealed"].control > 0 && proof.kinds["snapshot"].control > 0, "{proof:?}");
+    for kind in ["sealed", "snapshot", "identities"] {
+        assert!(proof.kinds[kind].control > 0, "{kind}: {proof:?}");
+    }
     reactor.close().unwrap();
     drop(reactor);
     let proof = search(&disk, &report.rids);

@@ -84,7 +84,10 @@ impl Change {
     /// What an event's record says of identity; `None` when nothing changed.
     pub fn of(lsn: u64, event: EventReplay<'_>) -> Option<Self> {
         let (kind, rid, merged, moved) = match event.outcome {
-            RecordedOutcome::Nobody | RecordedOutcome::Known(_) => return None,
+            // Who was answered and not kept has no profile: an erasure finds the event by its identifiers.
+            RecordedOutcome::Nobody | RecordedOutcome::Known(_) | RecordedOutcome::Passing(_) => {
+                return None;
+            }
             RecordedOutcome::New(rid) => (ChangeKind::Added, Rid(rid), Vec::new(), Vec::new()),
             RecordedOutcome::Extended(rid) => {
                 (ChangeKind::Extended, Rid(rid), Vec::new(), Vec::new())

@@ -25,6 +25,8 @@ pub mod identity;
 mod load;
 mod lock;
 mod packed;
+#[cfg(test)]
+mod packed_tests;
 mod remove;
 pub mod store;
 #[cfg(test)]

@@ -66,6 +66,12 @@ impl Reactor {
         (self.store.profile_count(), self.store.identifier_count())
     }
 
+    /// How many bytes of memory the profiles take with their tables and their index; remembered uuids are
+    /// apart.
+    pub fn memory_bytes(&self) -> usize {
+        self.store.memory_bytes()
+    }
+
     /// What recovery found when the reactor was opened.
     pub fn recovery(&self) -> RecoveryReport {
         self.recovery

@@ -11,7 +11,7 @@ use super::super::history::History;
 use super::super::read::{ProfileReading, identifier, read};
 use super::super::{Options, open::LOG_FOLDER};
 use super::people::People;
-use super::{gather, read_error};
+use super::{gather, read_error, register_of};
 use crate::error::Result;
 use crate::log::Reader;
 use crate::profile::{Identifier, Rid};
@@ -66,13 +66,17 @@ pub fn export_person(
     let known = identifier(&published, key, value)?;
     let now_ms = reactor.clock.last_ms().unwrap_or_default();
     let mut people = People::default();
+    let register = register_of(directory, &options.disk)?;
+    if let Some(register) = &register {
+        people.look_up_moves(register, u64::MAX, &reactor.secret).map_err(read_error)?;
+    }
     people.note_moves(&reader, u64::MAX, &reactor.secret).map_err(read_error)?;
     people.add_identifier(known.key, &known.value, &reactor.secret);
     let profile = reactor.store.visit(&known, |profile| {
         people.add_profile(profile, &reactor.secret);
         read(&published, profile, reactor.secret.random_seed(), now_ms)
     });
-    gather(&mut people, u64::MAX, &reactor.secret, &mut || {
+    gather(&mut people, u64::MAX, &reactor.secret, register.as_ref(), &mut || {
         Ok(Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?)
     })?;
     let rids: Vec<Rid> = people.rids().collect();

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::limits::{PEOPLE_MAX, RECORD_BYTES_MAX, SHARED_MS};
-use self::pending::{Pending, replacement};
+use self::pending::{Pending, entry_replacement, replacement};
 use self::people::People;
 use super::history::History;
 use super::keep::Keep;
@@ -31,11 +31,13 @@ use super::{Options, Reactor, Secret};
 use crate::clock;
 use crate::config::plan::Plan;
 use crate::error::{Error, ErrorKind, Result};
+use crate::identity_log::{IDENTITY_FOLDER, Register};
 use crate::log::{self, ReplayError, RewriteError};
 use crate::profile::{Barrier, Identifier, Packed, Rid};
 use crate::record::{
     APPLY_EPOCH, BadRecord, ErasedRecord, ErasureRecord, KIND_ERASED, KIND_ERASURE,
 };
+use crate::storage::Disk;
 use crate::value::codec::{BadBytes, Bytes};
 
 /// What is left of the people.
@@ -310,14 +312,23 @@ impl Keep {
     /// Goes through the log's records before `until` until nothing more is found of the people.
     fn look_through(&self, people: &mut People, until: u64) -> Result<()> {
         let folder = self.directory_path().join(LOG_FOLDER);
-        gather(people, until, &self.secret, &mut || {
+        let register = self.register()?;
+        gather(people, until, &self.secret, register.as_ref(), &mut || {
             Ok(log::Reader::open(&folder, Arc::clone(&self.disk))?)
         })
+    }
+
+    /// The identity log, as far as it is; `None` without one.
+    fn register(&self) -> Result<Option<Register>> {
+        register_of(self.directory_path(), &self.disk)
     }
 
     fn note_moves(&self, people: &mut People, until: u64) -> Result<()> {
         let folder = self.directory_path().join(LOG_FOLDER);
         let reader = log::Reader::open(&folder, Arc::clone(&self.disk))?;
+        if let Some(register) = self.register()? {
+            people.look_up_moves(&register, until, &self.secret).map_err(read_error)?;
+        }
         people.note_moves(&reader, until, &self.secret).map_err(read_error)
     }
 
@@ -337,13 +348,11 @@ impl Keep {
         let Some(last) = pending.last() else { return Ok(files) };
         let rewritten =
             self.log.rewrite(last.lsn, &mut |record| replacement(&pending, &self.secret, record));
-        let rewritten = rewritten.map_err(|error| match error {
-            RewriteError::Stopped(failure) => Error::from(failure),
-            RewriteError::Log(error) => error.into(),
-        })?;
+        let rewritten = rewritten.map_err(rewrite_error)?;
         files.tombstones = rewritten.records;
         files.segments = rewritten.segments;
         files.log_bytes = rewritten.bytes;
+        self.rewrite_identities(last.lsn, &pending)?;
         self.rewrite_snapshots(&pending, &mut files)?;
         files.removed += self.remove_torn()?;
         for erasure in &pending {
@@ -382,6 +391,20 @@ impl Keep {
         Ok(pending)
     }
 
+    /// The entries of the identity log: each change of theirs becomes a mark.
+    fn rewrite_identities(&self, lsn: u64, pending: &[Arc<Pending>]) -> Result<()> {
+        let Some(registry) = &self.identities else { return Ok(()) };
+        let patience = super::ingest::PATIENCE;
+        let rewritten = registry
+            .follower
+            .rewrite(lsn, patience, &mut |record| entry_replacement(pending, record));
+        if rewritten.map_err(rewrite_error)? {
+            return Ok(());
+        }
+        let why = registry.follower.figures().failure.unwrap_or_else(|| "it is behind".to_owned());
+        Err(ErrorKind::Replay(format!("the identity log cannot be rewritten yet: {why}")).into())
+    }
+
     fn rewrite_snapshots(&self, pending: &[Arc<Pending>], files: &mut Files) -> Result<()> {
         let mut shelf = self.shelf.lock();
         for kept in shelf.kept().to_vec() {
@@ -405,15 +428,32 @@ impl Keep {
 
     /// Torn tails that were kept for people: nobody can say whose events they are.
     fn remove_torn(&self) -> Result<u64> {
-        let folder = self.directory_path().join(LOG_FOLDER);
-        let names = self.disk.names(&folder).map_err(|error| io_error(&folder, error))?;
         let is_torn = |path: &PathBuf| path.extension().is_some_and(|end| end == "torn");
         let mut removed = 0;
-        for path in names.into_iter().filter(is_torn) {
-            self.disk.remove(&path).map_err(|error| io_error(&path, error))?;
-            removed += 1;
+        for folder in [LOG_FOLDER, IDENTITY_FOLDER] {
+            let folder = self.directory_path().join(folder);
+            let names = match self.disk.names(&folder) {
+                Ok(names) => names,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(io_error(&folder, error)),
+            };
+            for path in names.into_iter().filter(is_torn) {
+                self.disk.remove(&path).map_err(|error| io_error(&path, error))?;
+                removed += 1;
+            }
         }
         Ok(removed)
+    }
+}
+
+/// The identity log of a reactor's directory; `None` when there is none.
+fn register_of(directory: &Path, disk: &Arc<dyn Disk>) -> Result<Option<Register>> {
+    match Register::open(directory, Arc::clone(disk)) {
+        Ok(register) => Ok(Some(register)),
+        Err(log::Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -422,10 +462,14 @@ fn gather(
     people: &mut People,
     until: u64,
     secret: &Secret,
+    register: Option<&Register>,
     open: &mut dyn FnMut() -> Result<log::Reader>,
 ) -> Result<()> {
     loop {
         let before = people.size();
+        if let Some(register) = register {
+            people.look_up(register, until, secret).map_err(read_error)?;
+        }
         people.look_through(&open()?, until, secret).map_err(read_error)?;
         if people.size() == before {
             return Ok(());
@@ -468,7 +512,14 @@ pub fn erased_before(
     Ok(rids.into_iter().map(Rid).collect())
 }
 
-fn read_error(error: ReplayError<BadRecord>) -> Error {
+fn rewrite_error(error: RewriteError) -> Error {
+    match error {
+        RewriteError::Stopped(failure) => failure.into(),
+        RewriteError::Log(error) => error.into(),
+    }
+}
+
+pub(super) fn read_error(error: ReplayError<BadRecord>) -> Error {
     match error {
         ReplayError::Log(error) => error.into(),
         ReplayError::Apply { lsn, error } => {

@@ -25,10 +25,10 @@ use super::super::Secret;
 use super::super::open::io_error;
 use super::limits::PENDING_BYTES_MAX;
 use crate::error::{Error, ErrorKind, Result};
+use crate::identity_log::Entry;
 use crate::log::Record;
 use crate::record::{
-    ErasureRecord, EventReplay, KIND_ERASURE, KIND_EVENT, KIND_TOMBSTONE, RecordedOutcome,
-    Tombstone, Whose,
+    ErasureRecord, EventReplay, KIND_ERASURE, KIND_EVENT, KIND_TOMBSTONE, Tombstone, Whose,
 };
 use crate::storage::{Disk, read_full, write_all};
 use crate::sync::Mutex;
@@ -231,6 +231,15 @@ pub fn replacement(
         }
         _ => None,
     }
+}
+
+/// What stands in place of an entry of the identity log: a mark that its record is dealt with.
+pub fn entry_replacement(pending: &[Arc<Pending>], record: &Record<'_>) -> Option<(u8, Vec<u8>)> {
+    let Ok(Entry::Change(change)) = Entry::decode(record.kind, record.payload) else { return None };
+    let mut rids = change.merged.iter().chain([&change.rid]);
+    let is_theirs =
+        rids.any(|rid| pending.iter().any(|erasure| erasure.erases(&rid.0, change.lsn)));
+    is_theirs.then(|| Entry::Mark(change.lsn).encode())
 }
 
 /// What replay needs of an event whose person is erased.

@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::Secret;
+use crate::identity_log::{Entry, Register};
 use crate::log::{Reader, ReplayError};
 use crate::profile::{Identifier, Packed, Rid};
 use crate::record::{BadRecord, ErasedIdentifier, ErasureRecord, KIND_EVENT, Whose};
@@ -105,6 +106,63 @@ impl People {
         (from, moves.get(later).copied().unwrap_or(u64::MAX))
     }
 
+    /// Goes through the identity log, which knows of records that the log let go of, once; `until` as for
+    /// [`People::look_through`].
+    ///
+    /// # Errors
+    /// As [`People::look_through`].
+    pub fn look_up(
+        &mut self,
+        register: &Register,
+        until: u64,
+        secret: &Secret,
+    ) -> Result<(), ReplayError<BadRecord>> {
+        register.entries(|entry| {
+            let Entry::Change(change) = entry else { return };
+            if change.lsn >= until {
+                return;
+            }
+            let hash = |one: &Identifier| (one.key, secret.identifier_hash(one.key, &one.value));
+            let has = |one: &Identifier| {
+                let known = hash(one);
+                let (from, until) = self.span(&known, change.lsn);
+                self.identifiers.contains(&(known, from, until))
+            };
+            let mut rids = change.merged.iter().chain([&change.rid]);
+            if rids.any(|rid| self.rids.contains(&rid.0)) || change.identifiers.iter().any(has) {
+                self.rids.extend(change.merged.iter().chain([&change.rid]).map(|rid| rid.0));
+                for one in &change.identifiers {
+                    self.add(hash(one), change.lsn, &one.value);
+                }
+            }
+        })
+    }
+
+    /// As [`People::note_moves`], of the identity log, and before it.
+    ///
+    /// # Errors
+    /// As [`People::look_through`].
+    pub fn look_up_moves(
+        &mut self,
+        register: &Register,
+        until: u64,
+        secret: &Secret,
+    ) -> Result<(), ReplayError<BadRecord>> {
+        self.moves.clear();
+        register.entries(|entry| {
+            let Entry::Change(change) = entry else { return };
+            if change.lsn >= until {
+                return;
+            }
+            for (position, _) in &change.moved {
+                if let Some(one) = change.identifiers.get(usize::from(*position)) {
+                    let known = (one.key, secret.identifier_hash(one.key, &one.value));
+                    self.moves.entry(known).or_default().push(change.lsn);
+                }
+            }
+        })
+    }
+
     /// Takes note of every record before `until` by which an identifier changed hands; what was found before ends
     /// where it changed hands.
     ///
@@ -116,7 +174,6 @@ impl People {
         until: u64,
         secret: &Secret,
     ) -> Result<(), ReplayError<BadRecord>> {
-        self.moves.clear();
         reader.records(|record| {
             if record.kind != KIND_EVENT || record.lsn.counter >= until {
                 return Ok(());
@@ -130,6 +187,10 @@ impl People {
             }
             Ok(())
         })?;
+        for moves in self.moves.values_mut() {
+            moves.sort_unstable();
+            moves.dedup();
+        }
         let found = std::mem::take(&mut self.identifiers);
         for (known, from, until) in found {
             // One that was open is of its last owner, when nothing was known of changes yet.

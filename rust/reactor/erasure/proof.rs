@@ -16,9 +16,10 @@ use super::super::open::io_error;
 use super::super::secret::SECRET_FILE;
 use super::forms::Forms;
 use crate::error::{ErrorKind, Result};
-use crate::log::{segment_bytes, segment_records};
+use crate::identity_log::{Entry, IDENTITY_FOLDER};
+use crate::log::{Record, segment_bytes, segment_records};
 use crate::profile::{Packed, Rid};
-use crate::record::{APPLY_EPOCH, KIND_EVENT, RecordedOutcome, Whose};
+use crate::record::{APPLY_EPOCH, KIND_EVENT, Whose};
 use crate::snapshot::{Kind, Snapshot};
 use crate::storage::{Disk, DiskFile, read_full};
 use crate::value::codec::Bytes;
@@ -48,7 +49,7 @@ pub struct Finding {
 /// What a proof found, by kind of file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// By kind: `sealed`, `segment`, `snapshot`, `parquet`, `other`.
+    /// By kind: `sealed` and `segment` of the log, `snapshot`, `identities`, `other`.
     pub kinds: BTreeMap<&'static str, Finding>,
     /// Kinds of files that hold people and in which the control was not found: the proof is unsound.
     pub unsound: Vec<&'static str>,
@@ -141,7 +142,7 @@ impl Look<'_> {
                 self.proof.undecoded.push(path.to_path_buf());
                 return Ok(());
             }
-            _ if path.components().any(|part| part.as_os_str() == "identities") => "identities",
+            _ if is_of_identities(path) => "identity files",
             _ => "other",
         };
         self.plain(kind, path)
@@ -181,18 +182,20 @@ impl Look<'_> {
     /// records say whose the places are.
     fn segment(&mut self, path: &Path, file: &Arc<dyn DiskFile>) -> Result<()> {
         let is_sealed = path.extension().is_some_and(|extension| extension == "sealed");
-        let kind = if is_sealed { "sealed" } else { "segment" };
+        let is_identities = is_of_identities(path);
+        let kind = match is_sealed {
+            _ if is_identities => "identities",
+            true => "sealed",
+            false => "segment",
+        };
         let bytes = whole(&**file, path)?;
         let (erased, control) = self.count(&bytes);
         let (mut mentions, mut left) = (0, 0);
         segment_records(Arc::clone(file), path, &mut |record| {
-            if record.kind != KIND_EVENT {
-                return;
-            }
-            let Ok(whose) = Whose::decode(record.payload) else { return };
-            if whose.rids().any(|rid| self.rids.contains(&Rid(*rid))) {
+            let Some((rids, binds)) = whose_record(&record, is_identities) else { return };
+            if rids.iter().any(|rid| self.rids.contains(rid)) {
                 left += 1;
-            } else if self.tells_apart(erased) && whose.binds() {
+            } else if self.tells_apart(erased) && binds {
                 mentions += self.count(record.payload).0;
             }
         })?;
@@ -254,6 +257,26 @@ impl Look<'_> {
             at += (PIECE_BYTES - OVERLAP_BYTES) as u64;
         }
     }
+}
+
+fn is_of_identities(path: &Path) -> bool {
+    path.parent().and_then(Path::file_name).is_some_and(|folder| folder == IDENTITY_FOLDER)
+}
+
+/// The profiles that a record is about, and whether it binds identifiers to them; `None` for one that is about
+/// nobody's event.
+fn whose_record(record: &Record<'_>, is_identities: bool) -> Option<(Vec<Rid>, bool)> {
+    if is_identities {
+        let Ok(Entry::Change(change)) = Entry::decode(record.kind, record.payload) else {
+            return None;
+        };
+        return Some((change.merged.into_iter().chain([change.rid]).collect(), true));
+    }
+    if record.kind != KIND_EVENT {
+        return None;
+    }
+    let whose = Whose::decode(record.payload).ok()?;
+    Some((whose.rids().map(|rid| Rid(*rid)).collect(), whose.binds()))
 }
 
 fn whole(file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>> {
