@@ -299,3 +299,124 @@ fn the_disk_dies_or_fails_at_every_call_of_an_erasure() {
         assert!(struck > 15, "{struck} faults of {fault:?} are too few");
     }
 }
+
+/// How many people there are, and how many of them are canaries: 50 of 5,000, or the bar's 1,000 of 100,000.
+fn crowd() -> (u64, u64) {
+    if std::env::var("P13N_ERASURE").is_ok() { (100_000, 1_000) } else { (5_000, 50) }
+}
+
+fn real_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { real_files(&path, found) } else { found.push(path) }
+    }
+}
+
+/// A device's id as clients make them, another one for each person and device.
+fn device_of(person: u64, device: u64) -> String {
+    let mixed = (person * 7 + device + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let rest = mixed.rotate_left(29) & 0xffff_ffff_ffff;
+    format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{rest:012x}", mixed >> 32, mixed & 0xffff, mixed >> 52, person & 0xfff)
+}
+
+/// Two devices and an address of each, which meet; every event is answered, bodies are of an ordinary size.
+fn crowd_event(reactor: &Reactor, person: u64, turn: u64) {
+    let device = device_of(person, turn % 2);
+    let email = match turn {
+        1 | 2 => format!(r#""email":"Person.{person}@Example.com","#),
+        _ => String::new(),
+    };
+    let table = if turn == 3 { "elsewhere" } else { "pageviews" };
+    let padding = "0123456789abcdef".repeat(12);
+    let body = format!(
+        r#"{{{email}"td_client_id":"{device}","category":"c{}","td_path":"/p/{turn}","td_referrer":"https://www.example.com/{padding}"}}"#,
+        person % 50
+    );
+    let now_ms = Some(1_700_000_000_000 + (turn * 100 + person % 100) as i64);
+    let request = Request { now_ms, decide: false, ..Request::new("shop", table, body.as_bytes()) };
+    reactor.personalize_json(&request, &mut Vec::new()).unwrap();
+}
+
+#[test]
+fn canaries_among_many_are_gone_in_time() {
+    let (people, canaries) = crowd();
+    let directory = tempfile::tempdir().unwrap();
+    let given = Options {
+        data_dir: Some(directory.path().to_path_buf()),
+        sync: SyncPolicy::Interval { ms: 1_000 },
+        segment_bytes_max: if people > 10_000 { 64 << 20 } else { 2 << 20 },
+        queue_bytes_max: 512 << 20,
+        ..Options::default()
+    };
+    let (reactor, _) = Reactor::open(&source(), &given).unwrap();
+    for turn in 0..6 {
+        for person in 0..people {
+            crowd_event(&reactor, person, turn);
+        }
+        if turn % 2 == 0 {
+            reactor.snapshot().unwrap();
+        }
+    }
+    let step = people / canaries;
+    let chosen: Vec<u64> = (0..canaries).map(|number| number * step + 3).collect();
+    let texts: Vec<String> = chosen
+        .iter()
+        .flat_map(|person| {
+            [device_of(*person, 0), device_of(*person, 1), format!("person.{person}@example.com")]
+        })
+        .collect();
+    let control: Vec<String> = vec![device_of(4, 0), device_of(4, 1)];
+    let own = directory_of(directory.path(), 1, 8);
+    let proved = |rids: &[Rid]| {
+        let mut files = Vec::new();
+        real_files(&own, &mut files);
+        let wanted = Wanted { erased: &texts, rids, control: &control };
+        prove(&p13n::storage::RealDisk, &files, &wanted).unwrap()
+    };
+    reactor.log().wait(reactor.log().appended(), Duration::from_secs(60)).unwrap();
+    let before = proved(&[]);
+    assert!(before.hits() >= canaries * 6, "{before:?}");
+
+    let asked: Vec<String> = chosen.iter().map(|person| device_of(*person, 1)).collect();
+    let named: Vec<_> = asked.iter().map(|name| ("td_client_id", name.as_str())).collect();
+    let now: Vec<Rid> = named
+        .iter()
+        .filter_map(|(key, value)| reactor.profile(key, value).unwrap().map(|found| found.rid))
+        .collect();
+    assert_eq!(now.len() as u64, canaries);
+    let hash_of_others = reactor.state_hash_without(&now);
+    let begun = std::time::Instant::now();
+    let report = reactor.erase(&named, Leave::Nothing, When::Now).unwrap();
+    let took = begun.elapsed();
+    let gigabytes = report.files.log_bytes as f64 / 1e9;
+    println!(
+        "erasure: {canaries} of {people} people, {} profiles ever, {} tombstones, {:.2} GB of log in {:.1} s: \
+         {:.1} s per GB; {} snapshots, {} profiles left out of them",
+        report.rids.len(),
+        report.files.tombstones,
+        gigabytes,
+        took.as_secs_f64(),
+        took.as_secs_f64() / gigabytes,
+        report.files.snapshots,
+        report.files.snapshot_profiles,
+    );
+    assert_eq!(report.files.tombstones, canaries * 6);
+    assert!(people < 10_000 || took.as_secs_f64() <= 60.0 * gigabytes.max(0.1), "{took:?}");
+    let proof = proved(&report.rids);
+    println!("erasure: {:?}", proof.kinds);
+    assert!(proof.holds(), "{proof:?}");
+    for (kind, finding) in &proof.kinds {
+        let holds_people = matches!(*kind, "sealed" | "snapshot" | "identities");
+        assert!(!holds_people || finding.control > 0, "{kind}: {finding:?}");
+    }
+    let hash = reactor.state_hash();
+    assert_eq!(hash, hash_of_others);
+    reactor.close().unwrap();
+    drop(reactor);
+    assert!(proved(&report.rids).holds());
+    let (again, _) = Reactor::open(&source(), &given).unwrap();
+    assert_eq!(again.state_hash(), hash);
+    // Everybody else's events, in a reactor that never knew the canaries, lead to the same profiles.
+    let others = people - canaries;
+    assert_eq!(again.sizes().0 as u64, others);
+}
