@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use p13n::log::SyncPolicy;
 use p13n::profile::Rid;
-use p13n::reactor::erasure::proof::{Proof, Wanted, prove};
+use p13n::reactor::erasure::proof::{Proof, Wanted, files_under, prove};
 use p13n::reactor::erasure::{Leave, When};
 use p13n::reactor::open::directory_of;
 use p13n::reactor::{Options, Reactor, Request, SnapshotPolicy};
@@ -95,7 +95,7 @@ fn search(disk: &SimulatedDisk, rids: &[Rid]) -> Proof {
     let erased: Vec<String> = CANARIES.iter().flat_map(|person| names_of(*person)).collect();
     let control = names_of(CONTROL);
     let wanted = Wanted { erased: &erased, rids, control: &control };
-    prove(disk, &disk.files(), &wanted).expect("a simulated disk can be read")
+    prove(disk, &mut || Ok(disk.files()), &wanted).expect("a simulated disk can be read")
 }
 
 const BEFORE: u64 = 130;
@@ -300,23 +300,33 @@ fn the_disk_dies_or_fails_at_every_call_of_an_erasure() {
     }
 }
 
+#[test]
+fn at_most_so_many_people_are_erased_at_once() {
+    use p13n::reactor::erasure::limits::PEOPLE_MAX;
+    let (reactor, _) = Reactor::open(&source(), &Options::default()).unwrap();
+    let names: Vec<String> = (0..=PEOPLE_MAX).map(|number| format!("device-{number}")).collect();
+    let people: Vec<_> = names.iter().map(|name| ("td_client_id", name.as_str())).collect();
+    let refused = reactor.erase(&people, Leave::Nothing, When::Now).unwrap_err();
+    assert_eq!(refused.to_string(), "at most 10000 identifiers are erased at once");
+    assert!(reactor.erase(&people[1..], Leave::Nothing, When::Now).is_ok());
+}
+
 /// How many people there are, and how many of them are canaries: 50 of 5,000, or the bar's 1,000 of 100,000.
 fn crowd() -> (u64, u64) {
     if std::env::var("P13N_ERASURE").is_ok() { (100_000, 1_000) } else { (5_000, 50) }
-}
-
-fn real_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { real_files(&path, found) } else { found.push(path) }
-    }
 }
 
 /// A device's id as clients make them, another one for each person and device.
 fn device_of(person: u64, device: u64) -> String {
     let mixed = (person * 7 + device + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let rest = mixed.rotate_left(29) & 0xffff_ffff_ffff;
-    format!("{:08x}-{:04x}-4{:03x}-8{:03x}-{rest:012x}", mixed >> 32, mixed & 0xffff, mixed >> 52, person & 0xfff)
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{rest:012x}",
+        mixed >> 32,
+        mixed & 0xffff,
+        mixed >> 52,
+        person & 0xfff
+    )
 }
 
 /// Two devices and an address of each, which meet; every event is answered, bodies are of an ordinary size.
@@ -368,10 +378,9 @@ fn canaries_among_many_are_gone_in_time() {
     let control: Vec<String> = vec![device_of(4, 0), device_of(4, 1)];
     let own = directory_of(directory.path(), 1, 8);
     let proved = |rids: &[Rid]| {
-        let mut files = Vec::new();
-        real_files(&own, &mut files);
         let wanted = Wanted { erased: &texts, rids, control: &control };
-        prove(&p13n::storage::RealDisk, &files, &wanted).unwrap()
+        let folders = [own.clone()];
+        prove(&p13n::storage::RealDisk, &mut || files_under(&folders), &wanted).unwrap()
     };
     reactor.log().wait(reactor.log().appended(), Duration::from_secs(60)).unwrap();
     let before = proved(&[]);

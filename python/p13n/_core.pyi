@@ -618,9 +618,9 @@ def person_erased(
     """
 
 def person_prove(
-    files: Sequence[str | PathLike[str]], erased: list[str], rids: list[str], control: list[str]
+    folders: Sequence[str | PathLike[str]], erased: list[str], rids: list[str], control: list[str]
 ) -> dict[str, Any]:
-    """Looks for texts in files, each decoded as far as its form is known.
+    """Looks for texts in all files under folders, each decoded as far as its form is known.
 
     `kinds`: by kind of file `files`, `bytes`, `hits`, `mentions` (in other people's records),
     `control`, `with_hits`; `unsound`: kinds that hold people and in which the control was not

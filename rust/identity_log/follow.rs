@@ -134,6 +134,8 @@ impl Follower {
         let until = Instant::now() + patience;
         let (log, before) = {
             let mut state = self.shared.state.lock();
+            // One that nobody waited for any more says nothing of now.
+            state.broken = None;
             state.wants_break = true;
             self.shared.changed.notify_all();
             loop {

@@ -14,7 +14,7 @@ use crate::event::{parse_uuid, uuid_text};
 use crate::log::storage::RealDisk;
 use crate::profile::Rid;
 use crate::reactor::erasure::export::export_person;
-use crate::reactor::erasure::proof::{Wanted, prove};
+use crate::reactor::erasure::proof::{Wanted, files_under, prove};
 use crate::reactor::erasure::{ErasureReport, Files, Leave, When, erased_before};
 use crate::reactor::{Options, Reactor};
 
@@ -79,11 +79,11 @@ pub fn person_erased(py: Python<'_>, directory: PathBuf, people: Names) -> PyRes
     Ok(rids.iter().map(Rid::to_string).collect())
 }
 
-/// Looks for people in files, decoded.
+/// Looks for people in all files under some folders, decoded.
 #[pyfunction]
 pub fn person_prove<'py>(
     py: Python<'py>,
-    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
     erased: Vec<String>,
     rids: Vec<String>,
     control: Vec<String>,
@@ -91,7 +91,7 @@ pub fn person_prove<'py>(
     let rids: Option<Vec<Rid>> = rids.iter().map(|rid| parse_uuid(rid).map(Rid)).collect();
     let rids = rids.ok_or_else(|| PyValueError::new_err("an rid is a UUID"))?;
     let wanted = Wanted { erased: &erased, rids: &rids, control: &control };
-    let proof = py.detach(|| prove(&RealDisk, &files, &wanted))?;
+    let proof = py.detach(|| prove(&RealDisk, &mut || files_under(&folders), &wanted))?;
     let kinds = PyDict::new(py);
     for (kind, finding) in &proof.kinds {
         let dict = PyDict::new(py);

@@ -1,6 +1,5 @@
-"""How people are named on the command line, and which files may hold them."""
+"""How people are named on the command line."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from p13n.cli.failures import fail, must_read
@@ -26,9 +25,3 @@ def people_of(identifiers: list[str], listing: Path | None) -> list[tuple[str, s
         fail("Name whom: `key=value`, or `--file LIST` with one a line.", ExitCode.USAGE)
     return [key_and_value(identifier) for identifier in named]
 
-
-def files_of(folder: Path) -> Iterator[Path]:
-    """Every file under a folder."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            yield path

@@ -7,7 +7,7 @@ import typer
 
 from p13n.cli.failures import fail, in_one_sentence
 from p13n.cli.parameters import AnyDirectory
-from p13n.cli.people import files_of, key_and_value, people_of
+from p13n.cli.people import key_and_value, people_of
 from p13n.cli.reactors import one_reactor
 from p13n.exit_codes import ExitCode
 
@@ -59,12 +59,9 @@ def proof_of(
     from p13n import lake, person_prove
 
     controls = [value for _, value in map(key_and_value, control)]
-    files = list(files_of(directory))
-    exported = data_dir / lake.FOLDER / directory.name
-    if exported.is_dir():
-        files += list(files_of(exported))
+    folders = [directory, data_dir / lake.FOLDER / directory.name]
     with in_one_sentence():
-        proof = person_prove(files, texts, rids, controls)
+        proof = person_prove(folders, texts, rids, controls)
     parquet = [Path(path) for path in proof["undecoded"] if str(path).endswith(".parquet")]
     proof["undecoded"] = [path for path in proof["undecoded"] if Path(path) not in parquet]
     if parquet:

@@ -33,7 +33,7 @@ use crate::config::plan::Plan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity_log::{IDENTITY_FOLDER, Register};
 use crate::log::{self, ReplayError, RewriteError};
-use crate::profile::{Barrier, Identifier, Packed, Rid};
+use crate::profile::{AbortOnPanic, Barrier, Identifier, Packed, Rid};
 use crate::record::{
     APPLY_EPOCH, BadRecord, ErasedRecord, ErasureRecord, KIND_ERASED, KIND_ERASURE,
 };
@@ -217,6 +217,7 @@ impl Reactor {
             return Err(ErrorKind::Argument(message.to_owned()).into());
         }
         let lsn = self.log.append_apart(reservation, KIND_ERASURE, &[&payload])?;
+        let _half_installed = AbortOnPanic;
         obey(&mut barrier, lsn, &record).expect("what was just made is as it should be");
         Ok((lsn, record, held.len() as u64))
     }

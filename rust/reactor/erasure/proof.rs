@@ -15,9 +15,9 @@ use std::sync::Arc;
 use super::super::open::io_error;
 use super::super::secret::SECRET_FILE;
 use super::forms::Forms;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::identity_log::{Entry, IDENTITY_FOLDER};
-use crate::log::{Record, segment_bytes, segment_records};
+use crate::log::{self, Record, segment_bytes, segment_records};
 use crate::profile::{Packed, Rid};
 use crate::record::{APPLY_EPOCH, KIND_EVENT, Whose};
 use crate::snapshot::{Kind, Snapshot};
@@ -81,11 +81,16 @@ pub struct Wanted<'a> {
     pub control: &'a [String],
 }
 
-/// Looks through files; `files` are all of a reactor's directory.
+/// Looks through all files that `list` gives; it is asked again until it gives no new ones, for a server that runs
+/// gives segments other names.
 ///
 /// # Errors
 /// `Argument` for too many texts, or what the disk refused.
-pub fn prove(disk: &dyn Disk, files: &[PathBuf], wanted: &Wanted<'_>) -> Result<Proof> {
+pub fn prove(
+    disk: &dyn Disk,
+    list: &mut dyn FnMut() -> Result<Vec<PathBuf>>,
+    wanted: &Wanted<'_>,
+) -> Result<Proof> {
     let texts = wanted.erased.iter().chain(wanted.control).map(String::as_str);
     let forms = Forms::of(texts).map_err(|sentence| ErrorKind::Argument(sentence))?;
     let mut look = Look {
@@ -95,10 +100,23 @@ pub fn prove(disk: &dyn Disk, files: &[PathBuf], wanted: &Wanted<'_>) -> Result<
         rids: wanted.rids.iter().copied().collect(),
         proof: Proof::default(),
     };
-    for path in files {
+    let mut seen = HashSet::new();
+    loop {
+        let new: Vec<PathBuf> =
+            list()?.into_iter().filter(|path| seen.insert(path.clone())).collect();
+        if new.is_empty() {
+            break;
+        }
         // What holds the secret holds nobody; and what it keys is worth nothing once it is shown.
-        if path.file_name().is_none_or(|name| name != SECRET_FILE) {
-            look.file(path)?;
+        let is_secret = |path: &PathBuf| path.file_name().is_some_and(|name| name == SECRET_FILE);
+        for path in new.iter().filter(|path| !is_secret(path)) {
+            match look.file(path).map_err(Error::into_kind) {
+                Ok(()) => {}
+                // It went since it was listed; what took its place is listed next.
+                Err(ErrorKind::Log(log::Error::Io { source, .. }))
+                    if source.kind() == std::io::ErrorKind::NotFound => {}
+                Err(kind) => return Err(kind.into()),
+            }
         }
     }
     let Look { mut proof, .. } = look;
@@ -116,6 +134,28 @@ pub fn prove(disk: &dyn Disk, files: &[PathBuf], wanted: &Wanted<'_>) -> Result<
         proof.unsound.push("control");
     }
     Ok(proof)
+}
+
+/// All files under some folders.
+///
+/// # Errors
+/// What the system refused.
+pub fn files_under(folders: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut left = folders.to_vec();
+    while let Some(folder) = left.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(io_error(&folder, error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(|error| io_error(&folder, error))?.path();
+            if path.is_dir() { left.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 struct Look<'a> {
@@ -166,6 +206,13 @@ impl Look<'_> {
         erased > 0 && !self.rids.is_empty()
     }
 
+    /// Whether a record is somebody's who is not erased: one on a table that is no destination is his whose
+    /// identifiers it came with.
+    fn is_anothers(&self, rids: &[Rid], identifiers: &[String]) -> bool {
+        let is_erased = |value: &String| self.count(value.as_bytes()).0 > 0;
+        !rids.is_empty() || !identifiers.is_empty() && !identifiers.iter().any(is_erased)
+    }
+
     fn note(&mut self, kind: &'static str, path: &Path, bytes: usize, found: (u64, u64, u64)) {
         let (hits, mentions, control) = found;
         let finding = self.finding(kind);
@@ -192,10 +239,10 @@ impl Look<'_> {
         let (erased, control) = self.count(&bytes);
         let (mut mentions, mut left) = (0, 0);
         segment_records(Arc::clone(file), path, &mut |record| {
-            let Some((rids, binds)) = whose_record(&record, is_identities) else { return };
+            let Some((rids, identifiers)) = whose_record(&record, is_identities) else { return };
             if rids.iter().any(|rid| self.rids.contains(rid)) {
                 left += 1;
-            } else if self.tells_apart(erased) && binds {
+            } else if self.tells_apart(erased) && self.is_anothers(&rids, &identifiers) {
                 mentions += self.count(record.payload).0;
             }
         })?;
@@ -263,20 +310,22 @@ fn is_of_identities(path: &Path) -> bool {
     path.parent().and_then(Path::file_name).is_some_and(|folder| folder == IDENTITY_FOLDER)
 }
 
-/// The profiles that a record is about, and whether it binds identifiers to them; `None` for one that is about
-/// nobody's event.
-fn whose_record(record: &Record<'_>, is_identities: bool) -> Option<(Vec<Rid>, bool)> {
+/// The profiles that a record is about and the identifiers that it came with; `None` for one that is no event's.
+fn whose_record(record: &Record<'_>, is_identities: bool) -> Option<(Vec<Rid>, Vec<String>)> {
     if is_identities {
         let Ok(Entry::Change(change)) = Entry::decode(record.kind, record.payload) else {
             return None;
         };
-        return Some((change.merged.into_iter().chain([change.rid]).collect(), true));
+        let identifiers = change.identifiers.iter().map(|one| one.value.to_string()).collect();
+        return Some((change.merged.into_iter().chain([change.rid]).collect(), identifiers));
     }
     if record.kind != KIND_EVENT {
         return None;
     }
     let whose = Whose::decode(record.payload).ok()?;
-    Some((whose.rids().map(|rid| Rid(*rid)).collect(), whose.binds()))
+    let rids = if whose.binds() { whose.rids().map(|rid| Rid(*rid)).collect() } else { Vec::new() };
+    let identifiers = whose.identifiers.iter().map(|(_, value)| (*value).to_owned()).collect();
+    Some((rids, identifiers))
 }
 
 fn whole(file: &dyn DiskFile, path: &Path) -> Result<Vec<u8>> {
