@@ -609,9 +609,7 @@ def person_erase(
     ValueError for an unknown key or a value that never identifies.
     """
 
-def person_erased(
-    directory: str | PathLike[str], people: list[tuple[str, str]]
-) -> list[str]:
+def person_erased(directory: str | PathLike[str], people: list[tuple[str, str]]) -> list[str]:
     """Ids of everybody with one of the identifiers whose erasure the log holds the record of.
 
     Needs no lock. Raises as `person_erase`.
