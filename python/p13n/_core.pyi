@@ -354,13 +354,14 @@ class Reactor:
         """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `errors`, `ignored_identifiers`, `rejected_values` (each
-        {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
-        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
-        snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
-        snapshot, events_per_s, ms, torn_bytes), `snapshots`
-        (taken, failed, failure, last), `retention` (segments_retired, log_bytes, bytes_max,
-        days_max, bytes_per_day: None until the log spans an hour)."""
+        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `errors`,
+        `ignored_identifiers`, `rejected_values` (each {name: {reason: count}}), `clock_step_ms`
+        (None: the wall clock is followed), `log` (lsn, synced_lsn, syncs, batches, bytes,
+        queued_bytes, full_since_ms), `recovery` (snapshot_lsn, snapshot_profiles, snapshot_ms,
+        snapshots_damaged, events: those replayed behind the snapshot, events_per_s, ms,
+        torn_bytes), `snapshots` (taken, failed, failure, last), `retention` (segments_retired,
+        log_bytes, bytes_max, days_max, bytes_per_day: None until the log spans an hour).
+        """
     def snapshot(self) -> dict[str, int]:
         """Takes a snapshot of the state while events go on (5.4): the next start is quick.
 

@@ -9,7 +9,7 @@ from p13n.notation.criteria import condition_of
 from p13n.notation.expression import member, template
 from p13n.notation.model import Attribute, Rule
 from p13n.notation.names import Names
-from p13n.notation.operators import DURATION_MAX_MS
+from p13n.notation.operators import DURATION_MAX_MS, LIST_ITEMS_MAX
 from p13n.notation.source import Part
 
 _UNITS = {"minute": ("m", 60_000), "hour": ("h", 3_600_000), "day": ("d", 86_400_000)}
@@ -24,7 +24,6 @@ _AGGREGATIONS = {
 _DATA_TYPES = frozenset(
     ("number", "string", "boolean", "timestamp", "string_array", "number_array")
 )
-_ITEMS_MAX = 10_000
 
 
 class AttributeReader:
@@ -109,9 +108,9 @@ class AttributeReader:
         if id_column is not None:
             attribute.options["id"] = fields[id_column]
         items = part.whole("maxItems", "max_items")
-        if items is not None and not 1 <= items <= _ITEMS_MAX:
-            part.report.changed(part.at("maxItems"), f"a list has 1 to {_ITEMS_MAX} items")
-            items = min(max(items, 1), _ITEMS_MAX)
+        if items is not None and not 1 <= items <= LIST_ITEMS_MAX:
+            part.report.changed(part.at("maxItems"), f"a list has 1 to {LIST_ITEMS_MAX} items")
+            items = min(max(items, 1), LIST_ITEMS_MAX)
         if items is not None:
             attribute.options["max_items"] = items
         duration = self._duration(part, "duration")
@@ -264,6 +263,7 @@ class AttributeReader:
             rule.clear = True
         elif kind == "delete_item" and id_column is not None:
             rule.delete = template(member("EVENT", id_column))
+            rule.columns = frozenset((id_column,))
         else:
             part.report.left_out(part.path, f"an action `{kind}` is not possible for this list")
             return

@@ -13,6 +13,8 @@ from p13n.notation.source import Part
 
 NEVER = "false"
 _DEPTH_MAX = 50
+EXPRESSION_CHARS_MAX = 10_000
+"""Longer expressions do not compile."""
 
 Reader = Callable[[Part], Operand]
 """Gives the operand of a test from its map. Raises Inexpressible."""
@@ -61,6 +63,9 @@ def condition_of(rule: object, path: str, report: Report, readers: dict[str, Rea
     if rule is None:
         return None
     found = _condition(Part(rule, path, report), readers, 0)
+    if found is not None and len(found.text) > EXPRESSION_CHARS_MAX:
+        report.never(path, f"it is longer than {EXPRESSION_CHARS_MAX} characters here")
+        return NEVER
     return None if found is None else found.text
 
 
