@@ -9,15 +9,18 @@
 //! I/O; the data plane compiles nothing.
 
 pub mod apply;
+pub mod batch;
 pub mod computed;
 pub mod counters;
 mod crew;
 pub mod draws;
 pub mod history;
 mod ignore;
+pub mod import;
 pub mod ingest;
 pub mod inspect;
 pub mod keep;
+pub mod lookups;
 pub mod open;
 mod passage;
 pub mod read;
@@ -44,6 +47,7 @@ pub use retention::{Retention, RetentionOutlook};
 pub use secret::Secret;
 
 use self::apply::Trouble;
+use self::batch::Batch;
 use self::counters::Counters;
 use self::keep::Keeper;
 use self::passage::{Passage, Scratch};
@@ -102,6 +106,8 @@ pub struct Reactor {
     lines: Arc<Mutex<HashMap<FileKey, u64>>>,
     /// All configurations' records, in the log's order: a snapshot holds them.
     configurations: Arc<Mutex<Vec<Arc<[u8]>>>>,
+    /// The batch data in force.
+    batch: Arc<Batch>,
     /// Takes snapshots; none in memory. Ended before the log is closed.
     keeper: Option<Keeper>,
     sync: SyncPolicy,

@@ -10,7 +10,8 @@
 //!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
 //!                          16 moves no clock (page 4.2: without `time`, before the first),
 //!                          32 may let identifiers go: replay runs it with nothing else under way,
-//!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed)
+//!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed),
+//!                          128 batch data could not be read: replay must not read it either
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -37,6 +38,7 @@
 //!   hash             32 bytes, SHA-256 of the text
 //!   keys, attributes, fields   each: u32 count, texts; position is the number given
 //!   text             text, every secret replaced by its digest
+//! import (kind 16): batch data, as in `batch::ledger`
 //! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
 //! no record of their own, being repeats or refused
 //!   database, table  text
@@ -55,6 +57,8 @@ pub const KIND_EVENT: u8 = 1;
 pub const KIND_CONFIGURATION: u8 = 2;
 /// Record kind of a file's lines that left no record.
 pub const KIND_LINES: u8 = 3;
+/// Record kind of a change of batch data.
+pub const KIND_IMPORT: u8 = 16;
 /// Raised by any change of what apply computes (page 5.3).
 pub const APPLY_EPOCH: u32 = 1;
 
@@ -65,6 +69,7 @@ const FLAG_SOURCE: u8 = 8;
 const FLAG_STILL: u8 = 16;
 const FLAG_LETS_GO: u8 = 32;
 const FLAG_KEPT_OUT: u8 = 64;
+const FLAG_UNREADABLE: u8 = 128;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
@@ -150,6 +155,8 @@ pub struct EventRecord<'a> {
     pub kept_out: bool,
     /// Whether the profile may have to let identifiers go.
     pub lets_go: bool,
+    /// Whether the rules could not read batch data.
+    pub unreadable: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -193,6 +200,8 @@ pub struct EventReplay<'a> {
     pub client_uuid: bool,
     /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
+    /// Whether the rules could not read batch data.
+    pub unreadable: bool,
     /// Whether `ignore` kept it from profiles.
     pub kept_out: bool,
     /// Processing time, epoch milliseconds.
@@ -236,7 +245,8 @@ impl EventRecord<'_> {
                 | flag(self.source.is_some(), FLAG_SOURCE)
                 | flag(!self.moves_clock, FLAG_STILL)
                 | flag(self.lets_go, FLAG_LETS_GO)
-                | flag(self.kept_out, FLAG_KEPT_OUT),
+                | flag(self.kept_out, FLAG_KEPT_OUT)
+                | flag(self.unreadable, FLAG_UNREADABLE),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -357,6 +367,7 @@ impl<'a> EventReplay<'a> {
             moves_clock: flags & FLAG_STILL == 0,
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
+            unreadable: flags & FLAG_UNREADABLE != 0,
             kept_out: flags & FLAG_KEPT_OUT != 0,
             now_ms,
             time_s,

@@ -6,7 +6,7 @@
 //! was published loads for ever (page 2, "Versions").
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use saphyr_parser::ScalarStyle;
@@ -36,6 +36,10 @@ const FILTER_SEES_EVENT: &str =
 /// What `ignore` says of `PROFILE` and the names that belong to it.
 const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: who sent an event is judged before anything else.";
 
+/// What is said of `BEFORE` of what is imported.
+const IMPORTED_HAS_NO_BEFORE: &str =
+    "No event changes what is imported: read it as `PROFILE.<name>`.";
+
 /// What is said of `REQUEST` elsewhere.
 const ONLY_IN_IGNORE: &str =
     "`REQUEST` is read only in `ignore`: who sent an event must not decide what becomes of it.";
@@ -54,6 +58,8 @@ pub struct Slots {
     /// What `PROFILE.<name>` reads, by slot.
     types: HashMap<u32, Type>,
     catalogs: Vec<Text>,
+    /// Slots of batch data.
+    looked_up: HashSet<u32>,
     /// The slots of `PROFILE` that some expression reads as `BEFORE.<name>`: those of `BEFORE` come
     /// behind all others, in this order.
     before: RefCell<Vec<u32>>,
@@ -87,6 +93,18 @@ impl Slots {
         self.profile.push(name, self.count);
         self.types.insert(self.count, reads);
         self.count += 1;
+    }
+
+    /// The next slot is `PROFILE.<name>`, looked up in batch data.
+    pub fn push_looked_up(&mut self, name: &Text, reads: Type) {
+        self.looked_up.insert(self.count);
+        self.push(name, reads);
+    }
+
+    /// The next slot is a name of another space, looked up in batch data.
+    pub fn push_looked_up_in(&mut self, space: Space, name: &Text) {
+        self.looked_up.insert(self.count);
+        self.push_in(space, name);
     }
 
     /// The next slot is a name of another space.
@@ -123,6 +141,9 @@ impl Slots {
             return Found::Absent(COMPUTED_SEES_NO_EVENT);
         }
         let Some(slot) = self.profile.by_name.get(name) else { return Found::Unknown };
+        if self.looked_up.contains(slot) {
+            return Found::Absent(IMPORTED_HAS_NO_BEFORE);
+        }
         let mut before = self.before.borrow_mut();
         let known = before.iter().position(|known| known == slot);
         let at = known.unwrap_or_else(|| {
@@ -162,6 +183,10 @@ impl ProfileSlots for Slots {
 
     fn names(&self) -> Vec<&str> {
         self.profile.names()
+    }
+
+    fn is_looked_up(&self, slot: u32) -> bool {
+        self.looked_up.contains(&slot)
     }
 
     fn find(&self, space: Space, name: &str) -> Found {

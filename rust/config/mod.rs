@@ -18,6 +18,7 @@ mod expressions;
 mod fields;
 pub mod limits;
 mod load;
+mod load_batch;
 mod load_options;
 mod load_rules;
 mod model;

@@ -6,12 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use super::open::{LOG_FOLDER, SNAPSHOT_FOLDER};
+use crate::batch::ImportRecord;
 use crate::error::Result;
 use crate::log::storage::Disk;
 use crate::log::{Record, Verification, verify};
 use crate::record::{
     APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
-    KIND_LINES, LinesRecord,
+    KIND_IMPORT, KIND_LINES, LinesRecord,
 };
 use crate::snapshot::{Error, Kept, Shelf, Snapshot};
 
@@ -82,6 +83,7 @@ fn check_record(record: &Record<'_>) -> Result<(), BadRecord> {
         KIND_EVENT => EventReplay::decode(record.payload).map(|_| ()),
         KIND_CONFIGURATION => ConfigurationRecord::decode(record.payload).map(|_| ()),
         KIND_LINES => LinesRecord::decode(record.payload).map(|_| ()),
+        KIND_IMPORT => Ok(ImportRecord::decode(record.payload).map(|_| ())?),
         _ => Ok(()),
     }
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use crate::sync::Mutex;
 use arc_swap::ArcSwap;
 
+use super::batch::Batch;
 use super::counters::Counters;
 use super::history::{self, Start};
 use super::keep::SnapshotPolicy;
@@ -129,6 +130,7 @@ impl Reactor {
             counters: Counters::default(),
             lines: Arc::default(),
             configurations: Arc::default(),
+            batch: Arc::new(Batch::in_memory()),
             keeper: None,
             numbers: Mutex::new(Numbers::default()),
             sync: options.sync,

@@ -13,6 +13,7 @@ use super::apply::{self, Bench, Facts, Trouble};
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::ignore::{self, Admission};
+use super::lookups::Lookups;
 use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, Request, Verdict};
 use crate::clock::{ClockMode, Tick};
@@ -67,6 +68,8 @@ struct Computed {
     outcome: RecordedOutcome,
     rid: Option<Rid>,
     lets_go: bool,
+    /// Batch data could not be read, so that no rule has read any.
+    unreadable: bool,
     change: Change,
     /// `BEFORE.<name>`, for the offers.
     before: Vec<Value>,
@@ -205,14 +208,32 @@ impl<'a> Passage<'a> {
 
     /// Identity's outcome, the matched events and all changes, beside the state.
     fn compute(&mut self, locked: &Locked<'_>, uuid: &[u8; 16], tick: Tick) -> Result<Computed> {
+        let computed = self.compute_reading(locked, uuid, tick, false)?;
+        if !computed.unreadable {
+            return Ok(computed);
+        }
+        // What was read before it failed is not read either: replay must be able to do the same.
+        self.compute_reading(locked, uuid, tick, true)
+    }
+
+    /// As [`Passage::compute`]; `refuses`: no batch data is read, and a rule that asks for some throws.
+    fn compute_reading(
+        &mut self,
+        locked: &Locked<'_>,
+        uuid: &[u8; 16],
+        tick: Tick,
+        refuses: bool,
+    ) -> Result<Computed> {
         self.scratch.troubles.truncate(self.noted);
+        let live = self.reactor.batch.live();
         let computed = catch_unwind(AssertUnwindSafe(|| {
             let plan = &self.published.plan;
             let now_ms = tick.now_ms;
             let moment = Moment::of_event(self.event.time_s, now_ms, plan.clock_skew_ms);
             self.fill(now_ms, uuid);
             let mut fuel = Fuel::request();
-            self.match_events(moment, uuid, &mut fuel);
+            let lookups = Lookups::obeying(&live, plan, refuses);
+            self.match_events(moment, uuid, &mut fuel, &lookups);
             let fuel_for_rules = fuel.left as u32;
             let mut draft = locked
                 .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
@@ -220,15 +241,16 @@ impl<'a> Passage<'a> {
             let mut before = Vec::new();
             if self.table.is_some() {
                 let computed = ComputedValues::default();
-                let facts = facts(&self.event, moment, self.key(uuid), &computed);
+                let facts = facts(&self.event, moment, self.key(uuid), &computed, &lookups);
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut bench = Bench { vm, fuel: &mut fuel, troubles };
                 before = apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
             }
             let outcome = RecordedOutcome::from(draft.outcome());
             let (rid, lets_go) = (draft.rid(), draft.may_let_go());
-            let (fuel, change) = (fuel_for_rules, draft.finish());
-            Computed { tick, fuel, outcome, rid, lets_go, change, before }
+            let (fuel, unreadable) = (fuel_for_rules, refuses || lookups.has_failed());
+            let change = draft.finish();
+            Computed { tick, fuel, outcome, rid, lets_go, unreadable, change, before }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -238,7 +260,13 @@ impl<'a> Passage<'a> {
         EventKey { secret_seed: self.reactor.secret.random_seed(), uuid }
     }
 
-    fn match_events(&mut self, moment: Moment, uuid: &[u8; 16], fuel: &mut Fuel) {
+    fn match_events(
+        &mut self,
+        moment: Moment,
+        uuid: &[u8; 16],
+        fuel: &mut Fuel,
+        lookups: &Lookups<'_>,
+    ) {
         let key = self.key(uuid);
         let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
         matched.clear();
@@ -247,7 +275,7 @@ impl<'a> Passage<'a> {
         let table = &plan.tables[usize::from(table)];
         let mut bench = Bench { vm, fuel, troubles };
         let computed = ComputedValues::default();
-        let facts = facts(&self.event, moment, key, &computed);
+        let facts = facts(&self.event, moment, key, &computed, lookups);
         apply::match_events(plan, table, &facts, &mut bench, matched);
     }
 
@@ -270,6 +298,7 @@ impl<'a> Passage<'a> {
             routed: self.table.is_some(),
             kept_out: self.kept_out,
             lets_go: computed.lets_go,
+            unreadable: computed.unreadable,
             now_ms: computed.tick.now_ms,
             time_s: self.event.time_s,
             uuid,
@@ -314,7 +343,9 @@ impl<'a> Passage<'a> {
             let matching = catch_unwind(AssertUnwindSafe(|| {
                 self.fill(now_ms, uuid);
                 let moment = Moment { now_ms, time_ms: now_ms };
-                self.match_events(moment, uuid, &mut Fuel::request());
+                let live = self.reactor.batch.live();
+                let lookups = Lookups::new(&live, &self.published.plan);
+                self.match_events(moment, uuid, &mut Fuel::request(), &lookups);
             }));
             matching.map_err(|_| self.panicked("matching a repeat"))?;
             let profile = locked.strongest_profile();
@@ -334,7 +365,9 @@ impl<'a> Passage<'a> {
         let read = catch_unwind(AssertUnwindSafe(|| {
             let computed = ComputedValues::default();
             let moment = Moment { now_ms, time_ms: now_ms };
-            facts(&self.event, moment, self.key(uuid), &computed)
+            let live = self.reactor.batch.live();
+            let lookups = Lookups::new(&live, &self.published.plan);
+            facts(&self.event, moment, self.key(uuid), &computed, &lookups)
                 .before_of(&self.published.plan, profile)
         }));
         read.map_err(|_| self.panicked("reading a repeat's profile"))
@@ -354,6 +387,8 @@ impl<'a> Passage<'a> {
             if self.table.is_some() {
                 let plan = &self.published.plan;
                 let draws = Draws::new(key, Drawer::Offer(0, 0));
+                let live = self.reactor.batch.live();
+                let lookups = Lookups::new(&live, plan);
                 let computed = ComputedValues::default();
                 let mut scope = EventScope {
                     plan,
@@ -361,6 +396,7 @@ impl<'a> Passage<'a> {
                     fields: &self.event.fields,
                     whole: &self.event.whole,
                     now_ms,
+                    lookups: &lookups,
                     draws: &draws,
                     locals: Vec::new(),
                     before,
@@ -392,8 +428,9 @@ fn facts<'a>(
     moment: Moment,
     key: EventKey<'a>,
     computed: &'a ComputedValues,
+    lookups: &'a Lookups<'a>,
 ) -> Facts<'a> {
-    Facts { fields: &event.fields, whole: &event.whole, moment, key, computed }
+    Facts { fields: &event.fields, whole: &event.whole, moment, key, computed, lookups }
 }
 
 fn nobody(plan: &Plan) -> Error {

@@ -2,9 +2,10 @@
 
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
+use super::lookups::Lookups;
 use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, RecoveryReport};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Scope;
 use crate::mutant::{self, Mutant};
 use crate::offer::Audience;
@@ -21,6 +22,8 @@ pub struct ProfileReading {
     pub identifiers: Vec<(Text, Vec<Text>)>,
     /// Each attribute and window by name, in the configuration's order.
     pub attributes: Vec<(Text, Value)>,
+    /// Ids of the batch segments that it is in, ascending.
+    pub segments: Vec<Text>,
     /// Processing time of its last event, epoch milliseconds.
     pub updated_ms: i64,
 }
@@ -37,10 +40,14 @@ impl Reactor {
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
         let seed = self.secret.random_seed();
-        let reading =
-            self.store.visit(&identifier, |profile| read(&published, profile, seed, now_ms));
+        let reading = self.store.visit(&identifier, |profile| {
+            let live = self.batch.live();
+            let lookups = Lookups::new(&live, &published.plan);
+            let reading = read(&published, profile, seed, now_ms, &lookups);
+            if lookups.has_failed() { Err(unreadable()) } else { Ok(reading) }
+        });
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
-        Ok(reading)
+        reading.transpose()
     }
 
     /// The newest LSN that whoever reads now could have seen: what its answer waits for (page 5.1).
@@ -93,7 +100,18 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) -> ProfileReading {
+fn unreadable() -> Error {
+    let sentence = "batch data cannot be read: `p13n log verify` says which file";
+    ErrorKind::Replay(sentence.to_owned()).into()
+}
+
+fn read(
+    published: &Published,
+    profile: &Packed,
+    secret_seed: u64,
+    now_ms: i64,
+    lookups: &Lookups<'_>,
+) -> ProfileReading {
     let plan = &published.plan;
     let identifiers: Vec<_> = profile.identifiers().collect();
     let values = |id: u16| {
@@ -109,6 +127,7 @@ fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) 
         fields: &[],
         whole: &Value::Undefined,
         now_ms,
+        lookups,
         draws: &draws,
         locals: Vec::new(),
         before: &[],
@@ -127,6 +146,15 @@ fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) 
             .filter(|(_, values)| !values.is_empty())
             .collect(),
         attributes: attributes.collect(),
+        segments: texts_of(&lookups.segments(Some(profile))),
         updated_ms: profile.updated_ms(),
     }
+}
+
+fn texts_of(list: &Value) -> Vec<Text> {
+    let text = |item: &Value| match item {
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    list.items().map_or_else(Vec::new, |items| items.iter().filter_map(text).collect())
 }

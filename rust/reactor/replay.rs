@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::apply::{self, Bench, Facts, Trouble};
 use super::computed::ComputedValues;
 use super::draws::EventKey;
+use super::lookups::Lookups;
 use super::{Published, Reactor};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::plan::AttributeId;
@@ -19,8 +20,8 @@ use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
-    LinesRecord,
+    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_IMPORT,
+    KIND_LINES, LinesRecord,
 };
 use crate::value::Value;
 
@@ -56,6 +57,8 @@ pub(super) enum Refused {
     Configuration(u32, String),
     #[error("the event names configuration {0}, in force is {1}")]
     Order(u32, u32),
+    #[error("batch data that its rules read cannot be read any more")]
+    Unreadable,
     #[error("its kind {0} is unknown to this release")]
     Kind(u8),
     #[error(transparent)]
@@ -103,6 +106,7 @@ impl Replay {
                 reactor.remember_line(database, table, source);
                 Ok(())
             }
+            KIND_IMPORT => Ok(reactor.batch.replayed(record.payload, record.lsn.counter)?),
             kind => Err(Refused::Kind(kind)),
         }
     }
@@ -144,13 +148,18 @@ impl Hand {
         if event.routed {
             let computed = ComputedValues::default();
             let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
+            let live = reactor.batch.live();
+            let lookups = Lookups::obeying(&live, plan, event.unreadable);
             let (fields, whole, computed) = (&event.taken, &event.whole, &computed);
-            let facts = Facts { fields, whole, moment, key, computed };
+            let facts = Facts { fields, whole, moment, key, computed, lookups: &lookups };
             let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
             before = apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
             self.troubles.clear();
+            if lookups.has_failed() && !event.unreadable {
+                return Err(Refused::Unreadable);
+            }
         }
         let change = draft.finish();
         let rid = change.outcome().rid();

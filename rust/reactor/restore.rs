@@ -10,6 +10,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::batch::copy_generations;
 use super::open::{LOG_FOLDER, SNAPSHOT_FOLDER, io_error};
 use super::secret::{self, SECRET_FILE};
 use crate::error::{Error, ErrorKind, Result};
@@ -116,6 +117,10 @@ fn copy(directory: &Path, target: &Path, disk: &Arc<dyn Disk>, last_lsn: u64) ->
             }
             continue;
         }
+        let (files, bytes, same) = copy_generations(directory, target, disk, true)?;
+        copied.files += files;
+        copied.bytes += bytes;
+        copied.kept += same;
         trim_copy(&to, &**disk, copied.first_lsn)?;
         return Ok(copied);
     }
