@@ -21,7 +21,10 @@ keys:
 events:
   - {name: pageview, table: pageviews}
 attributes:
-  - {name: diagnosis, type: single, sensitive: true, set: [{event: pageview, value: "${EVENT.icd}"}]}
+  - name: diagnosis
+    type: single
+    sensitive: true
+    set: [{event: pageview, value: "${EVENT.icd}"}]
   - {name: note, type: single, set: [{event: pageview, value: "said ${EVENT.icd}"}]}
 offers:
   - name: servers

@@ -434,6 +434,64 @@ def test_a_test_that_cannot_be_said_is_never_true_on_either_side_of_not() -> Non
         assert len(told) == 1
 
 
+# ------------------------------------------------------------------ what a translation does
+
+
+def test_a_translated_kiosk_gives_the_offers_of_its_sections() -> None:
+    source = GOLDEN / "kiosk.cdp.json"
+    reactor = p13n.Reactor.from_text(translate(source.read_text("utf-8"), "cdp").text)
+
+    def send(table: str, sees_sensitive: bool = True, **event: Value) -> dict[str, Any]:
+        event |= {"loyalty_card": "12345678"}
+        answer = reactor.personalize("kiosk_db", table, event, sees_sensitive=sees_sensitive)
+        return {name: offer["attributes"] for name, offer in answer["offers"].items()}
+
+    order = {"amount": "150", "holder": "Ann"}
+    assert send("orders", state="open", **order) == {}
+    assert send("orders", state="paid", **order) == {"Receipt": {"to": "Ann"}}
+    scan = {"sku": "MUG-1", "price": 5, "store": "north wing"}
+    message = json.dumps(
+        {"type": "modal", "content_html": '<b>It\'s "you": ${name}</b>'}, separators=(",", ":")
+    )
+    welcome = {
+        "holder": "Ann",
+        "cart.worth": 5,
+        "scans today": 1,
+        "td_in_app.message_json": message,
+    }
+    assert send("scans", **scan) == {"Welcome back": welcome}
+    assert send("scans", sees_sensitive=False, **scan) == {}
+    assert send("scans", **(scan | {"store": "east wing"})) == {}
+    assert send("scans", **(scan | {"price": 7})) == {
+        "Welcome back": welcome | {"cart.worth": 7, "scans today": 4}
+    }
+    send("orders", state="done", amount="400", holder="Ann")
+    assert send("scans", **scan) == {}, "550 was spent, which is more than 500"
+
+
+def test_a_translated_shop_gives_the_offers_of_its_sections() -> None:
+    source = GOLDEN / "retail_web.tdx.yaml"
+    reactor = p13n.Reactor.from_text(translate(source.read_text("utf-8"), "tdx").text)
+
+    def send(table: str, **event: Value) -> dict[str, Any]:
+        answer = reactor.personalize("events_db", table, event | {"user_id": "u1"})
+        return {name: offer["attributes"] for name, offer in answer["offers"].items()}
+
+    view = {"td_path": "/pageview/mug", "product_id": "mug"}
+    assert send("web_events", **(view | {"td_path": "/search"})) == {}
+    expected = {"last_product_viewed": "mug", "purchase_count_7d": 0}
+    assert send("web_events", **view) == {"Default": expected}
+    for status, amount in (("void", 10), (None, 10), ("ok", 0), ("ok", "12.50"), ("ok", 30)):
+        send("commerce_events", status=status, amount=amount, email="a@example.com")
+    assert send("web_events", **view) == {"Default": expected | {"purchase_count_7d": 2}}
+    send("web_events", event_type="ADD_TO_CART", total_amount="19.90")
+    profile = reactor.profile(user_id="u1")
+    assert profile is not None
+    attributes = profile["attributes"]
+    assert (attributes["spend_30d"], attributes["cart_value"]) == (42.5, 19.9)
+    assert [item["value"] for item in attributes["viewed_products_30d"]] == ["mug"]
+
+
 # ------------------------------------------------------------------ keys
 
 

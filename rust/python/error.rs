@@ -75,7 +75,10 @@ impl From<Error> for PyErr {
             ErrorKind::Stopped(failure) if failure.kind == log::FailureKind::DiskFull => {
                 coded(py, DiskFull::new_err(message), CODE_NOT_STORED, None)
             }
-            ErrorKind::Stopped(_) | ErrorKind::Replay(_) | ErrorKind::Snapshot(_) => {
+            ErrorKind::Stopped(_)
+            | ErrorKind::Replay(_)
+            | ErrorKind::Batch(_)
+            | ErrorKind::Snapshot(_) => {
                 coded(py, LogError::new_err(message), CODE_NOT_STORED, None)
             }
         })

@@ -19,8 +19,9 @@ _AGGREGATIONS = {
     "sum": "sum",
     "min": "min",
     "max": "max",
-    "distinct_list": "distinct",
 }
+DISTINCT = "distinct_list"
+"""The aggregation that is no number: the values, each once. It is read from the items."""
 _DATA_TYPES = frozenset(
     ("number", "string", "boolean", "timestamp", "string_array", "number_array")
 )
@@ -226,12 +227,16 @@ class AttributeReader:
             part.ignore(("id", "name", "description"))
             part.finish()
             word = _AGGREGATIONS.get(kind)
-            if word is None or column is None:
+            if column is not None and kind == DISTINCT:
+                items = f"{member('PROFILE', attribute.name)}.map(item => "
+                read = f"[...new Set({items}{member('item', fields[column])}))]"
+                self._known.parts[identity, identifier] = (read, DISTINCT)
+            elif word is None or column is None:
                 part.report.left_out(part.path, f"a list has no aggregation `{kind}`")
-                continue
-            name = self._part_name(attribute, identifier, part)
-            found[name] = {word: fields[column]}
-            self._known.parts[identity, identifier] = (name, word)
+            else:
+                name = self._part_name(attribute, identifier, part)
+                found[name] = {word: fields[column]}
+                self._known.parts[identity, identifier] = (member("PROFILE", name), word)
         if found:
             attribute.options["aggregations"] = found
 
@@ -245,7 +250,7 @@ class AttributeReader:
                 continue
             name = self._part_name(attribute, identifier, part)
             found[name] = duration
-            self._known.parts[identity, identifier] = (name, "window")
+            self._known.parts[identity, identifier] = (member("PROFILE", name), "window")
         if found:
             attribute.options["windows"] = found
 

@@ -6,6 +6,7 @@ callers get what is not sensitive.
 
 from collections.abc import Callable
 
+from p13n.notation.cdp_attributes import DISTINCT
 from p13n.notation.cdp_known import Known, column_of
 from p13n.notation.criteria import NEVER, condition_of
 from p13n.notation.expression import member, plain, template
@@ -15,7 +16,6 @@ from p13n.notation.operators import Inexpressible, Operand, operand_of
 from p13n.notation.source import Part
 
 _READ_ONLY = ("id", "description", "createdAt", "createdBy", "updatedAt", "updatedBy", "audienceId")
-_LIST_VALUES = frozenset(("distinct",))
 _NUMERIC_PARTS = frozenset(("sum", "window"))
 _SEEN = "events_seen"
 
@@ -126,9 +126,8 @@ class _Reader:
         if attribute is None:
             raise Inexpressible(f"there is no attribute `{identity}`")
         if sub is not None:
-            name, kind = self._part_of(identity or "", sub)
-            read = member("PROFILE", name)
-            is_list = kind in _LIST_VALUES
+            read, kind = self._part_of(identity or "", sub)
+            is_list = kind == DISTINCT
             is_number = kind in _NUMERIC_PARTS
             return Operand(read, is_number, is_list=is_list, is_always_list=is_list)
         if attribute.type == "list":
@@ -175,14 +174,14 @@ class _Reader:
         if attribute is None:
             part.report.left_out(part.path, f"there is no attribute `{identity}`")
             return
-        name = attribute.name
+        read = member("PROFILE", attribute.name)
         if sub is not None:
             try:
-                name, _kind = self._part_of(identity or "", sub)
+                read, _kind = self._part_of(identity or "", sub)
             except Inexpressible as error:
                 part.report.left_out(part.path, f"{error}")
                 return
-        self._put(offer, output, template(member("PROFILE", name)), part)
+        self._put(offer, output, template(read), part)
         offer.shows.add(attribute.name)
 
     def _string(self, part: Part, offer: Offer) -> None:

@@ -34,15 +34,22 @@ class Condition:
 
 def all_of(conditions: list[Condition]) -> Condition | None:
     """All must hold; None when there is none."""
-    texts = [one.beside_and() for one in conditions]
     if any(one.text == NEVER for one in conditions):
         return Condition(NEVER)
-    match conditions:
+    distinct = [one for at, one in enumerate(conditions) if not _is_said(one, conditions, at)]
+    match distinct:
         case []:
             return None
         case [only]:
             return only
-    return Condition(" && ".join(texts))
+    return Condition(" && ".join(one.beside_and() for one in distinct))
+
+
+def _is_said(one: Condition, conditions: list[Condition], at: int) -> bool:
+    """Whether another one asks the same first: each test on a value asks first if it is there."""
+    others = (other.text for place, other in enumerate(conditions) if place != at)
+    earlier = {other.text for other in conditions[:at]}
+    return one.text in earlier or any(text.startswith(f"{one.text} && ") for text in others)
 
 
 def any_of(conditions: list[Condition]) -> Condition:
