@@ -181,14 +181,14 @@ class AttributeReader:
         backfill = part.part("backfill")
         if backfill is None:
             return
-        value = self._known.identifiers.get(backfill.text("attributeIdentifier") or "")
-        moment = self._known.identifiers.get(backfill.text("timestampIdentifier") or "")
+        identifier = backfill.text("attributeIdentifier", "attribute_identifier") or ""
+        backfill.ignore(("timestampIdentifier", "timestamp_identifier"))
         backfill.finish()
-        if value is None or moment is None or {value.type, moment.type} != {"imported"}:
-            sentence = "its imported attributes are not there; put them before this one"
-            part.report.left_out(backfill.path, sentence)
-            return
-        attribute.options["backfill"] = {"attribute": value.name, "as_of": moment.name}
+        imported = self._known.identifiers.get(identifier)
+        name = identifier if imported is None else imported.name
+        sentence = "`backfill` is not built yet; read both, as"
+        read = f"{member('PROFILE', attribute.name)} and {member('PROFILE', name)}"
+        part.report.left_out(backfill.path, f"{sentence} {read}")
 
     def _columns(self, part: Part, aggregations: list[Part], id_column: str | None) -> list[str]:
         """The columns of an item: the fields listed, and those that something else reads."""
