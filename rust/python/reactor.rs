@@ -34,6 +34,8 @@ use crate::value::Value;
 const DAY_MS: i64 = 86_400_000;
 /// A hundred years; more would be a mistake in the unit.
 const RETENTION_DAYS_MAX: i64 = 36_500;
+/// Shards of each table of the store.
+const SHARDS_MAX: usize = 65_536;
 /// Events that bulk calls take over from Python at a time.
 const CHUNK_EVENTS: usize = 4_096;
 
@@ -103,7 +105,7 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (path, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn open(
         py: Python<'_>,
@@ -115,6 +117,7 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        shards: usize,
         retention_days: i64,
         retention_bytes: i64,
         progress: Option<&PyRecoveryProgress>,
@@ -130,6 +133,7 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
             progress,
         };
@@ -139,7 +143,7 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (yaml, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn from_text(
         py: Python<'_>,
@@ -151,6 +155,7 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        shards: usize,
         retention_days: i64,
         retention_bytes: i64,
         progress: Option<&PyRecoveryProgress>,
@@ -163,6 +168,7 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
             progress,
         };
@@ -310,6 +316,43 @@ impl PyReactor {
         PyEvents::new(py, directory, wanted, self.core.log().synced())
     }
 
+    #[pyo3(signature = (path, *, key=None, replace=false))]
+    fn import_attributes<'py>(
+        slf: &Bound<'py, Self>,
+        path: PathBuf,
+        key: Option<&str>,
+        replace: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::import::import_file(slf, "attributes", path, ("", key, replace))
+    }
+
+    #[pyo3(signature = (path, *, key=None, replace=false))]
+    fn import_segments<'py>(
+        slf: &Bound<'py, Self>,
+        path: PathBuf,
+        key: Option<&str>,
+        replace: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::import::import_file(slf, "segments", path, ("", key, replace))
+    }
+
+    #[pyo3(signature = (name, path, *, replace=false))]
+    fn import_catalog<'py>(
+        slf: &Bound<'py, Self>,
+        name: &str,
+        path: PathBuf,
+        replace: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::import::import_file(slf, "catalog", path, (name, None, replace))
+    }
+
+    fn import_identities<'py>(
+        slf: &Bound<'py, Self>,
+        path: PathBuf,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::import::import_file(slf, "identities", path, ("", None, false))
+    }
+
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         super::stats::stats(py, &self.core)
     }
@@ -424,12 +467,33 @@ impl PyReactor {
         Ok(whole)
     }
 
+    #[pyo3(signature = (kind, name, format, file_hash, *, key=None, replace=false, only_check=false))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one call")]
+    fn _import_begin(
+        slf: &Bound<'_, Self>,
+        kind: &str,
+        name: &str,
+        format: &str,
+        file_hash: [u8; 32],
+        key: Option<&str>,
+        replace: bool,
+        only_check: bool,
+    ) -> PyResult<Option<super::import::PyImport>> {
+        let request = (kind, name, format, file_hash);
+        super::import::begin(slf, request, key, replace, only_check)
+    }
+
     fn _ingested_line(&self, database: &str, table: &str, file_hash: [u8; 32]) -> u64 {
         self.core.ingested_line(database, table, file_hash)
     }
 }
 
 impl PyReactor {
+    /// The engine.
+    pub(super) fn core(&self) -> &Reactor {
+        &self.core
+    }
+
     fn start(py: Python<'_>, source: SourceFile, options: Options) -> PyResult<Self> {
         let (core, warnings) = py.detach(|| Reactor::open(&source, &options))?;
         let plan = &core.published().plan;
@@ -479,6 +543,7 @@ struct Keywords<'a> {
     commit_timeout_ms: u64,
     queue_bytes_max: usize,
     dedup_max: usize,
+    shards: usize,
     retention: Retention,
     progress: Option<&'a PyRecoveryProgress>,
 }
@@ -505,11 +570,20 @@ impl Keywords<'_> {
             commit_timeout: Duration::from_millis(self.commit_timeout_ms),
             queue_bytes_max: self.queue_bytes_max,
             dedup_max: self.dedup_max,
+            shards: self.shards,
             retention: self.retention,
             progress: self.progress.map(|progress| Arc::clone(&progress.0)),
             ..Options::default()
         })
     }
+}
+
+/// Each shard has a lock of its own: more than this would be a mistake.
+fn shards_within(shards: usize) -> PyResult<usize> {
+    if (1..=SHARDS_MAX).contains(&shards) {
+        return Ok(shards);
+    }
+    Err(PyValueError::new_err(format!("shards is 1 to {SHARDS_MAX}")))
 }
 
 /// 0 days: not by age; 0 bytes: the default share of the disk.
@@ -606,7 +680,8 @@ fn profile_dict<'py>(py: Python<'py>, reading: &ProfileReading) -> PyResult<Boun
     profile.set_item("rid", reading.rid.to_string())?;
     profile.set_item("identifiers", identifiers)?;
     profile.set_item("attributes", attributes)?;
-    profile.set_item("segments", PyList::empty(py))?;
+    let segments = reading.segments.iter().map(|id| id.as_str());
+    profile.set_item("segments", PyList::new(py, segments)?)?;
     profile.set_item("updated", reading.updated_ms)?;
     Ok(profile)
 }

@@ -62,7 +62,7 @@ impl Scene<'_> {
     /// Decides the event's offers again, as live did, each with the rule that won. A live answer may
     /// have been cut at its limit of bytes; here all are given.
     pub fn offers(&mut self, mut give: impl FnMut(Given<'_>)) {
-        if !self.event.routed {
+        if !self.event.routed || self.event.links_only() {
             return;
         }
         let plan = &self.published.plan;

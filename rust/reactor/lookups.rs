@@ -25,12 +25,6 @@ type Looked<T> = Result<T, Unread>;
 #[derive(Clone, Copy, Debug)]
 struct Unread;
 
-impl From<batch::Error> for Unread {
-    fn from(_error: batch::Error) -> Self {
-        Self
-    }
-}
-
 /// The batch data that one event reads.
 pub struct Lookups<'a> {
     live: &'a Live,
@@ -43,6 +37,8 @@ pub struct Lookups<'a> {
     buffer: RefCell<Vec<u8>>,
     failure: Cell<bool>,
     has_failed: Cell<bool>,
+    /// Why, the first time.
+    why: RefCell<Option<batch::Error>>,
 }
 
 impl<'a> Lookups<'a> {
@@ -59,6 +55,7 @@ impl<'a> Lookups<'a> {
             buffer: RefCell::default(),
             failure: Cell::new(false),
             has_failed: Cell::new(false),
+            why: RefCell::default(),
         }
     }
 
@@ -73,6 +70,19 @@ impl<'a> Lookups<'a> {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.has_failed.get()
+    }
+
+    /// Why the first thing could not be read, for whoever tells people.
+    #[must_use]
+    pub fn why(&self) -> String {
+        self.why.borrow().as_ref().map_or_else(|| FAILED.to_owned(), ToString::to_string)
+    }
+
+    fn read<T>(&self, read: Result<T, batch::Error>) -> Looked<T> {
+        read.map_err(|error| {
+            self.why.borrow_mut().get_or_insert(error);
+            Unread
+        })
     }
 
     /// Why the last thing asked for is no value, told once.
@@ -159,7 +169,7 @@ impl<'a> Lookups<'a> {
         let place = |_: &Generation, column| imported.iter().position(|known| known.id == column);
         let mut buffer = self.buffer.borrow_mut();
         for key in self.keys_of(profile, layers.is_empty()) {
-            live::columns(layers, &key, &mut buffer, &place, &mut values)?;
+            self.read(live::columns(layers, &key, &mut buffer, &place, &mut values))?;
             if values.iter().all(Option::is_some) {
                 break;
             }
@@ -185,7 +195,8 @@ impl<'a> Lookups<'a> {
         let mut ids: Vec<Text> = Vec::new();
         let mut buffer = self.buffer.borrow_mut();
         for key in self.keys_of(profile, layers.is_empty()) {
-            ids.extend(live::segments_of(layers, &key, &mut buffer)?.unwrap_or_default());
+            let found = self.read(live::segments_of(layers, &key, &mut buffer))?;
+            ids.extend(found.unwrap_or_default());
         }
         ids.sort_unstable();
         ids.dedup();
@@ -204,7 +215,8 @@ impl<'a> Lookups<'a> {
         };
         let mut values: Vec<Option<Value>> = vec![None; catalog.columns.len()];
         let mut buffer = self.buffer.borrow_mut();
-        if !live::columns(layers, &Key::new(0, key), &mut buffer, &place, &mut values)? {
+        let key = Key::new(0, key);
+        if !self.read(live::columns(layers, &key, &mut buffer, &place, &mut values))? {
             return Ok(Value::Undefined);
         }
         let named = catalog.columns.iter().zip(values);

@@ -2,6 +2,7 @@
 
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
+use super::evict::is_expired;
 use super::lookups::Lookups;
 use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, RecoveryReport};
@@ -39,15 +40,18 @@ impl Reactor {
         let published = self.published();
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
+        let ttl_ms = published.plan.profile_ttl_ms;
         let seed = self.secret.random_seed();
         let reading = self.store.visit(&identifier, |profile| {
+            // It is let go by the next event of its own, or by the evictor.
+            let is_there = !is_expired(ttl_ms, profile.updated_ms(), now_ms);
             let live = self.batch.live();
             let lookups = Lookups::new(&live, &published.plan);
-            let reading = read(&published, profile, seed, now_ms, &lookups);
-            if lookups.has_failed() { Err(unreadable()) } else { Ok(reading) }
+            let reading = is_there.then(|| read(&published, profile, seed, now_ms, &lookups));
+            if lookups.has_failed() { Err(unreadable(lookups.why())) } else { Ok(reading) }
         });
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
-        reading.transpose()
+        Ok(reading.transpose()?.flatten())
     }
 
     /// The newest LSN that whoever reads now could have seen: what its answer waits for (page 5.1).
@@ -68,6 +72,12 @@ impl Reactor {
         (self.store.profile_count(), self.store.identifier_count())
     }
 
+    /// How many bytes of memory the profiles take with their tables and their index; remembered uuids are
+    /// apart.
+    pub fn memory_bytes(&self) -> usize {
+        self.store.memory_bytes()
+    }
+
     /// What recovery found when the reactor was opened.
     pub fn recovery(&self) -> RecoveryReport {
         self.recovery
@@ -79,7 +89,7 @@ impl Reactor {
     }
 }
 
-fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
+pub(super) fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
     let plan = &published.plan;
     let Some(key) = plan.keys.iter().find(|key| key.name == name) else {
         let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();
@@ -100,9 +110,8 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn unreadable() -> Error {
-    let sentence = "batch data cannot be read: `p13n log verify` says which file";
-    ErrorKind::Replay(sentence.to_owned()).into()
+fn unreadable(why: String) -> Error {
+    ErrorKind::Replay(why).into()
 }
 
 fn read(

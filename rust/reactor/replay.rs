@@ -20,8 +20,8 @@ use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_IMPORT,
-    KIND_LINES, LinesRecord,
+    BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION, KIND_EVENT,
+    KIND_EVICTION, KIND_IMPORT, KIND_LINES, LinesRecord, RecordedOutcome,
 };
 use crate::value::Value;
 
@@ -57,8 +57,8 @@ pub(super) enum Refused {
     Configuration(u32, String),
     #[error("the event names configuration {0}, in force is {1}")]
     Order(u32, u32),
-    #[error("batch data that its rules read cannot be read any more")]
-    Unreadable,
+    #[error("its rules read batch data: {0}")]
+    Unreadable(String),
     #[error("its kind {0} is unknown to this release")]
     Kind(u8),
     #[error(transparent)]
@@ -107,6 +107,14 @@ impl Replay {
                 Ok(())
             }
             KIND_IMPORT => Ok(reactor.batch.replayed(record.payload, record.lsn.counter)?),
+            KIND_EVICTION => {
+                let record = EvictionRecord::decode(record.payload)?;
+                let store = &reactor.store;
+                // One that is not there was erased since: its events are gone from the log.
+                let there = record.profiles.iter().filter_map(|rid| store.updated_ms(*rid));
+                store.lock_out(&there.collect::<Vec<_>>()).remove();
+                Ok(())
+            }
             kind => Err(Refused::Kind(kind)),
         }
     }
@@ -145,7 +153,7 @@ impl Hand {
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
         let mut before = Vec::new();
-        if event.routed {
+        if event.routed && !event.links_only() {
             let computed = ComputedValues::default();
             let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
             let live = reactor.batch.live();
@@ -158,14 +166,19 @@ impl Hand {
             before = apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
             self.troubles.clear();
             if lookups.has_failed() && !event.unreadable {
-                return Err(Refused::Unreadable);
+                return Err(Refused::Unreadable(lookups.why()));
             }
         }
         let change = draft.finish();
-        let rid = change.outcome().rid();
-        locked.install(change, lsn.counter);
-        let profile = rid.and_then(|rid| locked.profile(rid));
-        see(Installed { lsn, event, published, profile, before: &before });
+        if let RecordedOutcome::Passing(_) = event.outcome {
+            let profile = locked.let_pass(change, lsn.counter);
+            see(Installed { lsn, event, published, profile: profile.as_ref(), before: &before });
+        } else {
+            let rid = change.outcome().rid();
+            locked.install(change, lsn.counter);
+            let profile = rid.and_then(|rid| locked.profile(rid));
+            see(Installed { lsn, event, published, profile, before: &before });
+        }
         drop(locked);
         if event.moves_clock {
             reactor.clock.replayed(event.now_ms);

@@ -10,8 +10,6 @@ use super::super::limits::RECORD_BYTES_MAX;
 use super::Take;
 use super::layout::{Fields, Layout, Role};
 
-const MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// Reads CSV.
 pub(super) struct CsvParser {
     reader: Reader,
@@ -25,7 +23,6 @@ pub(super) struct CsvParser {
     lines: u64,
     /// Line that the record under way begins on; `None` between records.
     begun: Option<u64>,
-    is_started: bool,
 }
 
 impl Default for CsvParser {
@@ -39,7 +36,6 @@ impl Default for CsvParser {
             ends_used: 0,
             lines: 0,
             begun: None,
-            is_started: false,
         }
     }
 }
@@ -57,10 +53,6 @@ impl CsvParser {
         fields: &mut Fields,
         take: Take<'_>,
     ) -> Result<(), Error> {
-        if !self.is_started && !bytes.is_empty() {
-            self.is_started = true;
-            bytes = bytes.strip_prefix(MARK).unwrap_or(bytes);
-        }
         loop {
             if self.begun.is_none() {
                 bytes = self.pass_line_ends(bytes);
@@ -147,8 +139,9 @@ impl Record<'_> {
 
     fn header(&self, layout: &Layout) -> Result<Vec<Role>, String> {
         let mut roles = Vec::new();
-        for name in self.fields() {
-            let name = name.ok_or("it is not UTF-8")?.trim();
+        for (at, name) in self.fields().enumerate() {
+            let name = name.ok_or("it is not UTF-8")?;
+            let name = if at == 0 { name.trim_start_matches('\u{feff}') } else { name }.trim();
             let role = layout.role(name)?;
             if role != Role::Ignored && roles.contains(&role) {
                 return Err(format!("it names `{name}` twice"));
