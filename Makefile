@@ -148,6 +148,10 @@ faults: .make/tools  ## Crash images (IMAGES=1000000), the N-th call, every flip
 	$(CAMPAIGN) damage $(SEEDED)
 	$(CAMPAIGN) order $(SEEDED) $(OR_SKIPPED)
 
+.PHONY: soak
+soak: .make/tools  ## Visitors come and go for minutes (SECONDS=600), and memory stays where it was
+	P13N_SOAK_S=$(or $(SECONDS),600) cargo test --quiet --profile campaign --test soak -- --nocapture
+
 .PHONY: mutants
 mutants: .make/tools  ## Twelve deliberate faults, each of which the campaign must catch
 	cargo test --quiet --profile campaign --features mutants --test campaign -- mutants $(SEEDED)

@@ -13,6 +13,7 @@ mod import;
 mod keeping;
 mod log;
 mod offers;
+mod options;
 mod reactor;
 mod stats;
 mod trace;

@@ -15,7 +15,7 @@ use super::draws::{Drawer, Draws, EventKey};
 use super::evict::is_expired;
 use super::ignore::{self, Admission};
 use super::lookups::Lookups;
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, Request, Verdict};
 use smallvec::SmallVec;
 
@@ -38,7 +38,7 @@ const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
 /// About what a new profile takes until it is measured, beside its identifiers.
 const NEWCOMER_BYTES: usize = 256;
 /// How often an event waits for room at most, a few milliseconds each; answers are awaited by somebody.
-const WAITS_MAX: u32 = 4;
+const WAITS_MAX: u32 = 2;
 const WAITS_OF_BULK_MAX: u32 = 200;
 
 /// The room that is reserved in the log's queue for an event of so many bytes.
@@ -311,8 +311,9 @@ impl<'a> Passage<'a> {
             self.match_events(moment, uuid, &mut fuel, &lookups);
             let fuel_for_rules = fuel.left as u32;
             let mut draft = locked
-                .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
+                .draft(locked.decide(now_ms), moment, |id| self.published.spec(id, now_ms))
                 .expect("an outcome decided under these locks fits them");
+            self.published.gone(now_ms).for_each(|id| draft.forget(id));
             let mut before = Vec::new();
             if self.table.is_some() {
                 let computed = ComputedValues::default();
@@ -484,6 +485,7 @@ impl<'a> Passage<'a> {
                     before,
                     computed: &computed,
                     audience: self.request.caller.audience(),
+                    seen: Seen::default(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =
