@@ -1,10 +1,10 @@
 //! Sensitive: which values a configuration marks as sensitive, and where they get to (page 4.5).
 //!
-//! Marked are keys and attributes. `EVENT.<field>` that feeds a marked one is sensitive as well, and
-//! so is every key and attribute that a sensitive value reaches through its rules, until nothing
-//! more is found. An offer that would show such a value to public callers must say which of the
-//! two it means, `server_only` or `omit_sensitive`; without a word it is refused, whether or not
-//! there are public callers today.
+//! Marked are keys and attributes. `EVENT.<field>` that feeds a marked one is sensitive as well,
+//! and so is every key and attribute that a sensitive value reaches through its rules, until
+//! nothing more is found. An offer that would show such a value to public callers must say which
+//! of the two it means, `server_only` or `omit_sensitive`; without a word it is refused, whether
+//! or not there are public callers today.
 //!
 //! Followed are values, as `expr::flow` does; what `if` asks is the author's to answer for.
 //! `sensitive: false` is the author's word that an attribute shows nothing of what feeds it: the
