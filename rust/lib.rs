@@ -9,6 +9,7 @@ pub mod config;
 pub mod error;
 pub mod event;
 pub mod expr;
+pub mod identity_log;
 pub mod log;
 pub mod mutant;
 pub mod offer;

@@ -41,6 +41,7 @@ fn options(disk: &SimulatedDisk, data_dir: &Path) -> Options {
         shards: 2,
         disk: Arc::new(disk.clone()),
         segment_bytes_max: 1 << 10,
+        identity_log: false,
         snapshots: SnapshotPolicy { at_close: true, ..SnapshotPolicy::default() },
         retention: Retention {
             age_ms: None,

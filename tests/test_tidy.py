@@ -23,6 +23,7 @@ RUST_COLUMNS_MAX = 120  # rustfmt holds code at 100; comments and literals it le
 EVERYWHERE = {"mutant", "sync"}
 CORE = {"value", "expr", "profile", "offer", "config"}
 BELOW = {*CORE, *EVERYWHERE, "clock", "error", "event", "log", "record", "snapshot", "storage"}
+BELOW |= {"identity_log"}
 MAY_IMPORT: dict[str, set[str]] = {
     "mutant": set(),
     "sync": set(),
@@ -34,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "profile": {*EVERYWHERE, "value"},
     "snapshot": {*EVERYWHERE, "storage", "value", "profile", "record"},
     "record": {"value", "profile"},
+    "identity_log": {*EVERYWHERE, "storage", "value", "profile", "record", "log"},
     "offer": {"value", "expr", "profile"},
     "config": {"value", "expr", "profile", "offer"},
     "error": {"config", "log", "snapshot"},

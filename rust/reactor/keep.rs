@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::counters::Count;
+use super::identities::Registry;
 use super::retention::{Retention, RetentionOutlook};
 use super::{FileKey, Reactor};
 use crate::clock::{self, Clock};
@@ -30,6 +31,8 @@ use crate::sync::{Condvar, Mutex};
 
 /// How long a snapshot waits for the log to be synced up to its cut.
 const LOG_PATIENCE: Duration = Duration::from_secs(60);
+/// How long letting go of segments waits for the identity log to have read them.
+const IDENTITY_PATIENCE: Duration = Duration::from_secs(10);
 /// How often the keeper looks whether a snapshot is due.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After a snapshot that failed, and between two looks at what may be let go.
@@ -107,6 +110,8 @@ pub(super) struct Keep {
     pub(super) since: Mutex<Since>,
     pub(super) figures: Figures,
     pub(super) exported_lsn: AtomicU64,
+    /// Who must have read what is let go of.
+    pub(super) identities: Option<Arc<Registry>>,
     pub(super) stopping: Mutex<bool>,
     pub(super) wake: Condvar,
 }
@@ -255,6 +260,14 @@ impl Keep {
         };
         if !segments.iter().any(|segment| segment.is_closed() && segment.last_lsn <= base.lsn) {
             return Ok(0);
+        }
+        if let Some(identities) = &self.identities
+            && !identities.follower.settle(base.lsn, IDENTITY_PATIENCE)
+        {
+            let why =
+                identities.follower.figures().failure.unwrap_or_else(|| "it is behind".to_owned());
+            let message = format!("no segment is let go of: the identity log waits for it: {why}");
+            return Err(ErrorKind::Replay(message).into());
         }
         shelf.read(&base, APPLY_EPOCH)?.check()?;
         shelf.make_base(base.number)?;

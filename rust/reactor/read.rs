@@ -2,6 +2,7 @@
 
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
+use super::evict::is_expired;
 use super::scope::EventScope;
 use super::{Published, Reactor, Receipt, RecoveryReport};
 use crate::error::{ErrorKind, Result};
@@ -36,11 +37,15 @@ impl Reactor {
         let published = self.published();
         let identifier = identifier(&published, key, value)?;
         let now_ms = self.clock.read_ms();
+        let ttl_ms = published.plan.profile_ttl_ms;
         let seed = self.secret.random_seed();
-        let reading =
-            self.store.visit(&identifier, |profile| read(&published, profile, seed, now_ms));
+        let reading = self.store.visit(&identifier, |profile| {
+            // It is let go by the next event of its own, or by the evictor.
+            let is_there = !is_expired(ttl_ms, profile.updated_ms(), now_ms);
+            is_there.then(|| read(&published, profile, seed, now_ms))
+        });
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
-        Ok(reading)
+        Ok(reading.flatten())
     }
 
     /// The newest LSN that whoever reads now could have seen: what its answer waits for (page 5.1).
@@ -61,6 +66,12 @@ impl Reactor {
         (self.store.profile_count(), self.store.identifier_count())
     }
 
+    /// How many bytes of memory the profiles take with their tables and their index; remembered uuids are
+    /// apart.
+    pub fn memory_bytes(&self) -> usize {
+        self.store.memory_bytes()
+    }
+
     /// What recovery found when the reactor was opened.
     pub fn recovery(&self) -> RecoveryReport {
         self.recovery
@@ -72,7 +83,7 @@ impl Reactor {
     }
 }
 
-fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
+pub(super) fn identifier(published: &Published, name: &str, value: &str) -> Result<Identifier> {
     let plan = &published.plan;
     let Some(key) = plan.keys.iter().find(|key| key.name == name) else {
         let names: Vec<_> = plan.keys.iter().map(|key| format!("`{}`", key.name)).collect();

@@ -151,6 +151,7 @@ impl Reactor {
             ..reactor.recovery
         };
         reactor.log = Arc::new(recovery.start()?);
+        reactor.follow(directory, options).map_err(|error| io_error(directory, error))?;
         let rate = Keep::measured(replayed.bytes, took);
         let since = Since { lsn: since_lsn, replayed: replayed.bytes, written: 0 };
         reactor.keep_from(shelf, directory, options, since, rate)?;
@@ -183,6 +184,7 @@ impl Reactor {
             since: Mutex::new(since),
             figures: Default::default(),
             exported_lsn: Default::default(),
+            identities: self.identities.clone(),
             stopping: Mutex::new(false),
             wake: Default::default(),
         };

@@ -19,8 +19,8 @@ use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
-    LinesRecord,
+    BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION, KIND_EVENT,
+    KIND_EVICTION, KIND_LINES, LinesRecord, RecordedOutcome,
 };
 use crate::value::Value;
 
@@ -103,6 +103,14 @@ impl Replay {
                 reactor.remember_line(database, table, source);
                 Ok(())
             }
+            KIND_EVICTION => {
+                let record = EvictionRecord::decode(record.payload)?;
+                let store = &reactor.store;
+                // One that is not there was erased since: its events are gone from the log.
+                let there = record.profiles.iter().filter_map(|rid| store.updated_ms(*rid));
+                store.lock_out(&there.collect::<Vec<_>>()).remove();
+                Ok(())
+            }
             kind => Err(Refused::Kind(kind)),
         }
     }
@@ -153,10 +161,15 @@ impl Hand {
             self.troubles.clear();
         }
         let change = draft.finish();
-        let rid = change.outcome().rid();
-        locked.install(change, lsn.counter);
-        let profile = rid.and_then(|rid| locked.profile(rid));
-        see(Installed { lsn, event, published, profile, before: &before });
+        if let RecordedOutcome::Passing(_) = event.outcome {
+            let profile = locked.let_pass(change, lsn.counter);
+            see(Installed { lsn, event, published, profile: profile.as_ref(), before: &before });
+        } else {
+            let rid = change.outcome().rid();
+            locked.install(change, lsn.counter);
+            let profile = rid.and_then(|rid| locked.profile(rid));
+            see(Installed { lsn, event, published, profile, before: &before });
+        }
         drop(locked);
         if event.moves_clock {
             reactor.clock.replayed(event.now_ms);

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from p13n.cli import backup, check, demo, eval, ingest, key, log, profile, serve, sql
+from p13n.cli import backup, check, config, demo, eval, ingest, key, log, profile, serve, sql
 from p13n.exit_codes import ExitCode
 from p13n.system_error import sentence_of
 
@@ -58,6 +58,7 @@ app.command("profile")(profile.profile)
 app.command("sql")(sql.sql)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
 app.add_typer(log.app, name="log")
 
