@@ -288,8 +288,9 @@ impl<'a> Passage<'a> {
             self.match_events(moment, uuid, &mut fuel);
             let fuel_for_rules = fuel.left as u32;
             let mut draft = locked
-                .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
+                .draft(locked.decide(now_ms), moment, |id| self.published.spec(id, now_ms))
                 .expect("an outcome decided under these locks fits them");
+            self.published.gone(now_ms).for_each(|id| draft.forget(id));
             let mut before = Vec::new();
             if self.table.is_some() {
                 let computed = ComputedValues::default();

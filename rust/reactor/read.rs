@@ -58,7 +58,7 @@ impl Reactor {
         let barrier = self.store.lock_all();
         let published = self.published();
         let now_ms = self.clock.last_ms().unwrap_or_default();
-        barrier.hash(|id| published.spec(id), now_ms)
+        barrier.hash(|id| published.spec(id, now_ms), now_ms)
     }
 
     /// How many profiles and identifiers there are.
