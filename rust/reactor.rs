@@ -202,6 +202,7 @@ impl<'a> Request<'a> {
             source: event.source,
             uuid: Some(event.uuid),
             verdict: Some(Verdict { kept_out: event.kept_out }),
+            caller: Caller { public: event.public, ..Caller::default() },
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }
@@ -259,7 +260,11 @@ impl Reactor {
         request.check()?;
         loop {
             let published = self.published.load_full();
-            let event = Event::new(take(&published)?, &published.plan, &published.shape)?;
+            let taken = take(&published)?;
+            let event = SCRATCH.with_borrow_mut(|scratch| {
+                let Published { plan, shape, .. } = &*published;
+                Event::new(taken, plan, shape, request.caller.public, scratch.vm())
+            })?;
             let passed = SCRATCH.with_borrow_mut(|scratch| {
                 let passage = Passage::new(self, &published, request, event, scratch, out);
                 let passed = passage.pass();
@@ -411,6 +416,8 @@ fn refusal_name(refusal: Refusal) -> &'static str {
         Refusal::TooLong => "too long",
         Refusal::Invalid => "invalid text",
         Refusal::NoMatch => "no match",
+        Refusal::Throws => "from throws",
+        Refusal::Public => "public caller",
     }
 }
 
