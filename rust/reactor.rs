@@ -238,6 +238,7 @@ impl<'a> Request<'a> {
                 kept_out: event.kept_out,
                 passing: matches!(event.outcome, RecordedOutcome::Passing(_)),
             }),
+            caller: Caller { public: event.public, ..Caller::default() },
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }
@@ -296,7 +297,11 @@ impl Reactor {
         SCRATCH.with_borrow_mut(|scratch| scratch.waits = 0);
         loop {
             let published = self.published.load_full();
-            let event = Event::new(take(&published)?, &published.plan, &published.shape)?;
+            let taken = take(&published)?;
+            let event = SCRATCH.with_borrow_mut(|scratch| {
+                let Published { plan, shape, .. } = &*published;
+                Event::new(taken, plan, shape, request.caller.public, scratch.vm())
+            })?;
             let passed = SCRATCH.with_borrow_mut(|scratch| {
                 let passage = Passage::new(self, &published, request, event, scratch, out);
                 let passed = passage.pass();
@@ -451,6 +456,8 @@ fn refusal_name(refusal: Refusal) -> &'static str {
         Refusal::TooLong => "too long",
         Refusal::Invalid => "invalid text",
         Refusal::NoMatch => "no match",
+        Refusal::Throws => "from throws",
+        Refusal::Public => "public caller",
     }
 }
 

@@ -56,6 +56,13 @@ pub(super) struct Scratch {
     pub(super) waits: u32,
 }
 
+impl Scratch {
+    /// The machine, for what is evaluated before an event passes.
+    pub(super) fn vm(&mut self) -> &mut Vm {
+        &mut self.vm
+    }
+}
+
 /// One event with all that it needs on its way.
 pub(super) struct Passage<'a> {
     reactor: &'a Reactor,
@@ -346,6 +353,7 @@ impl<'a> Passage<'a> {
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some(),
             kept_out: self.kept_out,
+            public: self.request.caller.public,
             lets_go: computed.lets_go,
             now_ms: computed.tick.now_ms,
             time_s: self.event.time_s,
