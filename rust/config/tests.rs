@@ -283,6 +283,8 @@ fn the_plan_holds_what_the_file_says() {
             ("views_1d", Slot::Window(0, 0)),
             ("views_1h", Slot::Window(0, 1)),
             ("seen", Slot::Attribute(1)),
+            ("views", Slot::Updated(0)),
+            ("seen", Slot::Updated(1)),
         ]
     );
     assert_eq!(
