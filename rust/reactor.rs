@@ -46,7 +46,7 @@ pub use keep::{SnapshotFigures, SnapshotPolicy, SnapshotReport};
 pub use open::Options;
 pub use recover::{RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use retention::{Retention, RetentionOutlook};
-pub use room::{MemoryFigures, MemoryPolicy, OnMemoryFull};
+pub use room::{MEMORY_BUDGET_BYTES_MIN, MemoryFigures, MemoryPolicy, OnMemoryFull};
 pub use secret::Secret;
 
 use self::apply::Trouble;

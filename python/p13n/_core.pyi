@@ -242,6 +242,8 @@ class Reactor:
         shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
+        memory_budget: int = 0,
+        on_memory_full: Literal["keep", "evict"] = "keep",
         progress: RecoveryProgress | None = None,
     ) -> Reactor:
         """Opens the reactor of a configuration file; without `data_dir` all stays in memory.
@@ -251,9 +253,11 @@ class Reactor:
         `queue_bytes_max` is at least 8000000. `shards` (1 to 65536, made a power of two) is into
         how many parts, each with a lock of its own, profiles are divided; it changes no result. The
         log lets go of events that are older than `retention_days` (0: not by age) or over
-        `retention_bytes` (0: 60 % of the disk); profiles stay. `progress` can be read by another
-        thread while this runs. Raises ConfigError, LogError, Corrupted, Locked, OSError,
-        ValueError for an option out of its range.
+        `retention_bytes` (0: 60 % of the disk); profiles stay. Profiles take `memory_budget` bytes
+        (0: 60 % of the machine; at least 16777216); without room a new profile is not kept, or
+        others are evicted for it (`on_memory_full`). `progress` can be read by another thread while
+        this runs. Raises ConfigError, LogError, Corrupted, Locked, OSError, ValueError for an
+        option out of its range.
         """
     @staticmethod
     def from_text(
@@ -269,6 +273,8 @@ class Reactor:
         shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
+        memory_budget: int = 0,
+        on_memory_full: Literal["keep", "evict"] = "keep",
         progress: RecoveryProgress | None = None,
     ) -> Reactor:
         """As `open`, from the configuration's text."""
@@ -358,7 +364,9 @@ class Reactor:
         """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `errors`, `ignored_identifiers`, `rejected_values` (each
+        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `not_kept` and
+        `evicted` (profiles, {reason: count}), `memory` (budget_bytes, profile_bytes, beside_bytes,
+        full), `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
         synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
         snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
@@ -406,6 +414,11 @@ class Reactor:
     def _synced_lsn(self) -> int: ...
     def _full(self) -> bool:
         """Whether events are refused for want of room on the disk; ends by itself."""
+    @staticmethod
+    def _memory_budget() -> int:
+        """What profiles may take unless told otherwise, bytes; 0 where the system does not say."""
+    def _memory_full(self) -> bool:
+        """Whether new profiles are answered and not kept, for want of memory."""
     def _failure(self) -> str | None:
         """Why the log failed, None while it is well."""
     def _ingest_lines(

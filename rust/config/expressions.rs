@@ -36,7 +36,8 @@ const FILTER_SEES_EVENT: &str =
 /// What `ignore` says of `PROFILE` and the names that belong to it.
 const FROM_SEES_EVENT: &str =
     "A key's `from` sees EVENT only: whose profile it is, is not known yet.";
-const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: who sent an event is judged before anything else.";
+const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: \
+    who sent an event is judged before anything else.";
 
 /// What is said of `REQUEST` elsewhere.
 const ONLY_IN_IGNORE: &str =

@@ -12,6 +12,7 @@ mod expression;
 mod keeping;
 mod log;
 mod offers;
+mod options;
 mod reactor;
 mod stats;
 mod trace;
