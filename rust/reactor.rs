@@ -13,6 +13,7 @@ pub mod computed;
 pub mod counters;
 mod crew;
 pub mod draws;
+pub mod erasure;
 mod evict;
 pub mod history;
 pub mod identities;
@@ -51,6 +52,7 @@ pub use secret::Secret;
 
 use self::apply::Trouble;
 use self::counters::Counters;
+use self::erasure::pending::Erasures;
 use self::evict::Evictor;
 use self::identities::Registry;
 use self::keep::Keeper;
@@ -122,7 +124,9 @@ pub struct Reactor {
     store: Arc<Store>,
     log: Arc<Log>,
     clock: Arc<Clock>,
-    secret: Secret,
+    secret: Arc<Secret>,
+    /// Those that are recorded and not carried out in every file yet.
+    erasures: Arc<Erasures>,
     counters: Arc<Counters>,
     /// Whether there is memory for one more profile.
     room: Arc<Room>,

@@ -47,10 +47,16 @@
 //!   source           32 bytes hash of the file, u64 line
 //! ```
 //!
-//! Texts and values are as in `value::codec`; evictions stand in `eviction`.
+//! Texts and values are as in `value::codec`; evictions stand in `eviction`, what erasing people writes in
+//! `erasure`.
 
+mod erasure;
 mod eviction;
 
+pub use erasure::{
+    ErasedIdentifier, ErasedRecord, ErasureRecord, KIND_ERASED, KIND_ERASURE, KIND_TOMBSTONE, Lost,
+    Tombstone, Whose,
+};
 pub use eviction::{EvictionReason, EvictionRecord, KIND_EVICTION};
 
 use crate::profile::{Identifier, Moved, Outcome, Rid};

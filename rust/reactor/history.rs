@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
+use super::erasure::pending::Erasures;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Installed, Refused, Replay, replay_error};
 use super::scope::EventScope;
@@ -100,6 +101,11 @@ impl History {
         let mut history = Self { reactor, replay, reader, lsn, synced_lsn, vm: Vm::default() };
         history.advance(after_lsn, &mut |_| Ok(ControlFlow::Continue(())))?;
         Ok(history)
+    }
+
+    /// The reactor in memory.
+    pub(super) fn reactor(&self) -> &Reactor {
+        &self.reactor
     }
 
     /// LSN of the state.
@@ -216,6 +222,7 @@ impl Start {
         let fresh = || -> Result<Self> {
             let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
             let reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
+            reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
             Ok(Self { reactor, replay: Replay::default(), lsn: 0 })
         };
         for path in paths {

@@ -104,7 +104,12 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn read(published: &Published, profile: &Packed, secret_seed: u64, now_ms: i64) -> ProfileReading {
+pub(super) fn read(
+    published: &Published,
+    profile: &Packed,
+    secret_seed: u64,
+    now_ms: i64,
+) -> ProfileReading {
     let plan = &published.plan;
     let identifiers: Vec<_> = profile.identifiers().collect();
     let values = |id: u16| {

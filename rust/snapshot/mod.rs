@@ -90,6 +90,7 @@ pub mod limits;
 pub mod load;
 pub mod manifest;
 pub mod read;
+mod rewrite;
 pub mod shelf;
 pub mod write;
 

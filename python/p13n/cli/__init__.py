@@ -54,12 +54,12 @@ app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("eval")(eval.evaluate)
 app.command("ingest")(ingest.ingest)
-app.command("profile")(profile.profile)
 app.command("sql")(sql.sql)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
+app.add_typer(profile.app, name="profile")
 app.add_typer(log.app, name="log")
 
 
