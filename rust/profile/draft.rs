@@ -16,7 +16,7 @@ use super::lock::Locked;
 use super::packed::{self, Source, Unsettled};
 use super::{
     AttributeSpec, AttributeState, IDENTIFIERS_MAX, Identifier, Moment, Operation, Outcome, Packed,
-    Profile, Rails, Rejected, Rid, Store,
+    Profile, Rails, Rejected, Rid, SeenIdentifier, Store,
 };
 use crate::value::{Text, Value};
 
@@ -270,6 +270,23 @@ impl<'l> Draft<'l> {
     /// The state of an attribute before this event's rules: for a merge the united one.
     pub fn before(&self, id: u16) -> Option<Cow<'_, AttributeState>> {
         self.base.attribute(id)
+    }
+
+    /// Every identifier that the profile has, those of this event last.
+    pub fn each_identifier(&self, give: &mut dyn FnMut(u16, &str)) {
+        let mut known = |seen: &SeenIdentifier| {
+            if !self.identifiers.contains(&seen.identifier) {
+                give(seen.identifier.key, &seen.identifier.value);
+            }
+        };
+        match &self.base {
+            Base::Nothing => {}
+            Base::Held(profile) => profile.identifiers().for_each(|seen| known(&seen)),
+            Base::United(profile) => profile.identifiers.iter().for_each(known),
+        }
+        for identifier in self.identifiers {
+            give(identifier.key, &identifier.value);
+        }
     }
 
     /// What `PROFILE.<key>` reads: the event's own value, else the newest known.

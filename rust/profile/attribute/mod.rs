@@ -13,6 +13,8 @@ mod counters;
 mod data_type;
 mod items;
 mod json_form;
+#[cfg(test)]
+mod kinds_tests;
 mod list;
 #[cfg(test)]
 mod model_tests;
