@@ -9,15 +9,18 @@
 //! I/O; the data plane compiles nothing.
 
 pub mod apply;
+pub mod computed;
 pub mod counters;
 mod crew;
 pub mod draws;
+mod evict;
 pub mod history;
 pub mod identities;
 mod ignore;
 pub mod ingest;
 pub mod inspect;
 pub mod keep;
+pub mod machine;
 pub mod open;
 mod passage;
 pub mod read;
@@ -25,9 +28,11 @@ mod recover;
 mod replay;
 pub mod restore;
 pub mod retention;
+mod room;
 pub mod salvage;
 pub mod scope;
 pub mod secret;
+pub mod watch;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -41,13 +46,17 @@ pub use keep::{SnapshotFigures, SnapshotPolicy, SnapshotReport};
 pub use open::Options;
 pub use recover::{RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use retention::{Retention, RetentionOutlook};
+pub use room::{MemoryFigures, MemoryPolicy, OnMemoryFull};
 pub use secret::Secret;
 
 use self::apply::Trouble;
 use self::counters::Counters;
+use self::evict::Evictor;
 use self::identities::Registry;
 use self::keep::Keeper;
 use self::passage::{Passage, Scratch};
+use self::room::Room;
+use self::watch::{IdentityWarning, Watch};
 use crate::clock::Clock;
 use crate::config::Numbers;
 use crate::config::plan::{AttributeId, Plan};
@@ -57,7 +66,7 @@ use crate::log::{FailureKind, Log, SyncPolicy};
 use crate::offer::Audience;
 use crate::profile::identity::Refusal;
 use crate::profile::{AttributeSpec, Rejected, Store};
-use crate::record::{EventReplay, SourceLine};
+use crate::record::{EventReplay, RecordedOutcome, SourceLine};
 use crate::value::Text;
 
 /// A published plan with what is derived from it.
@@ -91,12 +100,16 @@ impl Published {
 
 /// The engine: thread-safe, opened by [`Reactor::open`].
 pub struct Reactor {
-    published: ArcSwap<Published>,
+    published: Arc<ArcSwap<Published>>,
     store: Arc<Store>,
     log: Arc<Log>,
     clock: Arc<Clock>,
     secret: Secret,
-    counters: Counters,
+    counters: Arc<Counters>,
+    /// Keys that many people share.
+    watch: Watch,
+    /// Whether there is memory for one more profile.
+    room: Arc<Room>,
     /// Numbers of keys and attributes, given once a name.
     numbers: Mutex<Numbers>,
     /// For each table and file, the last line dealt with.
@@ -107,6 +120,8 @@ pub struct Reactor {
     identities: Option<Arc<Registry>>,
     /// Takes snapshots; none in memory. Ended before the log is closed.
     keeper: Option<Keeper>,
+    /// Lets profiles go; none before the reactor serves, and none without anything to let go for.
+    evictor: Option<Evictor>,
     sync: SyncPolicy,
     commit_timeout: Duration,
     recovery: RecoveryReport,
@@ -147,6 +162,8 @@ impl Default for Caller<'_> {
 pub struct Verdict {
     /// Whether `ignore` kept it from profiles: who sent it is not recorded.
     pub kept_out: bool,
+    /// Whether it made a profile that was not kept: how much room there was is not recorded.
+    pub passing: bool,
 }
 
 /// One event on its way in.
@@ -201,7 +218,10 @@ impl<'a> Request<'a> {
             moves_clock: event.moves_clock,
             source: event.source,
             uuid: Some(event.uuid),
-            verdict: Some(Verdict { kept_out: event.kept_out }),
+            verdict: Some(Verdict {
+                kept_out: event.kept_out,
+                passing: matches!(event.outcome, RecordedOutcome::Passing(_)),
+            }),
             caller: Caller { public: event.public, ..Caller::default() },
             decide: false,
             ..Self::new(event.database, event.table, event.body)
@@ -258,6 +278,7 @@ impl Reactor {
     ) -> Result<Receipt> {
         self.ensure_running()?;
         request.check()?;
+        SCRATCH.with_borrow_mut(|scratch| scratch.waits = 0);
         loop {
             let published = self.published.load_full();
             let taken = take(&published)?;
@@ -334,6 +355,16 @@ impl Reactor {
         &self.log
     }
 
+    /// What was noticed of keys that many people share, since the reactor was opened.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Warnings of keys that many people share, as they stand; no value is in them.
+    pub fn identity_warnings(&self) -> Vec<IdentityWarning> {
+        self.watch.warnings()
+    }
+
     /// Counts since the reactor was opened.
     pub fn counters(&self) -> &Counters {
         &self.counters
@@ -345,6 +376,9 @@ impl Reactor {
     /// # Errors
     /// `Log` when the last sync failed.
     pub fn close(&self) -> Result<()> {
+        if let Some(evictor) = &self.evictor {
+            evictor.stop();
+        }
         if let Some(keeper) = &self.keeper {
             keeper.close();
         }

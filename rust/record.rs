@@ -20,7 +20,7 @@
 //!   identifiers      u8 count, each: key u16, value text (normalized)
 //!   ignored          u8 count, each: key u16, reason u8
 //!   outcome          u8    0 nobody, 1 new, 2 known, 3 extended, 4 merged, 5 moved by a guard rail,
-//!                          6 moved to a new profile
+//!                          6 moved to a new profile, 7 passing: new, and not kept
 //!   rid              16 bytes, unless nobody
 //!   merged           u8 count, each 16 bytes, when merged or moved
 //!   bound            u16   the key whose bound would have been broken, when moved
@@ -44,7 +44,11 @@
 //!   source           32 bytes hash of the file, u64 line
 //! ```
 //!
-//! Texts and values are as in `value::codec`.
+//! Texts and values are as in `value::codec`; evictions stand in `eviction`.
+
+mod eviction;
+
+pub use eviction::{EvictionReason, EvictionRecord, KIND_EVICTION};
 
 use crate::profile::{Identifier, Moved, Outcome, Rid};
 use crate::value::codec::{BadBytes, Bytes, put_text, put_value};
@@ -91,6 +95,8 @@ pub enum RecordedOutcome {
     Extended([u8; 16]),
     /// Several profiles became one.
     Merged([u8; 16], Vec<[u8; 16]>),
+    /// A new profile for which there was no room: answered from the event alone, and not kept.
+    Passing([u8; 16]),
     /// A guard rail kept profiles apart.
     Moved(Box<Moved>),
 }
@@ -114,7 +120,7 @@ impl From<&RecordedOutcome> for Outcome {
     fn from(outcome: &RecordedOutcome) -> Self {
         match outcome {
             RecordedOutcome::Nobody => Self::Nobody,
-            RecordedOutcome::New(rid) => Self::New(Rid(*rid)),
+            RecordedOutcome::New(rid) | RecordedOutcome::Passing(rid) => Self::New(Rid(*rid)),
             RecordedOutcome::Known(rid) => Self::Known(Rid(*rid)),
             RecordedOutcome::Extended(rid) => Self::Extended(Rid(*rid)),
             RecordedOutcome::Merged(survivor, merged) => Self::Merged {
@@ -485,6 +491,7 @@ fn put_outcome(out: &mut Vec<u8>, outcome: &RecordedOutcome) {
             out.push(merged.len() as u8);
             merged.iter().for_each(|rid| out.extend_from_slice(rid));
         }
+        RecordedOutcome::Passing(rid) => put_rid(out, 7, rid),
         RecordedOutcome::Moved(moved) => {
             put_rid(out, if moved.is_new { 6 } else { 5 }, &moved.rid.0);
             out.push(moved.merged.len() as u8);
@@ -523,6 +530,7 @@ fn read_outcome(bytes: &mut Bytes<'_>) -> Result<RecordedOutcome, BadBytes> {
             let merged = (0..bytes.u8()?).map(|_| bytes.array()).collect::<Result<_, _>>()?;
             RecordedOutcome::Merged(survivor, merged)
         }
+        7 => RecordedOutcome::Passing(bytes.array()?),
         tag @ (5 | 6) => RecordedOutcome::Moved(Box::new(read_moved(bytes, tag == 6)?)),
         _ => return Err(BadBytes("its identity outcome is unknown")),
     })

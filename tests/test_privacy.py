@@ -29,7 +29,10 @@ keys:
 events:
   - {name: pageview, table: pageviews}
 attributes:
-  - {name: diagnosis, type: single, sensitive: true, set: [{event: pageview, value: "${EVENT.icd}"}]}
+  - name: diagnosis
+    type: single
+    sensitive: true
+    set: [{event: pageview, value: "${EVENT.icd}"}]
   - name: income
     type: single
     aggregation: sum
@@ -106,11 +109,13 @@ def test_embedded_callers_say_who_asks() -> None:
     body = json.dumps(EVENT).encode()
     table = ("your_database", "pageviews")
     assert set(reactor.personalize(*table, EVENT)["offers"]) == {"for_servers", "for_all"}
-    callers: list[dict[str, Any]] = [{"public": True}, {"sees_sensitive": False}]
-    for caller in callers:
-        answer = reactor.personalize(*table, EVENT, **caller)
+    for public, sees_sensitive in ((True, True), (False, False)):
+        answer = reactor.personalize(*table, EVENT, public=public, sees_sensitive=sees_sensitive)
         assert answer == {"offers": {"for_all": {"attributes": {"known": True}}}}
-        assert json.loads(reactor.personalize_json(*table, body, **caller)) == answer
+        as_json = reactor.personalize_json(
+            *table, body, public=public, sees_sensitive=sees_sensitive
+        )
+        assert json.loads(as_json) == answer
 
 
 def test_errors_and_figures_of_the_server_hold_no_value(
@@ -193,7 +198,9 @@ def page_rows() -> list[tuple[bool, str]]:
 @pytest.mark.parametrize(("shows", "expression"), page_rows())
 def test_the_page_tells_what_shows_a_value(shows: bool, expression: str, tmp_path: Path) -> None:
     file = tmp_path / "page.yaml"
-    offer = f"offers: [{{name: o, set: [{{data: {{x: {json.dumps('${' + expression + '}')}}}}}]}}]\n"
+    offer = (
+        f"offers: [{{name: o, set: [{{data: {{x: {json.dumps('${' + expression + '}')}}}}}]}}]\n"
+    )
     head = CONFIGURATION.split("attributes:")[0]
     file.write_text(head + offer, "utf-8")
     errors = [found.code for found in p13n.check([str(file)]) if found.severity == "error"]

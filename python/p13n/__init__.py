@@ -21,6 +21,8 @@ from p13n._core import (
     Events,
     Expression,
     ExpressionWarning,
+    IdentityChanges,
+    IdentityCursor,
     IngestReport,
     Locked,
     LogCursor,
@@ -35,6 +37,7 @@ from p13n._core import (
     UnknownTable,
     __version__,
     check,
+    identity_find,
     log_backup,
     log_events,
     log_info,
@@ -42,6 +45,7 @@ from p13n._core import (
     log_restore,
     log_salvage,
     log_verify,
+    profile_read,
     read_yaml,
 )
 
@@ -57,6 +61,8 @@ __all__ = [
     "Events",
     "Expression",
     "ExpressionWarning",
+    "IdentityChanges",
+    "IdentityCursor",
     "IngestReport",
     "Locked",
     "LogCursor",
@@ -71,6 +77,7 @@ __all__ = [
     "UnknownTable",
     "__version__",
     "check",
+    "identity_find",
     "log_backup",
     "log_events",
     "log_info",
@@ -78,5 +85,6 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "profile_read",
     "read_yaml",
 ]

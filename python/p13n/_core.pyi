@@ -20,6 +20,8 @@ __all__ = [
     "Events",
     "Expression",
     "ExpressionWarning",
+    "IdentityChanges",
+    "IdentityCursor",
     "IngestReport",
     "Locked",
     "LogCursor",
@@ -34,6 +36,7 @@ __all__ = [
     "UnknownTable",
     "__version__",
     "check",
+    "identity_find",
     "log_backup",
     "log_events",
     "log_info",
@@ -41,6 +44,7 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "profile_read",
     "read_yaml",
 ]
 
@@ -239,6 +243,7 @@ class Reactor:
         commit_timeout_ms: int = 1000,
         queue_bytes_max: int = 67108864,
         dedup_max: int = 1000000,
+        shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
         progress: RecoveryProgress | None = None,
@@ -247,10 +252,12 @@ class Reactor:
 
         The reactor's own directory is `data_dir/{account}-{instance}`. Recovers before it returns
         and publishes the configuration when it differs from the last published one.
-        `queue_bytes_max` is at least 8000000. The log lets go of events that are older than
-        `retention_days` (0: not by age) or over `retention_bytes` (0: 60 % of the disk); profiles
-        stay. `progress` can be read by another thread while this runs. Raises ConfigError,
-        LogError, Corrupted, Locked, OSError, ValueError for an option out of its range.
+        `queue_bytes_max` is at least 8000000. `shards` (1 to 65536, made a power of two) is into
+        how many parts, each with a lock of its own, profiles are divided; it changes no result. The
+        log lets go of events that are older than `retention_days` (0: not by age) or over
+        `retention_bytes` (0: 60 % of the disk); profiles stay. `progress` can be read by another
+        thread while this runs. Raises ConfigError, LogError, Corrupted, Locked, OSError,
+        ValueError for an option out of its range.
         """
     @staticmethod
     def from_text(
@@ -263,6 +270,7 @@ class Reactor:
         commit_timeout_ms: int = 1000,
         queue_bytes_max: int = 67108864,
         dedup_max: int = 1000000,
+        shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
         progress: RecoveryProgress | None = None,
@@ -352,11 +360,24 @@ class Reactor:
         (excluded) are epoch ms of processing time. Read in batches: memory does not grow with the
         log. Raises ValueError in memory, Corrupted, LogError, OSError.
         """
+    def identity_changes(self) -> IdentityChanges:
+        """Every change of who is who, oldest first, as rows of the table `id_changes`.
+
+        Dicts of `time` (epoch seconds), `event_type` (`id`), `key_values` (None),
+        `reactor_instance_id`, `profile_change_type` (`profile_added`,
+        `profile_updated_by_stitching`, `profile_deleted_by_stitching`; ours: `profile_evicted`,
+        `profile_not_kept`), `current_id_attributes` (JSON, of an added one), `current_rid`,
+        `merged_rids` (JSON), and of our own `lsn`, `identifiers` (JSON) and `moved_to` (the profile
+        to which a guard rail moved this row's identifiers). Raises ValueError in memory, Corrupted,
+        LogError.
+        """
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
-        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
+        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `identity` (noticed: {key:
+        {sign: count}} of keys that many people share, warnings: sentences, durable_lsn, lost and
+        failure of the identity log), `recovery` (snapshot_lsn,
         snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
         snapshot, events_per_s, ms, torn_bytes), `snapshots`
         (taken, failed, failure, last), `retention` (segments_retired, log_bytes, bytes_max,
@@ -480,6 +501,27 @@ class LogCursor:
         """
 
 @final
+class IdentityChanges:
+    """An iterator over changes of identity; made by `Reactor.identity_changes`."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> dict[str, Any]: ...
+
+@final
+class IdentityCursor:
+    """The identity log of a reactor's directory, batch after batch, without its lock."""
+
+    def __new__(cls, directory: str | PathLike[str], *, after: int = 0) -> Self:
+        """Begins behind `after` entries, as `position` said. Raises Corrupted, LogError."""
+    @property
+    def position(self) -> int:
+        """Entries read so far."""
+    def rows(self) -> list[tuple[int, int, str, str, str, str | None, str, str | None]]:
+        """The next (lsn, time in epoch ms, profile_change_type, current_rid, merged_rids,
+        current_id_attributes, identifiers, moved_to); none at the end. Raises Corrupted, LogError.
+        """
+
+@final
 class OfferCursor:
     """The offers of a directory's events, decided again from the log; without its lock.
 
@@ -493,6 +535,19 @@ class OfferCursor:
 
         `rule` is the position of the rule that held, from 0. Raises Corrupted, LogError.
         """
+
+def identity_find(directory: str | PathLike[str], who: str) -> dict[str, Any] | None:
+    """All that a directory's identity log knows of a person, by `key=value` or by a rid; without
+    its lock.
+
+    `{"rid", "rids": [oldest first], "identifiers": {key: [values]}, "somebody_elses_now": {key:
+    [values]}}`; None for nobody. Raises ValueError, Corrupted, LogError.
+    """
+
+def profile_read(directory: str | PathLike[str], key: str, value: str) -> dict[str, Any] | None:
+    """The profile of one identifier, as `Reactor.profile` gives it, from a directory's snapshot and
+    log: without its lock, and without publishing anything. Raises ValueError, Corrupted, LogError.
+    """
 
 def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::limits::{
     IGNORES_MAX, KEYS_MAX, NAMED_MAX, STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX,
 };
-use super::model::{AttributeKind, Configuration, Offer, Place};
+use super::model::{Configuration, Offer, Place};
 use super::schema::did_you_mean;
 use super::source::{Problems, Span, Spanned};
 use crate::value::Text;
@@ -54,9 +54,8 @@ fn names_are_unique(configuration: &Configuration, problems: &mut Problems<'_>) 
     }
     for attribute in &configuration.attributes {
         profile.take(&attribute.name, "an attribute", problems);
-        if let AttributeKind::Counter { windows, .. } = &attribute.kind {
-            windows.iter().for_each(|(name, _)| profile.take(name, "a window", problems));
-        }
+        let further = attribute.kind.further_names();
+        further.into_iter().for_each(|(name, what)| profile.take(name, what, problems));
     }
     let mut events = Unique::default();
     configuration.events.iter().for_each(|event| events.take(&event.name, "an event", problems));
@@ -192,6 +191,8 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
     let key_names: Vec<&Span> = configuration.keys.iter().map(|key| &key.name.span).collect();
     let attribute_names: Vec<&Span> =
         configuration.attributes.iter().map(|attribute| &attribute.name.span).collect();
+    let holding = configuration.attributes.iter().filter(|entry| entry.kind.holds_state());
+    let holding: Vec<&Span> = holding.map(|attribute| &attribute.name.span).collect();
     let tokens: Vec<&Span> = configuration.tokens.iter().map(|token| &token.name.span).collect();
     let ignores: Vec<&Span> = configuration.ignore.iter().map(|entry| &entry.at).collect();
     let mut tables = HashSet::new();
@@ -209,7 +210,7 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
         ("tables", tables, TABLES_MAX),
         ("entries of `ignore`", ignores, IGNORES_MAX),
         ("keys", key_names, KEYS_MAX),
-        ("attributes that hold state", attribute_names, STATE_ATTRIBUTES_MAX),
+        ("attributes that hold state", holding, STATE_ATTRIBUTES_MAX),
         ("keys, attributes and activations together", named, NAMED_MAX),
     ] {
         if let Some(first_over) = found.get(most) {

@@ -10,6 +10,7 @@ use regex::RegexBuilder;
 use sha2::{Digest, Sha256};
 
 use super::check;
+use super::computed;
 use super::diagnostic::Diagnostic;
 use super::expressions::{Expressions, Locals, Slots};
 use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
@@ -25,8 +26,8 @@ use super::source::{Problems, SourceFile, Spanned, too_large};
 use super::types;
 use super::yaml;
 use crate::expr::advice::Type;
-use crate::expr::{FieldTable, Program, Template};
-use crate::profile::attribute::AttributeSpec;
+use crate::expr::{FieldTable, Program, Space, Template};
+use crate::profile::attribute::{Aggregate, AttributeSpec, Conversion};
 use crate::value::Text;
 
 /// Numbers given once a name by a data directory: a name's position is its number.
@@ -129,11 +130,15 @@ impl Builder<'_> {
         let mut keys = self.keys(problems);
         let rails = self.rails(&keys);
         let mut attributes = self.attributes(problems);
-        let slots = slots(&keys, &attributes);
+        let mut slots = slots(&keys, &attributes);
         let reads = types::of_names(configuration);
         let mut names = Slots::default();
         for ((name, _), reads) in slots.iter().zip(reads) {
             names.push(name, reads);
+        }
+        for (name, slot) in updated_slots(&attributes) {
+            names.push_in(Space::Updated, &name);
+            slots.push((name, slot));
         }
         let recorded_fields = self.numbers.fields.iter().flatten();
         let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
@@ -144,15 +149,29 @@ impl Builder<'_> {
             key.from = model.from.iter().filter_map(|node| expressions.from(node)).collect();
         }
         let (tables, routes) = self.tables(&mut expressions);
+        let computed = computed::build(self.configuration, &slots, &mut expressions);
+        for (attribute, entry) in attributes.iter_mut().zip(&configuration.attributes) {
+            attribute.by = by(entry, &mut expressions);
+        }
         let rules = self.rules(&mut expressions);
-        let sensitivity =
-            Sensitivity::of(configuration, &keys, &key_fields, &attributes, &rules, &slots);
+        let sensitivity = Sensitivity::of(
+            configuration,
+            &keys,
+            &key_fields,
+            &attributes,
+            (&rules, &computed),
+            (&slots, &names),
+        );
         let offers = self.offers(&mut expressions, &sensitivity);
         let ignore = self.ignore(&mut expressions);
         let fields = expressions.fields;
         let (sensitive_keys, sensitive_attributes) = sensitivity.flags();
         keys.iter_mut().zip(sensitive_keys).for_each(|(key, is)| key.sensitive = is);
         attributes.iter_mut().zip(sensitive_attributes).for_each(|(one, is)| one.sensitive = is);
+        let before = names.take_before();
+        for (at, slot) in before.iter().enumerate() {
+            slots.push((slots[*slot as usize].0.clone(), Slot::Before(at)));
+        }
         self.numbers.fields = Some(fields.names().to_vec());
         let plan = Plan {
             number: 0,
@@ -174,6 +193,8 @@ impl Builder<'_> {
             attributes,
             rules,
             slots,
+            before,
+            computed,
             offers,
             tokens,
             ignore,
@@ -209,11 +230,16 @@ impl Builder<'_> {
         let mut attributes = Vec::new();
         for attribute in &self.configuration.attributes {
             let (spec, windows) = spec(&attribute.kind);
+            let (conversion, aggregates) = readings(attribute);
             attributes.push(Attribute {
                 id: number(&mut self.numbers.attributes, &attribute.name, problems),
                 name: attribute.name.value.clone(),
                 spec,
                 windows,
+                conversion,
+                aggregates,
+                by: None,
+                reset: attribute.reset,
                 sensitive: false,
             });
         }
@@ -386,24 +412,64 @@ fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
             let (aggregation, duration_ms) = (*aggregation, *duration_ms);
             (AttributeSpec::Single { aggregation, duration_ms }, Vec::new())
         }
-        AttributeKind::List { max_items, duration_ms, distinct } => {
+        AttributeKind::List { max_items, duration_ms, distinct, id, .. } => {
             let (max_items, duration_ms, distinct) = (*max_items, *duration_ms, *distinct);
-            (AttributeSpec::List { max_items, duration_ms, distinct, id: None }, Vec::new())
+            let id = id.as_ref().map(|id| id.value.clone());
+            (AttributeSpec::List { max_items, duration_ms, distinct, id }, Vec::new())
         }
-        AttributeKind::Counter { duration_ms, windows } => {
+        AttributeKind::Computed { .. } => (AttributeSpec::Stateless, Vec::new()),
+        AttributeKind::Counter { duration_ms, windows, by } => {
             let windows_ms = windows.iter().map(|(_, duration_ms)| *duration_ms).collect();
             let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
-            (AttributeSpec::Counter { duration_ms: *duration_ms, windows_ms, by: false }, names)
+            let (duration_ms, by) = (*duration_ms, by.is_some());
+            (AttributeSpec::Counter { duration_ms, windows_ms, by }, names)
         }
     }
 }
 
-/// Keys, then each attribute with its windows.
+/// What is made of an attribute's values, and what its items come to under names of their own.
+fn readings(attribute: &model::Attribute) -> (Conversion, Vec<Aggregate>) {
+    let mut conversion = Conversion { own: attribute.data_type, fields: Vec::new() };
+    let AttributeKind::List { aggregations, fields, .. } = &attribute.kind else {
+        return (conversion, Vec::new());
+    };
+    conversion.fields.clone_from(fields);
+    let aggregates = aggregations.iter().map(|entry| Aggregate {
+        name: entry.name.value.clone(),
+        fold: entry.fold,
+        field: entry.field.clone(),
+    });
+    (conversion, aggregates.collect())
+}
+
+/// The program of a counter's `by`.
+fn by(attribute: &model::Attribute, expressions: &mut Expressions<'_, '_>) -> Option<Program> {
+    let AttributeKind::Counter { by: Some(node), .. } = &attribute.kind else { return None };
+    expressions.exact(node, "`by`", &Locals::default()).map(|(program, _)| program)
+}
+
+/// When each attribute that holds state last changed.
+fn updated_slots(attributes: &[Attribute]) -> Vec<(Text, Slot)> {
+    let holding = attributes.iter().enumerate().filter(|(_, entry)| entry.spec.holds_state());
+    holding.map(|(at, attribute)| (attribute.name.clone(), Slot::Updated(at))).collect()
+}
+
+/// Keys, then each attribute with its windows or aggregates.
 fn slots(keys: &[Key], attributes: &[Attribute]) -> Vec<(Text, Slot)> {
+    let mut computed = 0;
     let mut slots: Vec<(Text, Slot)> = Vec::new();
     slots.extend(keys.iter().enumerate().map(|(at, key)| (key.name.clone(), Slot::Key(at))));
     for (at, attribute) in attributes.iter().enumerate() {
-        slots.push((attribute.name.clone(), Slot::Attribute(at)));
+        let own = match attribute.spec {
+            AttributeSpec::Stateless => {
+                computed += 1;
+                Slot::Computed(computed - 1)
+            }
+            _ => Slot::Attribute(at),
+        };
+        slots.push((attribute.name.clone(), own));
+        let aggregates = attribute.aggregates.iter().enumerate();
+        slots.extend(aggregates.map(|(n, entry)| (entry.name.clone(), Slot::Aggregate(at, n))));
         let windows = attribute.windows.iter().enumerate();
         slots.extend(windows.map(|(window, name)| (name.clone(), Slot::Window(at, window))));
     }

@@ -59,6 +59,9 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0221", "a field that must be exactly one `${...}`"),
     ("E0222", "a number that no double holds"),
     ("E0223", "an item field called `time`"),
+    ("E0224", "an item without the list's `id`"),
+    ("E0225", "computed attributes that read each other in a circle"),
+    ("E0226", "a computed attribute that reads an event"),
     // Tokens.
     ("E0230", "a malformed token"),
     ("E0231", "a token given twice"),

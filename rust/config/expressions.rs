@@ -5,6 +5,7 @@
 //! On replay an expression that no longer compiles becomes one that always throws, so that what
 //! was published loads for ever (page 2, "Versions").
 
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::pitfall;
 use super::place::place;
 use super::quantity::is_json_number;
 use super::scan;
-use super::source::{Problems, Span};
+use super::source::{Problems, Span, Spanned};
 use super::yaml::{Content, Node, Scalar};
 use crate::expr::advice::{self, Advice, ProfileTypes, Purpose, Type, Types};
 use crate::expr::{
@@ -41,6 +42,10 @@ const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT o
 const ONLY_IN_IGNORE: &str =
     "`REQUEST` is read only in `ignore`: who sent an event must not decide what becomes of it.";
 
+/// What a computed attribute's `value` says of `BEFORE`.
+const COMPUTED_SEES_NO_EVENT: &str =
+    "A computed attribute is read with and without an event: there is no `BEFORE` in it.";
+
 /// The names that a configuration gives to `PROFILE.<name>` and the other spaces, with what they
 /// read.
 #[derive(Debug, Default)]
@@ -51,6 +56,13 @@ pub struct Slots {
     /// What `PROFILE.<name>` reads, by slot.
     types: HashMap<u32, Type>,
     catalogs: Vec<Text>,
+    /// The slots of `PROFILE` that some expression reads as `BEFORE.<name>`: those of `BEFORE` come
+    /// behind all others, in this order.
+    before: RefCell<Vec<u32>>,
+    /// The slots of `PROFILE` that were looked up since [`Slots::start_reading`].
+    read: RefCell<Vec<u32>>,
+    /// Whether what is compiled is a computed attribute, which is of no one event.
+    of_no_event: Cell<bool>,
 }
 
 /// The names of one space.
@@ -90,8 +102,41 @@ impl Slots {
         self.catalogs = names;
     }
 
+    /// From here on what is compiled is of an event, or not: then `BEFORE` is not there. The slots
+    /// of `PROFILE` that were looked up until now are given.
+    pub fn start_reading(&self, of_no_event: bool) -> Vec<u32> {
+        self.of_no_event.set(of_no_event);
+        self.read.take()
+    }
+
+    /// The slots of `PROFILE` that are read as `BEFORE.<name>`, by the slots behind all others.
+    pub fn take_before(&self) -> Vec<u32> {
+        self.before.take()
+    }
+
+    /// The slot of `PROFILE` that a slot of `BEFORE` reads; any other as it is.
+    pub fn through_before(&self, slot: u32) -> u32 {
+        let at = slot.checked_sub(self.count).map(|at| at as usize);
+        at.and_then(|at| self.before.borrow().get(at).copied()).unwrap_or(slot)
+    }
+
+    fn before(&self, name: &str) -> Found {
+        if self.of_no_event.get() {
+            return Found::Absent(COMPUTED_SEES_NO_EVENT);
+        }
+        let Some(slot) = self.profile.by_name.get(name) else { return Found::Unknown };
+        let mut before = self.before.borrow_mut();
+        let known = before.iter().position(|known| known == slot);
+        let at = known.unwrap_or_else(|| {
+            before.push(*slot);
+            before.len() - 1
+        });
+        Found::Slot(self.count + at as u32)
+    }
+
     fn type_of(&self, name: &str) -> Option<Type> {
-        self.slot(name).and_then(|slot| self.types.get(&slot).cloned())
+        let slot = self.profile.by_name.get(name)?;
+        self.types.get(slot).cloned()
     }
 }
 
@@ -112,7 +157,9 @@ impl Locals {
 
 impl ProfileSlots for Slots {
     fn slot(&self, name: &str) -> Option<u32> {
-        self.profile.by_name.get(name).copied()
+        let slot = self.profile.by_name.get(name).copied()?;
+        self.read.borrow_mut().push(slot);
+        Some(slot)
     }
 
     fn names(&self) -> Vec<&str> {
@@ -123,11 +170,17 @@ impl ProfileSlots for Slots {
         if space == Space::Request {
             return Found::Absent(ONLY_IN_IGNORE);
         }
+        if space == Space::Before {
+            return self.before(name);
+        }
         let slot = self.others.get(&space).and_then(|slots| slots.by_name.get(name));
         slot.map_or(Found::Unknown, |slot| Found::Slot(*slot))
     }
 
     fn names_in(&self, space: Space) -> Vec<&str> {
+        if space == Space::Before {
+            return self.names();
+        }
         self.others.get(&space).map_or_else(Vec::new, SpaceSlots::names)
     }
 
@@ -162,6 +215,40 @@ impl<'a, 'p> Expressions<'a, 'p> {
         recorded: bool,
     ) -> Self {
         Self { fields, slots, problems, recorded, in_ignore: false, in_from: false }
+    }
+
+    /// The `value` of a computed attribute, over `PROFILE` alone, and the slots that it reads.
+    pub fn computed(&mut self, node: &Node) -> (Option<Template>, Vec<u32>) {
+        let fields = std::mem::take(&mut self.fields);
+        self.slots.start_reading(true);
+        let template = self.template(node, &Locals::default());
+        let read = self.slots.start_reading(false);
+        let own = std::mem::replace(&mut self.fields, fields);
+        if own.names().is_empty() && !own.needs_whole() {
+            return (template, read);
+        }
+        if self.recorded {
+            return (self.throwing().map(Template::Expression), Vec::new());
+        }
+        self.problems.error_with_help(
+            "E0226",
+            node.span.clone(),
+            "A computed attribute reads PROFILE, not EVENT: it is read with and without an event.",
+            "keep what it needs of events in an attribute of type single, list or counter",
+        );
+        (None, read)
+    }
+
+    /// Notes a computed attribute that needs itself.
+    pub fn refuse_circle(&mut self, name: &Spanned<Text>) {
+        if !self.recorded {
+            self.problems.error_with_help(
+                "E0225",
+                name.span.clone(),
+                format!("`{}` is computed from itself, directly or through others.", name.value),
+                "break the circle: let one of them read what events leave",
+            );
+        }
     }
 
     /// The filter of an event, which sees EVENT only. Several conditions become one.

@@ -2,7 +2,8 @@
 
 use super::fields::{Fields, duration_of, is_expression, text_of};
 use super::limits;
-use super::load::{conditions, count};
+use super::load::conditions;
+use super::load_options;
 use super::model::{Action, Attribute, AttributeKind, AttributeRule, Offer, OfferRule};
 use super::names;
 use super::schema::{self, either};
@@ -17,6 +18,7 @@ enum Type {
     Single,
     List,
     Counter,
+    Computed,
 }
 
 /// Reads an entry of `attributes`.
@@ -27,7 +29,12 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
         names::check_name(name, "An attribute's name", problems);
     }
     fields.require("type", "type: single", problems);
-    let types = [("single", Type::Single), ("list", Type::List), ("counter", Type::Counter)];
+    let types = [
+        ("single", Type::Single),
+        ("list", Type::List),
+        ("counter", Type::Counter),
+        ("computed", Type::Computed),
+    ];
     let later = schema::ATTRIBUTE_TYPES_LATER;
     let Some(kind) = fields.word("type", &types, later, problems) else {
         // The rest says nothing that could be checked without the type. The name stays known, so
@@ -37,26 +44,32 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     let kind = kind.value;
     let options = options(&mut fields, kind, problems);
     let sensitive = fields.boolean("sensitive", problems).map(|sensitive| sensitive.value);
-    let rules = fields.list("set", problems).iter();
-    let rules: Vec<_> = rules.filter_map(|node| rule(node, kind, problems)).collect();
-    if !fields.has("set") {
+    let data_type = load_options::data_type(&mut fields, &options, problems);
+    let was = fields.text("was", problems);
+    let reset = fields.boolean("reset", problems).is_some_and(|reset| reset.value);
+    let rules: &[Node] = if kind == Type::Computed { &[] } else { fields.list("set", problems) };
+    let rules: Vec<_> = rules.iter().filter_map(|node| rule(node, kind, problems)).collect();
+    load_options::check_ids(&options, &rules, problems);
+    if kind != Type::Computed && !fields.has("set") {
         let span = fields.name_span("name");
         let sentence = "This attribute has no `set`: nothing ever fills it.";
         problems.warning("W0106", span, sentence, None);
     }
     fields.finish(problems);
-    Some(Attribute { name: name?, kind: options, sensitive, rules })
+    Some(Attribute { name: name?, kind: options, sensitive, data_type, was, reset, rules })
 }
 
 fn untyped(name: Spanned<Text>) -> Attribute {
     let kind = AttributeKind::Single { aggregation: Aggregation::Last, duration_ms: None };
-    Attribute { name, kind, sensitive: None, rules: Vec::new() }
+    let (sensitive, data_type, was) = (None, None, None);
+    Attribute { name, kind, sensitive, data_type, was, reset: false, rules: Vec::new() }
 }
 
 fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> AttributeKind {
     refuse_options_of_other_types(fields, kind, problems);
     let duration_ms = match kind {
         Type::Counter => counter_duration(fields, problems),
+        Type::Computed => None,
         _ => fields
             .duration("duration", 1000, limits::DURATION_MAX_MS, problems)
             .map(|duration| duration.value),
@@ -65,13 +78,13 @@ fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> 
         Type::Single => {
             AttributeKind::Single { aggregation: aggregation(fields, problems), duration_ms }
         }
-        Type::List => AttributeKind::List {
-            max_items: count(fields, "max_items", limits::LIST_ITEMS_MAX, problems)
-                .unwrap_or(limits::LIST_ITEMS_DEFAULT),
-            duration_ms: duration_ms.unwrap_or(limits::LIST_DURATION_DEFAULT_MS),
-            distinct: fields.boolean("distinct", problems).is_some_and(|distinct| distinct.value),
+        Type::List => load_options::list(fields, duration_ms, problems),
+        Type::Counter => AttributeKind::Counter {
+            duration_ms,
+            windows: windows(fields, problems),
+            by: load_options::by(fields, problems),
         },
-        Type::Counter => AttributeKind::Counter { duration_ms, windows: windows(fields, problems) },
+        Type::Computed => AttributeKind::Computed { value: load_options::value(fields, problems) },
     }
 }
 
@@ -80,6 +93,7 @@ fn refuse_options_of_other_types(fields: &mut Fields<'_>, kind: Type, problems: 
         Type::Single => "single",
         Type::List => "list",
         Type::Counter => "counter",
+        Type::Computed => "computed",
     };
     for (option, types) in schema::ATTRIBUTE_OPTIONS {
         if types.contains(&own) || !fields.has(option) {
@@ -99,9 +113,11 @@ fn aggregation(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Aggregat
         ("sum", Aggregation::Sum),
         ("min", Aggregation::Min),
         ("max", Aggregation::Max),
+        ("count", Aggregation::Count),
+        ("mean", Aggregation::Mean),
     ];
     fields
-        .word("aggregation", &words, &["count", "mean"], problems)
+        .word("aggregation", &words, &[], problems)
         .map_or(Aggregation::Last, |aggregation| aggregation.value)
 }
 
@@ -143,7 +159,7 @@ fn windows(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<(Spanned
     windows
 }
 
-fn as_text(entry: &Entry) -> Spanned<Text> {
+pub(super) fn as_text(entry: &Entry) -> Spanned<Text> {
     Spanned { value: Text::new(&entry.name.value), span: entry.name.span.clone() }
 }
 

@@ -11,12 +11,14 @@
 
 mod check;
 mod compile;
+mod computed;
 pub mod diagnostic;
 mod document;
 mod expressions;
 mod fields;
 pub mod limits;
 mod load;
+mod load_options;
 mod load_rules;
 mod model;
 mod names;

@@ -6,7 +6,7 @@
 use super::plan::Normalize;
 use super::source::{Span, Spanned};
 use super::yaml::Node;
-use crate::profile::attribute::Aggregation;
+use crate::profile::attribute::{Aggregation, DataType, ListFold};
 use crate::value::Text;
 use crate::value::date::Zone;
 
@@ -102,6 +102,12 @@ pub struct Attribute {
     pub name: Spanned<Text>,
     /// Its type and options.
     pub kind: AttributeKind,
+    /// `data_type`.
+    pub data_type: Option<DataType>,
+    /// `was`: the name that it had.
+    pub was: Option<Spanned<Text>>,
+    /// `reset`: values that a change would give another meaning may go.
+    pub reset: bool,
     /// `sensitive`.
     pub sensitive: Option<bool>,
     /// `set`.
@@ -126,6 +132,12 @@ pub enum AttributeKind {
         duration_ms: i64,
         /// `distinct`.
         distinct: bool,
+        /// `id`: the field by which items are told apart.
+        id: Option<Spanned<Text>>,
+        /// `aggregations`.
+        aggregations: Vec<ListAggregation>,
+        /// `fields`: data types of items' fields.
+        fields: Vec<(Text, DataType)>,
     },
     /// `counter`.
     Counter {
@@ -133,7 +145,45 @@ pub enum AttributeKind {
         duration_ms: Option<i64>,
         /// `windows`: names and milliseconds.
         windows: Vec<(Spanned<Text>, i64)>,
+        /// `by`.
+        by: Option<Node>,
     },
+    /// `computed`.
+    Computed {
+        /// `value`; `None` when it was missing.
+        value: Option<Node>,
+    },
+}
+
+/// One entry of a list's `aggregations`.
+#[derive(Debug)]
+pub struct ListAggregation {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// How it folds.
+    pub fold: ListFold,
+    /// The items' field.
+    pub field: Text,
+}
+
+impl AttributeKind {
+    /// Whether profiles hold state of it.
+    pub fn holds_state(&self) -> bool {
+        !matches!(self, Self::Computed { .. })
+    }
+
+    /// Names beside the attribute's own that it is read by, with what they name.
+    pub fn further_names(&self) -> Vec<(&Spanned<Text>, &'static str)> {
+        match self {
+            Self::Counter { windows, .. } => {
+                windows.iter().map(|(name, _)| (name, "a window")).collect()
+            }
+            Self::List { aggregations, .. } => {
+                aggregations.iter().map(|entry| (&entry.name, "an aggregation")).collect()
+            }
+            Self::Single { .. } | Self::Computed { .. } => Vec::new(),
+        }
+    }
 }
 
 /// One entry of an attribute's `set`.

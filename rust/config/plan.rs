@@ -9,7 +9,7 @@ use regex::Regex;
 
 use crate::expr::{FieldTable, Program, Template};
 pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
-use crate::profile::attribute::AttributeSpec;
+use crate::profile::attribute::{Aggregate, AttributeSpec, Conversion};
 pub use crate::profile::guard::Rails;
 pub use crate::profile::identity::Normalize;
 use crate::value::Text;
@@ -61,8 +61,12 @@ pub struct Plan {
     pub attributes: Vec<Attribute>,
     /// Attribute rules in file order.
     pub rules: Vec<AttributeRule>,
-    /// `PROFILE.<name>` by slot.
+    /// `PROFILE.<name>` and the names of other spaces, by slot.
     pub slots: Vec<(Text, Slot)>,
+    /// The slots that are read as `BEFORE.<name>`.
+    pub before: Vec<u32>,
+    /// Computed attributes in file order.
+    pub computed: Vec<Computed>,
     /// Offers in file order.
     pub offers: Vec<Offer>,
     /// Tokens, at most 50.
@@ -134,8 +138,28 @@ pub struct Attribute {
     pub spec: AttributeSpec,
     /// Names of its windows, as in `AttributeSpec::Counter::windows_ms`.
     pub windows: Vec<Text>,
+    /// What is made of its values before they are taken.
+    pub conversion: Conversion,
+    /// Of a list: what its items come to under names of their own.
+    pub aggregates: Vec<Aggregate>,
+    /// Of a counter: whose value each counter is for.
+    pub by: Option<Program>,
+    /// Whether a publish may drop values that a change would give another meaning.
+    pub reset: bool,
     /// Whether its value is sensitive: marked, or reached by what is.
     pub sensitive: bool,
+}
+
+/// An attribute that is computed from others.
+#[derive(Debug)]
+pub struct Computed {
+    /// Position in [`Plan::attributes`].
+    pub attribute: usize,
+    /// Its value, over `PROFILE`.
+    pub value: Template,
+    /// The computed attributes that it reads, and those that they read: each behind what it reads
+    /// itself, so that evaluating them in this order never goes deeper than one.
+    pub needs: Vec<usize>,
 }
 
 /// One entry of an attribute's `set`.
@@ -175,6 +199,22 @@ pub enum Slot {
     Attribute(usize),
     /// Position in [`Plan::attributes`], and in its windows.
     Window(usize, usize),
+    /// Position in [`Plan::attributes`], and in its aggregates.
+    Aggregate(usize, usize),
+    /// Position in [`Plan::computed`].
+    Computed(usize),
+    /// Position in [`Plan::attributes`]: when it last changed (`UPDATED`).
+    Updated(usize),
+    /// Position in [`Plan::before`]: a name as it read before the event (`BEFORE`).
+    Before(usize),
+}
+
+impl Slot {
+    /// Whether it is a name of `PROFILE` other than a key: what a reading of a profile lists.
+    pub fn is_attribute(self) -> bool {
+        use Slot::{Aggregate, Attribute, Computed, Window};
+        matches!(self, Attribute(_) | Window(..) | Aggregate(..) | Computed(_))
+    }
 }
 
 /// One token.

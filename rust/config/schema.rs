@@ -76,28 +76,26 @@ pub const ATTRIBUTE: Section = Section {
         "duration",
         "max_items",
         "distinct",
+        "id",
+        "fields",
+        "aggregations",
         "total",
         "windows",
         "sensitive",
-    ],
-    later: &[
-        "id",
-        "aggregations",
         "by",
+        "value",
         "data_type",
-        "backfill",
         "was",
         "reset",
-        "public",
-        "value",
     ],
+    later: &["backfill", "sensitive", "public"],
 };
 
 /// An entry of an attribute's `set`.
 pub const ATTRIBUTE_RULE: Section = Section {
     what: "an attribute's rule",
     built: &["event", "if", "each", "value", "delete", "clear"],
-    later: &["data_type"],
+    later: &[],
 };
 
 /// An entry of `offers`.
@@ -129,15 +127,21 @@ pub const IGNORE: Section =
 pub const PROFILES: Section = Section { what: "`profiles`", built: &["ttl"], later: &[] };
 
 /// Types of attributes that are not built yet.
-pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["imported", "computed"];
+pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["imported"];
 /// Options of attributes and the types that have them.
 pub const ATTRIBUTE_OPTIONS: &[(&str, &[&str])] = &[
+    ("set", &["single", "list", "counter"]),
     ("aggregation", &["single"]),
     ("duration", &["single", "list", "counter"]),
     ("max_items", &["list"]),
     ("distinct", &["list"]),
+    ("id", &["list"]),
+    ("fields", &["list"]),
+    ("aggregations", &["list"]),
     ("total", &["counter"]),
     ("windows", &["counter"]),
+    ("by", &["counter"]),
+    ("value", &["computed"]),
 ];
 
 /// The known word nearest to `word`, when it is near enough to be meant.

@@ -14,8 +14,9 @@
 
 use std::collections::BTreeMap;
 
+use super::expressions::Slots;
 use super::model::{self, Configuration};
-use super::plan::{Action, Attribute, AttributeRule, Key, Slot};
+use super::plan::{Action, Attribute, AttributeRule, Computed, Key, Slot};
 use super::source::{Problems, Spanned};
 use super::yaml::{Content, Node};
 use crate::expr::{FieldTable, Sources, Template};
@@ -52,7 +53,9 @@ enum Reason {
 pub struct Sensitivity<'a> {
     keys: &'a [Key],
     attributes: &'a [Attribute],
+    computed: &'a [Computed],
     slots: &'a [(Text, Slot)],
+    names: &'a Slots,
     reasons: BTreeMap<Origin, Reason>,
 }
 
@@ -81,10 +84,11 @@ impl<'a> Sensitivity<'a> {
         keys: &'a [Key],
         key_fields: &[u32],
         attributes: &'a [Attribute],
-        rules: &[AttributeRule],
-        slots: &'a [(Text, Slot)],
+        (rules, computed): (&[AttributeRule], &'a [Computed]),
+        (slots, names): (&'a [(Text, Slot)], &'a Slots),
     ) -> Self {
-        let mut found = Self { keys, attributes, slots, reasons: BTreeMap::new() };
+        let reasons = BTreeMap::new();
+        let mut found = Self { keys, attributes, computed, slots, names, reasons };
         let mut feeds = Vec::new();
         for (at, (key, field)) in configuration.keys.iter().zip(key_fields).enumerate() {
             let mut from = Sources::default();
@@ -95,7 +99,7 @@ impl<'a> Sensitivity<'a> {
             feeds.push(Feed { to: Origin::Key(at), mark: key.sensitive, from });
         }
         for (at, attribute) in configuration.attributes.iter().enumerate() {
-            let from = fed_by(at, rules);
+            let from = fed_by(at, attributes, rules, computed);
             feeds.push(Feed { to: Origin::Attribute(at), mark: attribute.sensitive, from });
         }
         feeds.iter().for_each(|feed| found.mark(feed));
@@ -157,9 +161,16 @@ impl<'a> Sensitivity<'a> {
 
     /// Whose value a slot reads; `None` where it shows nothing of a key's or attribute's value.
     fn origin_of(&self, slot: u32) -> Option<Origin> {
+        let slot = self.names.through_before(slot);
         Some(match self.slots.get(slot as usize)?.1 {
             Slot::Key(key) => Origin::Key(key),
-            Slot::Attribute(attribute) | Slot::Window(attribute, _) => Origin::Attribute(attribute),
+            Slot::Attribute(attribute)
+            | Slot::Window(attribute, _)
+            | Slot::Aggregate(attribute, _) => Origin::Attribute(attribute),
+            Slot::Computed(at) => Origin::Attribute(self.computed[at].attribute),
+            // When it changed says nothing of what it holds.
+            Slot::Updated(_) => return None,
+            Slot::Before(_) => unreachable!("a slot of BEFORE was followed to PROFILE's"),
         })
     }
 
@@ -292,8 +303,18 @@ struct Shown {
 }
 
 /// From where an attribute's values come: all that its rules take. `ITEM` comes from `each`.
-fn fed_by(attribute: usize, rules: &[AttributeRule]) -> Sources {
+fn fed_by(
+    attribute: usize,
+    attributes: &[Attribute],
+    rules: &[AttributeRule],
+    computed: &[Computed],
+) -> Sources {
     let mut fed = Sources::default();
+    let own = computed.iter().filter(|computed| computed.attribute == attribute);
+    own.for_each(|computed| fed.add(&computed.value.sources()));
+    if let Some(by) = &attributes[attribute].by {
+        fed.add(&by.sources());
+    }
     for rule in rules.iter().filter(|rule| rule.attribute == attribute) {
         let each = rule.each.as_ref().map(crate::expr::Program::sources).unwrap_or_default();
         // How many elements there are shows in a counter and in a list, whatever is made of them.

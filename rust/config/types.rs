@@ -3,11 +3,13 @@
 //! Only advice reads them; nothing runs by them. An attribute's items have the fields that its
 //! rules give them now: what an earlier configuration left in a profile may have others.
 
-use super::model::{Action, Attribute, AttributeKind, AttributeRule, Configuration};
+use super::model::{
+    Action, Attribute, AttributeKind, AttributeRule, Configuration, ListAggregation,
+};
 use super::quantity::is_json_number;
 use super::yaml::{Content, Node};
 use crate::expr::advice::Type;
-use crate::profile::attribute::Aggregation;
+use crate::profile::attribute::{Aggregation, DataType, ListFold};
 use crate::value::Text;
 
 /// What `PROFILE.<name>` reads, in the order of slots: keys, then each attribute and its windows.
@@ -16,17 +18,47 @@ pub fn of_names(configuration: &Configuration) -> Vec<Type> {
     reads.extend(configuration.keys.iter().map(|_| Type::text().or_undefined()));
     for attribute in &configuration.attributes {
         let own = of_attribute(attribute);
-        if let AttributeKind::Counter { windows, .. } = &attribute.kind {
-            reads.extend(std::iter::repeat_n(own.clone(), windows.len() + 1));
-        } else {
-            reads.push(own);
+        match &attribute.kind {
+            AttributeKind::Counter { windows, .. } => {
+                reads.extend(std::iter::repeat_n(own, windows.len() + 1));
+            }
+            AttributeKind::List { aggregations, .. } => {
+                reads.push(own.clone());
+                reads.extend(aggregations.iter().map(|entry| of_aggregation(entry, &own)));
+            }
+            AttributeKind::Single { .. } | AttributeKind::Computed { .. } => reads.push(own),
         }
     }
     reads
 }
 
+fn of_aggregation(entry: &ListAggregation, list: &Type) -> Type {
+    match entry.fold {
+        ListFold::First | ListFold::Last => {
+            let field = list.element().known_field(&entry.field);
+            field.unwrap_or_else(Type::json).never_null().or_undefined()
+        }
+        ListFold::Sum => Type::number(),
+        ListFold::Min | ListFold::Max => Type::number().or_undefined(),
+        ListFold::Count | ListFold::Distinct => Type::count(),
+    }
+}
+
+/// What a value is that was converted to a data type.
+fn of_data_type(data_type: DataType) -> Type {
+    match data_type {
+        DataType::Number => Type::number(),
+        DataType::String => Type::text(),
+        DataType::Boolean => Type::boolean(),
+        DataType::Timestamp => Type::milliseconds(),
+        DataType::StringArray => Type::list_of(Type::text()),
+        DataType::NumberArray => Type::list_of(Type::number()),
+    }
+}
+
 fn of_attribute(attribute: &Attribute) -> Type {
     match &attribute.kind {
+        AttributeKind::Counter { by: Some(_), .. } => Type::map(),
         AttributeKind::Counter { .. } if attribute.rules.iter().all(counts) => Type::count(),
         AttributeKind::Counter { .. } => Type::number(),
         AttributeKind::Single { aggregation, .. } => match aggregation {
@@ -35,11 +67,18 @@ fn of_attribute(attribute: &Attribute) -> Type {
                 Type::number().or_undefined()
             }
             // `null` clears a single.
-            Aggregation::Last | Aggregation::First => Type::json().never_null(),
+            Aggregation::Last | Aggregation::First => match attribute.data_type {
+                Some(data_type) => of_data_type(data_type).or_undefined(),
+                None => Type::json().never_null(),
+            },
         },
-        AttributeKind::List { .. } => {
+        AttributeKind::Computed { .. } => match attribute.data_type {
+            Some(data_type) => of_data_type(data_type).or_undefined(),
+            None => Type::json(),
+        },
+        AttributeKind::List { fields, .. } => {
             let items = attribute.rules.iter().filter_map(|rule| match &rule.action {
-                Action::Set(node) => Some(item_of(node)),
+                Action::Set(node) => Some(item_of(node, attribute.data_type, fields)),
                 _ => None,
             });
             Type::list_of(items.reduce(Type::or).unwrap_or_else(Type::unknown))
@@ -58,13 +97,18 @@ fn counts(rule: &AttributeRule) -> bool {
 }
 
 /// The item that a rule's `value` becomes.
-fn item_of(value: &Node) -> Type {
+fn item_of(value: &Node, own: Option<DataType>, types: &[(Text, DataType)]) -> Type {
     let mut fields: Vec<(Text, Type)> = match &value.content {
         Content::Map(entries) => {
             let names = entries.iter().map(|entry| Text::new(&entry.name.value));
-            names.map(|name| (name, Type::json())).collect()
+            // A field whose value is `undefined` is left out.
+            let typed = |name: &Text| {
+                let known = types.iter().find(|(known, _)| known == name);
+                known.map_or_else(Type::json, |(_, known)| of_data_type(*known).or_undefined())
+            };
+            names.map(|name| (name.clone(), typed(&name))).collect()
         }
-        _ => vec![(Text::new_static("value"), Type::json())],
+        _ => vec![(Text::new_static("value"), own.map_or_else(Type::json, of_data_type))],
     };
     fields.push((Text::new_static("time"), Type::milliseconds()));
     Type::object(fields)

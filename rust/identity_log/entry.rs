@@ -59,6 +59,8 @@ pub enum ChangeKind {
     Moved,
     /// A guard rail made it, and moved identifiers to it.
     MovedToNew,
+    /// There was no room for it: it was answered and not kept, and its identifiers are nobody's.
+    NotKept,
 }
 
 /// Profiles that left memory without an event of theirs.
@@ -72,12 +74,13 @@ pub struct Gone {
     pub rids: Vec<Rid>,
 }
 
-const KINDS: [ChangeKind; 5] = [
+const KINDS: [ChangeKind; 6] = [
     ChangeKind::Added,
     ChangeKind::Extended,
     ChangeKind::Merged,
     ChangeKind::Moved,
     ChangeKind::MovedToNew,
+    ChangeKind::NotKept,
 ];
 
 impl Change {
@@ -86,6 +89,9 @@ impl Change {
         let (kind, rid, merged, moved) = match event.outcome {
             RecordedOutcome::Nobody | RecordedOutcome::Known(_) => return None,
             RecordedOutcome::New(rid) => (ChangeKind::Added, Rid(rid), Vec::new(), Vec::new()),
+            RecordedOutcome::Passing(rid) => {
+                (ChangeKind::NotKept, Rid(rid), Vec::new(), Vec::new())
+            }
             RecordedOutcome::Extended(rid) => {
                 (ChangeKind::Extended, Rid(rid), Vec::new(), Vec::new())
             }

@@ -88,6 +88,11 @@ impl ShardCut {
         }
     }
 
+    /// What the side buffer takes, bytes.
+    pub(super) fn side_bytes(&self) -> usize {
+        self.side.bytes.capacity()
+    }
+
     /// What was put aside so far.
     fn take_side(&mut self) -> Encoded {
         self.counted.remove(self.side.bytes.len());

@@ -66,6 +66,11 @@ impl Generations {
         }
     }
 
+    /// What the generations take, bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.current.allocation_size() + self.previous.allocation_size()
+    }
+
     /// Makes room for one more entry, so that remembering it need not.
     pub fn reserve(&mut self) {
         self.current.reserve(1, |hash| bucket(*hash));

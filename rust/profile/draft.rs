@@ -266,11 +266,16 @@ impl<'l> Draft<'l> {
         let mut own = self.identifiers.iter();
         match own.find(|identifier| identifier.key == key) {
             Some(identifier) => Some(identifier.value.clone()),
-            None => match &self.base {
-                Base::Nothing => None,
-                Base::Held(profile) => profile.newest_value(key),
-                Base::United(profile) => profile.newest_value(key).cloned(),
-            },
+            None => self.key_value_before(key),
+        }
+    }
+
+    /// What `BEFORE.<key>` reads: the newest value known before the event.
+    pub fn key_value_before(&self, key: u16) -> Option<Text> {
+        match &self.base {
+            Base::Nothing => None,
+            Base::Held(profile) => profile.newest_value(key),
+            Base::United(profile) => profile.newest_value(key).cloned(),
         }
     }
 

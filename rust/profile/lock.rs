@@ -9,6 +9,7 @@
 //! in every table before anything is appended, and installing moves and never decides.
 
 use crate::sync::MutexGuard;
+use crate::sync::atomic::Ordering;
 use smallvec::SmallVec;
 
 use super::dedup::Generations;
@@ -206,11 +207,19 @@ impl<'a> Locked<'a> {
             return;
         }
         let unknown = self.identifiers.len();
+        let mut grown_bytes = 0;
         for (_, index) in &mut self.index {
+            let before = index.allocation_size();
             index.reserve(unknown, |entry| entry.fingerprint);
+            grown_bytes += index.allocation_size() - before;
         }
         for (_, shard) in &mut self.profiles {
+            let before = shard.table.allocation_size();
             shard.table.reserve(1, |profile| profile.rid().mixed());
+            grown_bytes += shard.table.allocation_size() - before;
+        }
+        if grown_bytes > 0 {
+            self.store.grown_bytes.fetch_add(grown_bytes, Ordering::Relaxed);
         }
     }
 
@@ -316,6 +325,15 @@ impl<'a> Locked<'a> {
         if let (Some(dedup), Some(uuid)) = (&mut self.dedup, self.uuid) {
             dedup.remember(uuid, now_ms);
         }
+    }
+
+    /// The new profile of a change that is not to be kept, as its event leaves it; remembers the uuid.
+    pub fn let_pass(&mut self, change: Change, lsn: u64) -> Option<Packed> {
+        let Change { now_ms, written, .. } = change;
+        if let (Some(dedup), Some(uuid)) = (&mut self.dedup, self.uuid) {
+            dedup.remember(uuid, now_ms);
+        }
+        written.into_iter().next().map(|unsettled| unsettled.settle(lsn))
     }
 
     fn repoint(&mut self, one: Repointed) {

@@ -17,6 +17,7 @@ pub mod dedup;
 mod draft;
 #[cfg(test)]
 mod draft_tests;
+mod evict;
 pub mod guard;
 #[cfg(test)]
 mod guard_tests;
@@ -24,6 +25,8 @@ pub mod identity;
 mod load;
 mod lock;
 mod packed;
+#[cfg(test)]
+mod packed_tests;
 pub mod store;
 #[cfg(test)]
 mod store_tests;
@@ -34,6 +37,7 @@ use std::fmt;
 pub use attribute::{AttributeSpec, AttributeState, Moment, Operation, Rejected, Stamp};
 pub use cut::{Cut, Encoded};
 pub use draft::{Change, Draft};
+pub use evict::{LockedOut, Looked, Place};
 pub use guard::{NO_RAILS, Rails};
 pub use identity::{Moved, Outcome};
 pub use lock::{AbortOnPanic, Diverged, Locked};

@@ -9,6 +9,7 @@
 //! entries; two identifiers may share a fingerprint; a shard is picked from bits in the middle of a
 //! hash, buckets from its low and tags from its high bits.
 
+use crate::sync::atomic::AtomicUsize;
 use crate::sync::{Mutex, MutexGuard};
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
@@ -80,10 +81,16 @@ impl ProfileTable {
 
     /// Takes a profile out.
     pub(super) fn remove(&mut self, rid: Rid) {
+        drop(self.take(rid));
+    }
+
+    /// Takes a profile out and gives it.
+    pub(super) fn take(&mut self, rid: Rid) -> Option<Packed> {
         self.keep_old(rid);
-        if let Ok(entry) = self.table.find_entry(rid.mixed(), |held| held.rid() == rid) {
-            self.heap_bytes -= entry.remove().0.heap_bytes();
-        }
+        let entry = self.table.find_entry(rid.mixed(), |held| held.rid() == rid).ok()?;
+        let profile = entry.remove().0;
+        self.heap_bytes -= profile.heap_bytes();
+        Some(profile)
     }
 
     fn keep_old(&mut self, rid: Rid) {
@@ -105,6 +112,8 @@ pub struct Store {
     mask: usize,
     /// All bits; fewer in tests that want fingerprints to meet.
     fingerprint_mask: u64,
+    /// By how much tables have grown for events; a table doubles at once, and never shrinks.
+    pub(super) grown_bytes: AtomicUsize,
     pub(super) dedup: Box<[Shard<Generations>]>,
     pub(super) identifiers: Box<[Shard<IdentifierShard>]>,
     pub(super) profiles: Box<[Shard<ProfileTable>]>,
@@ -120,6 +129,7 @@ impl Store {
             seed,
             mask: shards - 1,
             fingerprint_mask: u64::MAX,
+            grown_bytes: AtomicUsize::new(0),
             dedup: (0..shards).map(|_| Shard(Mutex::new(Generations::new(share)))).collect(),
             identifiers: (0..shards).map(|_| Shard(Mutex::new(HashTable::new()))).collect(),
             profiles: (0..shards).map(|_| Shard(Mutex::new(ProfileTable::default()))).collect(),

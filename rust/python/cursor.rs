@@ -18,8 +18,8 @@ use crate::log::storage::RealDisk;
 use crate::log::{Record, ReplayError, Tail};
 use crate::reactor::open::LOG_FOLDER;
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
-    LinesRecord, RecordedOutcome,
+    BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION, KIND_EVENT,
+    KIND_EVICTION, KIND_LINES, LinesRecord, RecordedOutcome,
 };
 
 /// Rows that the iterator over events takes over at a time.
@@ -61,6 +61,7 @@ enum What {
     Event(Box<EventRow>),
     Configuration { now_ms: i64, number: u32, hash: [u8; 32] },
     Lines { database: String, table: String, file: [u8; 32], line: u64 },
+    Eviction(EvictionRecord),
     Other(u8),
 }
 
@@ -82,6 +83,7 @@ impl EventRow {
             RecordedOutcome::Known(rid) => (Some(*rid), "known"),
             RecordedOutcome::Extended(rid) => (Some(*rid), "extended"),
             RecordedOutcome::Merged(rid, _) => (Some(*rid), "merged"),
+            RecordedOutcome::Passing(rid) => (Some(*rid), "not kept"),
             RecordedOutcome::Moved(moved) => (Some(moved.rid.0), "moved"),
         };
         Self {
@@ -308,6 +310,7 @@ fn other(record: &Record<'_>) -> Result<What, BadRecord> {
             let (database, table) = (database.to_owned(), table.to_owned());
             What::Lines { database, table, file: source.file, line: source.line }
         }
+        KIND_EVICTION => What::Eviction(EvictionRecord::decode(record.payload)?),
         kind => What::Other(kind),
     })
 }
@@ -343,6 +346,13 @@ fn record_dict<'py>(py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyDict>> 
             dict.set_item("table", table)?;
             dict.set_item("file", hex(file))?;
             dict.set_item("line", line)?;
+        }
+        What::Eviction(EvictionRecord { now_ms, reason, profiles }) => {
+            dict.set_item("kind", "eviction")?;
+            dict.set_item("time", now_ms)?;
+            dict.set_item("reason", reason.name())?;
+            let rids = profiles.iter().map(|rid| uuid_text(&rid.0).to_string());
+            dict.set_item("rids", rids.collect::<Vec<_>>())?;
         }
         What::Other(kind) => {
             dict.set_item("kind", kind)?;

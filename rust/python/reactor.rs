@@ -18,10 +18,12 @@ use super::cursor::{PyEvents, Wanted};
 use super::diagnostic::PyDiagnostic;
 use super::error::{BadEvent, os_error};
 use super::event::FieldNames;
+use super::identities::PyIdentityChanges;
 use crate::clock::ClockMode;
 use crate::config::SourceFile;
 use crate::error::{Error, ErrorKind};
 use crate::log::SyncPolicy;
+use crate::reactor::history::History;
 use crate::reactor::ingest::{FileLines, IngestReport};
 use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
@@ -34,6 +36,8 @@ use crate::value::Value;
 const DAY_MS: i64 = 86_400_000;
 /// A hundred years; more would be a mistake in the unit.
 const RETENTION_DAYS_MAX: i64 = 36_500;
+/// Shards of each table of the store.
+const SHARDS_MAX: usize = 65_536;
 /// Events that bulk calls take over from Python at a time.
 const CHUNK_EVENTS: usize = 4_096;
 
@@ -103,7 +107,7 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (path, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn open(
         py: Python<'_>,
@@ -115,6 +119,7 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        shards: usize,
         retention_days: i64,
         retention_bytes: i64,
         progress: Option<&PyRecoveryProgress>,
@@ -130,6 +135,7 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
             progress,
         };
@@ -139,7 +145,7 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (yaml, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        retention_days=30, retention_bytes=0, progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn from_text(
         py: Python<'_>,
@@ -151,6 +157,7 @@ impl PyReactor {
         commit_timeout_ms: u64,
         queue_bytes_max: usize,
         dedup_max: usize,
+        shards: usize,
         retention_days: i64,
         retention_bytes: i64,
         progress: Option<&PyRecoveryProgress>,
@@ -163,6 +170,7 @@ impl PyReactor {
             commit_timeout_ms,
             queue_bytes_max,
             dedup_max,
+            shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
             progress,
         };
@@ -308,6 +316,16 @@ impl PyReactor {
         };
         let wanted = Wanted { database, table, start_ms: start, end_ms: end };
         PyEvents::new(py, directory, wanted, self.core.log().synced())
+    }
+
+    fn identity_changes(&self, py: Python<'_>) -> PyResult<PyIdentityChanges> {
+        let instance = self.core.published().plan.instance;
+        let changes = py.detach(|| {
+            self.core.register()?;
+            let directory = self.directory.as_deref().unwrap_or(std::path::Path::new(""));
+            PyIdentityChanges::new(directory, instance)
+        });
+        Ok(changes?)
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -479,6 +497,7 @@ struct Keywords<'a> {
     commit_timeout_ms: u64,
     queue_bytes_max: usize,
     dedup_max: usize,
+    shards: usize,
     retention: Retention,
     progress: Option<&'a PyRecoveryProgress>,
 }
@@ -505,11 +524,20 @@ impl Keywords<'_> {
             commit_timeout: Duration::from_millis(self.commit_timeout_ms),
             queue_bytes_max: self.queue_bytes_max,
             dedup_max: self.dedup_max,
+            shards: self.shards,
             retention: self.retention,
             progress: self.progress.map(|progress| Arc::clone(&progress.0)),
             ..Options::default()
         })
     }
+}
+
+/// Each shard has a lock of its own: more than this would be a mistake.
+fn shards_within(shards: usize) -> PyResult<usize> {
+    if (1..=SHARDS_MAX).contains(&shards) {
+        return Ok(shards);
+    }
+    Err(PyValueError::new_err(format!("shards is 1 to {SHARDS_MAX}")))
 }
 
 /// 0 days: not by age; 0 bytes: the default share of the disk.
@@ -590,6 +618,19 @@ fn is_finite(value: &Value) -> bool {
         Value::Object(object) => object.entries().iter().all(|(_, value)| is_finite(value)),
         _ => true,
     }
+}
+
+/// The profile of one identifier in a reactor's directory, read from its log without its lock.
+#[pyfunction]
+pub fn profile_read<'py>(
+    py: Python<'py>,
+    directory: PathBuf,
+    key: &str,
+    value: &str,
+) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let reading =
+        py.detach(|| History::newest(&directory, &Options::default())?.profile(key, value))?;
+    reading.map(|reading| profile_dict(py, &reading)).transpose()
 }
 
 fn profile_dict<'py>(py: Python<'py>, reading: &ProfileReading) -> PyResult<Bound<'py, PyDict>> {

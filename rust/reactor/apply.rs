@@ -6,15 +6,16 @@
 //!
 //! Any change of what this computes raises `record::APPLY_EPOCH`.
 
+use super::computed::{ComputedValues, read_before};
 use super::draws::{Drawer, Draws, EventKey};
-use super::scope::{EventScope, ProfileView};
+use super::scope::{EventScope, ProfileView, Unchanged};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
-use crate::expr::{EvalError, EvalErrorKind, Fuel, Template, Vm};
+use crate::expr::{EvalError, EvalErrorKind, Fuel, Program, Template, Vm};
 use crate::offer::{Audience, EventId};
 use crate::profile::identity::Refusal;
 use crate::profile::{Draft, Moment, Operation, Rejected};
-use crate::value::Value;
+use crate::value::{Text, Value, number};
 
 /// What a rule met on its way; told to the counters once the locks are free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,28 @@ pub struct Facts<'a> {
     pub moment: Moment,
     /// What keys its random numbers.
     pub key: EventKey<'a>,
+    /// What computed attributes came to since the profile last changed.
+    pub computed: &'a ComputedValues,
+}
+
+impl<'a> Facts<'a> {
+    /// `BEFORE.<name>` of an event whose rules have not run, as in [`Plan::before`]: of the profile
+    /// that it meets, of the united one where profiles meet.
+    pub fn before(&self, plan: &Plan, draft: &Draft<'_>) -> Vec<Value> {
+        self.before_of(plan, Some(&Unchanged(draft)))
+    }
+
+    /// As [`Facts::before`], of a profile that no event changes.
+    pub fn before_of<P: ProfileView>(&self, plan: &Plan, profile: Option<&P>) -> Vec<Value> {
+        if plan.before.is_empty() {
+            return Vec::new();
+        }
+        let draws = Draws::new(self.key, Drawer::Offer(0, 0));
+        let before = read_before(plan, &scope(plan, profile, self, &[], &draws));
+        // A key may read otherwise once the event's own identifiers are in.
+        self.computed.forget();
+        before
+    }
 }
 
 /// The tools that one event needs.
@@ -72,7 +95,7 @@ pub fn match_events(
             continue;
         };
         let draws = Draws::new(facts.key, Drawer::Filter(*event));
-        let scope = scope::<Draft<'_>>(plan, None, facts, &draws);
+        let scope = scope::<Draft<'_>>(plan, None, facts, &[], &draws);
         match bench.vm.test(filter, &scope, bench.fuel) {
             Ok(true) => matched.push(*event),
             Ok(false) => {}
@@ -81,18 +104,36 @@ pub fn match_events(
     }
 }
 
-/// Runs all attribute rules of an event over a draft.
+/// Runs all attribute rules of an event over a draft. What `BEFORE` reads is given back for the
+/// offers.
 pub fn apply_rules(
     plan: &Plan,
     matched: &[EventId],
     facts: &Facts<'_>,
     draft: &mut Draft<'_>,
     bench: &mut Bench<'_>,
+) -> Vec<Value> {
+    let before = facts.before(plan, draft);
+    run_rules(plan, matched, (facts, &before), draft, bench);
+    facts.computed.drain_into(bench.troubles);
+    before
+}
+
+/// What an event's rules read beside the profile: its facts, and `BEFORE`.
+type Given<'g> = (&'g Facts<'g>, &'g [Value]);
+
+fn run_rules(
+    plan: &Plan,
+    matched: &[EventId],
+    given: Given<'_>,
+    draft: &mut Draft<'_>,
+    bench: &mut Bench<'_>,
 ) {
+    let (facts, _) = given;
     let rules = plan.rules.iter().enumerate();
     for (position, rule) in rules.filter(|(_, rule)| rule.events.matches(matched)) {
         let draws = Draws::new(facts.key, Drawer::Attribute(position));
-        if let Err(error) = apply_rule(plan, rule, facts, &draws, draft, bench) {
+        if let Err(error) = apply_rule(plan, rule, given, &draws, draft, bench) {
             bench.troubles.push(Trouble::Rule(rule.attribute, error.kind));
         }
     }
@@ -101,15 +142,15 @@ pub fn apply_rules(
 fn apply_rule(
     plan: &Plan,
     rule: &AttributeRule,
-    facts: &Facts<'_>,
+    given: Given<'_>,
     draws: &Draws<'_>,
     draft: &mut Draft<'_>,
     bench: &mut Bench<'_>,
 ) -> Result<(), EvalError> {
     let Some(each) = &rule.each else {
-        return apply_once(plan, rule, facts, draws, draft, bench, None);
+        return apply_once(plan, rule, given, draws, draft, bench, None);
     };
-    let scope = scope(plan, Some(&*draft), facts, draws);
+    let scope = scope(plan, Some(&*draft), given.0, given.1, draws);
     let elements = bench.vm.evaluate(each, &scope, bench.fuel)?;
     let Some(elements) = elements.items() else {
         bench.troubles.push(Trouble::NoList(rule.attribute));
@@ -122,7 +163,7 @@ fn apply_rule(
     for element in elements.iter() {
         // One element that throws is counted and does not take the others with it.
         let item = Some(element.element().clone());
-        if let Err(error) = apply_once(plan, rule, facts, draws, draft, bench, item) {
+        if let Err(error) = apply_once(plan, rule, given, draws, draft, bench, item) {
             bench.troubles.push(Trouble::Rule(rule.attribute, error.kind));
         }
     }
@@ -132,13 +173,13 @@ fn apply_rule(
 fn apply_once(
     plan: &Plan,
     rule: &AttributeRule,
-    facts: &Facts<'_>,
+    given: Given<'_>,
     draws: &Draws<'_>,
     draft: &mut Draft<'_>,
     bench: &mut Bench<'_>,
     item: Option<Value>,
 ) -> Result<(), EvalError> {
-    let mut scope = scope(plan, Some(&*draft), facts, draws);
+    let mut scope = scope(plan, Some(&*draft), given.0, given.1, draws);
     scope.locals.extend(item);
     for condition in &rule.conditions {
         if !bench.vm.test(condition, &scope, bench.fuel)? {
@@ -147,11 +188,47 @@ fn apply_once(
     }
     let Some(operation) = operation(rule, &scope, bench)? else { return Ok(()) };
     let attribute = &plan.attributes[rule.attribute];
-    let taken = draft.apply(attribute.id, &attribute.spec, operation, plan.value_bytes_max);
+    let operation = match &attribute.by {
+        Some(by) => named(by, operation, &scope, bench)?,
+        None => Ok(Some(operation)),
+    };
+    let taken = operation.and_then(|operation| {
+        let Some(operation) = operation else { return Ok(()) };
+        let operation = match attribute.conversion.is_none() {
+            true => operation,
+            false => attribute.conversion.operation(&attribute.spec, operation, plan.time_zone)?,
+        };
+        draft.apply(attribute.id, &attribute.spec, operation, plan.value_bytes_max)
+    });
+    given.0.computed.forget();
     if let Err(rejected) = taken {
         bench.troubles.push(Trouble::Value(rule.attribute, rejected));
     }
     Ok(())
+}
+
+/// The operation on the counter that `by` names; none where that is `undefined` or `null`.
+fn named<P: ProfileView>(
+    by: &Program,
+    operation: Operation,
+    scope: &EventScope<'_, P>,
+    bench: &mut Bench<'_>,
+) -> Result<Result<Option<Operation>, Rejected>, EvalError> {
+    let amount = match operation {
+        Operation::Increment => Value::Number(1.0),
+        Operation::Set(amount) => amount,
+        operation => return Ok(Ok(Some(operation))),
+    };
+    let name = match bench.vm.evaluate(by, scope, bench.fuel)? {
+        Value::Undefined | Value::Hole | Value::Null => return Ok(Ok(None)),
+        Value::String(name) => name,
+        Value::Number(number) => number::to_text(number),
+        Value::Bool(truth) => Text::new_static(if truth { "true" } else { "false" }),
+        Value::Array(_) | Value::Object(_) | Value::Instance(_) => {
+            return Ok(Err(Rejected::NoName));
+        }
+    };
+    Ok(Ok(Some(Operation::CountOf(name, amount))))
 }
 
 /// What the rule's action comes to; `None` where `undefined` applies nothing.
@@ -191,6 +268,7 @@ fn scope<'a, P>(
     plan: &'a Plan,
     profile: Option<&'a P>,
     facts: &Facts<'a>,
+    before: &'a [Value],
     draws: &'a Draws<'a>,
 ) -> EventScope<'a, P> {
     EventScope {
@@ -201,6 +279,8 @@ fn scope<'a, P>(
         now_ms: facts.moment.now_ms,
         draws,
         locals: Vec::new(),
+        before,
+        computed: facts.computed,
         audience: Audience::SERVER,
     }
 }

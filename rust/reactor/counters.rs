@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::sync::Mutex;
 
+use crate::record::EvictionReason;
 use crate::value::Text;
 
 /// Counts since the reactor was opened (replay included only where it says so).
@@ -22,6 +23,10 @@ pub struct Counters {
     pub only_stored: Count,
     /// Events that `ignore` kept out of the log, too.
     pub dropped: Count,
+    /// New profiles that found no room: answered from their event alone, and not kept.
+    pub not_kept: Count,
+    /// Profiles let go, by reason.
+    evicted: [Count; EvictionReason::ALL.len()],
     /// Offers given; those in the answer to a repeat are not given again.
     pub offers: Count,
     /// Answers cut at their limit.
@@ -32,6 +37,13 @@ pub struct Counters {
     pub ignored: Labelled,
     /// Values an attribute did not take: (attribute, why) to a count.
     pub rejected: Labelled,
+}
+
+impl Counters {
+    /// Profiles let go for this reason.
+    pub fn evicted(&self, reason: EvictionReason) -> &Count {
+        &self.evicted[reason as usize - 1]
+    }
 }
 
 /// One count.

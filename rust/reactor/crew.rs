@@ -159,6 +159,7 @@ impl<'r> Crew<'r> {
         match &errand.outcome {
             RecordedOutcome::Nobody => Some(0),
             RecordedOutcome::New(rid)
+            | RecordedOutcome::Passing(rid)
             | RecordedOutcome::Known(rid)
             | RecordedOutcome::Extended(rid) => Some(of(rid)),
             RecordedOutcome::Merged(survivor, merged) => {

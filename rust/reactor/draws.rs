@@ -31,6 +31,8 @@ pub enum Drawer {
     Attribute(usize),
     /// The offer at this position, and its rule.
     Offer(usize, usize),
+    /// The computed attribute at this position of [`Plan::attributes`].
+    Computed(usize),
     /// The entry of `ignore` at this position.
     Ignore(usize),
 }
@@ -46,6 +48,11 @@ impl<'a> Draws<'a> {
     /// The draws of a rule, from their beginning.
     pub fn new(key: EventKey<'a>, drawer: Drawer) -> Self {
         Self { key, drawer: Cell::new(drawer), sequence: RefCell::new(None) }
+    }
+
+    /// The draws of another rule over the same event.
+    pub fn of(&self, drawer: Drawer) -> Draws<'a> {
+        Draws::new(self.key, drawer)
     }
 
     /// Begins with another rule.
@@ -73,6 +80,7 @@ fn seed(key: EventKey<'_>, plan: &Plan, drawer: Drawer) -> u64 {
         }
         Drawer::Offer(offer, rule) => (2, plan.offers[offer].name.as_str(), rule),
         Drawer::Ignore(position) => (3, "", position),
+        Drawer::Computed(attribute) => (4, plan.attributes[attribute].name.as_str(), 0),
     };
     let mut bytes = Vec::with_capacity(64);
     bytes.extend_from_slice(key.uuid);

@@ -11,8 +11,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
+use super::read::ProfileReading;
 use super::replay::{Installed, Refused, Replay, replay_error};
 use super::scope::EventScope;
 use super::{Published, Reactor, Secret};
@@ -23,6 +25,7 @@ use crate::offer::{self, Given};
 use crate::profile::Packed;
 use crate::record::{APPLY_EPOCH, EventReplay};
 use crate::snapshot::{Progress, Shelf, Snapshot};
+use crate::value::Value;
 
 /// A directory's log as it can be gone through again.
 pub struct History {
@@ -45,6 +48,7 @@ pub struct Scene<'a> {
     pub published: &'a Published,
     /// The profile that the event ended in, the event included; `None` when it was nobody's.
     pub profile: Option<&'a Packed>,
+    before: &'a [Value],
     vm: &'a mut Vm,
     /// The directory's, for random numbers.
     secret_seed: u64,
@@ -60,6 +64,7 @@ impl Scene<'_> {
         let plan = &self.published.plan;
         let key = EventKey { secret_seed: self.secret_seed, uuid: &self.event.uuid };
         let draws = Draws::new(key, Drawer::Offer(0, 0));
+        let computed = ComputedValues::default();
         let mut scope = EventScope {
             plan,
             profile: self.profile,
@@ -68,6 +73,8 @@ impl Scene<'_> {
             now_ms: self.event.now_ms,
             draws: &draws,
             locals: Vec::new(),
+            before: self.before,
+            computed: &computed,
             audience: offer::Audience::SERVER,
         };
         let matched = &self.event.events;
@@ -94,6 +101,24 @@ impl History {
         let mut history = Self { reactor, replay, reader, lsn, synced_lsn, vm: Vm::default() };
         history.advance(after_lsn, &mut |_| Ok(ControlFlow::Continue(())))?;
         Ok(history)
+    }
+
+    /// The history of a directory with the state as of what is synced now.
+    ///
+    /// # Errors
+    /// As [`History::open`].
+    pub fn newest(directory: &Path, options: &Options) -> Result<Self> {
+        let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?;
+        Self::open(directory, reader.synced_lsn()?, options)
+    }
+
+    /// The profile that `value` of the key named `key` identifies, as expressions read it at the time of the
+    /// last record.
+    ///
+    /// # Errors
+    /// As [`Reactor::profile`].
+    pub fn profile(&self, key: &str, value: &str) -> Result<Option<ProfileReading>> {
+        self.reactor.profile(key, value)
     }
 
     /// LSN of the state.
@@ -144,10 +169,11 @@ impl History {
             }
             let mut flow = Ok(ControlFlow::Continue(()));
             replay.record_seen(reactor, &record, &mut |installed| {
-                let Installed { lsn, event, published, profile } = installed;
+                let Installed { lsn, event, published, profile, before } = installed;
                 let secret_seed = reactor.secret.random_seed();
                 let vm = &mut *vm;
-                flow = visit(&mut Scene { lsn, event, published, profile, vm, secret_seed });
+                let scene = Scene { lsn, event, published, profile, before, vm, secret_seed };
+                flow = visit(&mut { scene });
             })?;
             *lsn = counter;
             match flow {

@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::log::storage::Disk;
 use crate::log::{Record, Verification, verify};
 use crate::record::{
-    APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
-    KIND_LINES, LinesRecord,
+    APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION,
+    KIND_EVENT, KIND_EVICTION, KIND_LINES, LinesRecord,
 };
 use crate::snapshot::{Error, Kept, Shelf, Snapshot};
 
@@ -82,6 +82,7 @@ fn check_record(record: &Record<'_>) -> Result<(), BadRecord> {
         KIND_EVENT => EventReplay::decode(record.payload).map(|_| ()),
         KIND_CONFIGURATION => ConfigurationRecord::decode(record.payload).map(|_| ()),
         KIND_LINES => LinesRecord::decode(record.payload).map(|_| ()),
+        KIND_EVICTION => EvictionRecord::decode(record.payload).map(|_| ()),
         _ => Ok(()),
     }
 }

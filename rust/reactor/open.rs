@@ -14,12 +14,14 @@ use std::time::Duration;
 use crate::sync::Mutex;
 use arc_swap::ArcSwap;
 
-use super::counters::Counters;
+use super::evict::Evictor;
 use super::history::{self, Start};
 use super::keep::SnapshotPolicy;
 use super::recover::{RecoveryProgress, RecoveryReport};
 use super::replay::{Refused, Replay, replay_error};
 use super::retention::Retention;
+use super::room::MemoryPolicy;
+use super::watch::Watch;
 use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
 use crate::config::diagnostic::{Diagnostic, Severity};
@@ -67,6 +69,8 @@ pub struct Options {
     pub snapshots: SnapshotPolicy,
     /// How much of the log is kept.
     pub retention: Retention,
+    /// How much memory profiles may take.
+    pub memory: MemoryPolicy,
     /// Whether changes of identity are copied to the identity log.
     pub identity_log: bool,
     /// Where recovery says how far it is.
@@ -87,6 +91,7 @@ impl Default for Options {
             segment_bytes_max: log::limits::SEGMENT_BYTES_MAX,
             snapshots: SnapshotPolicy::default(),
             retention: Retention::default(),
+            memory: MemoryPolicy::default(),
             identity_log: true,
             progress: None,
         }
@@ -112,33 +117,48 @@ impl Reactor {
         }
         let first = compile(source, &Numbers::default())?;
         let Some(data_dir) = &options.data_dir else {
-            let reactor = Self::empty(Log::memory().map_err(memory_error)?, fresh()?, options);
+            let mut reactor = Self::empty(Log::memory().map_err(memory_error)?, fresh()?, options);
             let warnings = reactor.publish(first)?;
+            reactor.bound(options.memory)?;
             return Ok((reactor, warnings));
         };
         let directory = directory_of(data_dir, first.plan.account, first.plan.instance);
-        let (reactor, replay) = Self::recover(&directory, options)?;
+        let (mut reactor, replay) = Self::recover(&directory, options)?;
         let warnings = reactor.take_over(source, replay)?;
+        reactor.bound(options.memory)?;
         Ok((reactor, warnings))
     }
 
     pub(super) fn empty(log: Log, secret: Secret, options: &Options) -> Self {
         Self {
-            published: ArcSwap::from_pointee(Published::new(Plan::default())),
+            published: Arc::new(ArcSwap::from_pointee(Published::new(Plan::default()))),
             store: Arc::new(Store::new(secret.shard_seed(), options.shards, options.dedup_max)),
             log: Arc::new(log),
             clock: Arc::new(Clock::new(options.clock)),
             secret,
-            counters: Counters::default(),
+            counters: Arc::default(),
+            watch: Watch::default(),
+            room: Arc::default(),
             lines: Arc::default(),
             configurations: Arc::default(),
             identities: None,
             keeper: None,
+            evictor: None,
             numbers: Mutex::new(Numbers::default()),
             sync: options.sync,
             commit_timeout: options.commit_timeout,
             recovery: RecoveryReport::default(),
         }
+    }
+
+    /// From here on profiles are let go: nothing is replayed any more.
+    fn bound(&mut self, memory: MemoryPolicy) -> Result<()> {
+        let ttl_ms = self.published.load().plan.profile_ttl_ms;
+        if memory.budget_bytes.is_some() || ttl_ms.is_some() {
+            self.room.set_budget(memory.budget_bytes.unwrap_or(0));
+            self.evictor = Some(Evictor::start(self, memory.on_full).map_err(memory_error)?);
+        }
+        Ok(())
     }
 
     /// Publishes the configuration of a file, unless it is the last one published.

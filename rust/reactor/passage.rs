@@ -9,11 +9,17 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::apply::{self, Bench, Facts, Trouble};
+use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
+use super::evict::is_expired;
 use super::ignore::{self, Admission};
 use super::scope::EventScope;
+use super::watch::Occasion;
 use super::{Published, Reactor, Receipt, Request, Verdict};
+
 use crate::clock::{ClockMode, Tick};
 use crate::config::plan::{Plan, TableId};
 use crate::error::{Error, ErrorKind, Result};
@@ -22,12 +28,19 @@ use crate::expr::{EvalErrorKind, Fuel, Vm};
 use crate::log::Reservation;
 use crate::offer::{self, Answer, EventId};
 use crate::profile::{AbortOnPanic, Change, Identifier, Locked, Moment, Packed, Rid};
-use crate::record::{EventRecord, KIND_EVENT, RecordedOutcome};
+use crate::record::{EventRecord, EvictionReason, KIND_EVENT, RecordedOutcome};
+use crate::value::Value;
 
 /// What a record's head takes beyond the body, at most: room is reserved before it is encoded.
 const HEAD_BYTES: usize = 4 * 1024;
 /// Values taken from a body are at most so many times larger when encoded (`[1,1]`).
 const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
+
+/// About what a new profile takes until it is measured, beside its identifiers.
+const NEWCOMER_BYTES: usize = 256;
+/// How often an event waits for room at most, a few milliseconds each; answers are awaited by somebody.
+const WAITS_MAX: u32 = 4;
+const WAITS_OF_BULK_MAX: u32 = 200;
 
 /// The room that is reserved in the log's queue for an event of so many bytes.
 pub(super) const fn room_for(body_bytes: usize) -> usize {
@@ -41,6 +54,8 @@ pub(super) struct Scratch {
     matched: Vec<EventId>,
     head: Vec<u8>,
     pub(super) troubles: Vec<Trouble>,
+    /// How often the event has waited for room.
+    pub(super) waits: u32,
 }
 
 impl Scratch {
@@ -73,6 +88,8 @@ struct Computed {
     rid: Option<Rid>,
     lets_go: bool,
     change: Change,
+    /// `BEFORE.<name>`, for the offers.
+    before: Vec<Value>,
 }
 
 impl<'a> Passage<'a> {
@@ -122,8 +139,21 @@ impl<'a> Passage<'a> {
         }
         let reservation = reservation?;
 
+        let is_new = !linking.is_empty() && locked.held().iter().all(Option::is_none);
+        let passing = is_new && self.finds_no_room(linking);
+        if passing && self.waits() {
+            drop((locked, reservation));
+            reactor.room.wait();
+            return Ok(None);
+        }
         let (computed, turn) = loop {
-            let computed = self.compute(&locked, &uuid, tick)?;
+            let expired = self.expired(&locked, tick.now_ms);
+            if !expired.is_empty() {
+                drop((locked, reservation));
+                reactor.exit().let_go(&expired, EvictionReason::Expired, tick.now_ms)?;
+                return Ok(None);
+            }
+            let computed = self.compute(&locked, &uuid, tick, passing)?;
             self.encode_head(&computed, &identifiers, uuid);
             // Another event may have moved the clock past this one's time since it was read.
             if let Some(turn) = reactor.clock.turn(computed.tick) {
@@ -143,13 +173,24 @@ impl<'a> Passage<'a> {
             reactor.remember_line(request.database, request.table, source);
         }
         turn.taken();
-        locked.install(computed.change, lsn);
+        let held: SmallVec<[Option<Rid>; 4]> = locked.held().into();
+        let passed = match passing {
+            true => locked.let_pass(computed.change, lsn),
+            false => {
+                locked.install(computed.change, lsn);
+                None
+            }
+        };
         drop(installing);
 
+        self.watch(&locked, linking, &held, &computed.outcome);
         self.count();
+        reactor.counters.not_kept.add(u64::from(passing));
         if request.decide {
-            let profile = computed.rid.and_then(|rid| locked.profile(rid));
-            let offers = self.decide(profile, computed.tick.now_ms, &uuid)?;
+            let kept = || computed.rid.and_then(|rid| locked.profile(rid));
+            let profile = passed.as_ref().or_else(kept);
+            let now_ms = computed.tick.now_ms;
+            let offers = self.decide(profile, &computed.before, now_ms, &uuid)?;
             reactor.counters.offers.add(offers);
         }
         Ok(Some(Receipt { lsn, duplicate: false, dropped: false }))
@@ -178,10 +219,45 @@ impl<'a> Passage<'a> {
     fn answer_dropped(mut self) -> Result<Receipt> {
         self.table = None;
         if self.request.decide {
-            self.decide(None, 0, &[0; 16])?;
+            self.decide(None, &[], 0, &[0; 16])?;
         }
         self.reactor.counters.dropped.add(1);
         Ok(Receipt { lsn: 0, duplicate: false, dropped: true })
+    }
+
+    /// Whether there is no room for the profile that the event would make, or was none when it came in.
+    fn finds_no_room(&self, linking: &[Identifier]) -> bool {
+        match self.request.verdict {
+            Some(verdict) => verdict.passing,
+            None => {
+                let texts: usize = linking.iter().map(|identifier| identifier.value.len()).sum();
+                let grown_bytes = self.reactor.store.grown_bytes();
+                !self.reactor.room.take(NEWCOMER_BYTES + texts, grown_bytes)
+            }
+        }
+    }
+
+    /// Whether the evictor is given a moment to make room; bulk has more of them.
+    fn waits(&mut self) -> bool {
+        let most = if self.request.decide { WAITS_MAX } else { WAITS_OF_BULK_MAX };
+        let is_worth = self.request.verdict.is_none() && self.reactor.room.is_worth_waiting();
+        let waits = is_worth && self.scratch.waits < most;
+        self.scratch.waits += u32::from(waits);
+        waits
+    }
+
+    /// The profiles of the event's identifiers that have expired by its time.
+    fn expired(&self, locked: &Locked<'_>, now_ms: i64) -> SmallVec<[(Rid, i64); 1]> {
+        let mut expired = SmallVec::new();
+        let Some(ttl_ms) = self.published.plan.profile_ttl_ms else { return expired };
+        let held = locked.held().iter().flatten();
+        for profile in held.filter_map(|rid| locked.profile(*rid)) {
+            let one = (profile.rid(), profile.updated_ms());
+            if is_expired(Some(ttl_ms), one.1, now_ms) && !expired.contains(&one) {
+                expired.push(one);
+            }
+        }
+        expired
     }
 
     /// Whether the plan that the event was taken for is still in force.
@@ -206,7 +282,13 @@ impl<'a> Passage<'a> {
     }
 
     /// Identity's outcome, the matched events and all changes, beside the state.
-    fn compute(&mut self, locked: &Locked<'_>, uuid: &[u8; 16], tick: Tick) -> Result<Computed> {
+    fn compute(
+        &mut self,
+        locked: &Locked<'_>,
+        uuid: &[u8; 16],
+        tick: Tick,
+        passing: bool,
+    ) -> Result<Computed> {
         self.scratch.troubles.truncate(self.noted);
         let computed = catch_unwind(AssertUnwindSafe(|| {
             let plan = &self.published.plan;
@@ -219,15 +301,21 @@ impl<'a> Passage<'a> {
             let mut draft = locked
                 .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
                 .expect("an outcome decided under these locks fits them");
+            let mut before = Vec::new();
             if self.table.is_some() {
-                let facts = facts(&self.event, moment, self.key(uuid));
+                let computed = ComputedValues::default();
+                let facts = facts(&self.event, moment, self.key(uuid), &computed);
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut bench = Bench { vm, fuel: &mut fuel, troubles };
-                apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
+                before = apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
             }
-            let outcome = RecordedOutcome::from(draft.outcome());
+            let outcome = match (RecordedOutcome::from(draft.outcome()), passing) {
+                (RecordedOutcome::New(rid), true) => RecordedOutcome::Passing(rid),
+                (outcome, _) => outcome,
+            };
             let (rid, lets_go) = (draft.rid(), draft.may_let_go());
-            Computed { tick, fuel: fuel_for_rules, outcome, rid, lets_go, change: draft.finish() }
+            let (fuel, change) = (fuel_for_rules, draft.finish());
+            Computed { tick, fuel, outcome, rid, lets_go, change, before }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -245,7 +333,9 @@ impl<'a> Passage<'a> {
         let plan = &self.published.plan;
         let table = &plan.tables[usize::from(table)];
         let mut bench = Bench { vm, fuel, troubles };
-        apply::match_events(plan, table, &facts(&self.event, moment, key), &mut bench, matched);
+        let computed = ComputedValues::default();
+        let facts = facts(&self.event, moment, key, &computed);
+        apply::match_events(plan, table, &facts, &mut bench, matched);
     }
 
     /// `EVENT.time` and `EVENT.uuid` are always set.
@@ -286,6 +376,25 @@ impl<'a> Passage<'a> {
         .encode_head(&mut self.scratch.head);
     }
 
+    /// Looks at what changed who is who, for keys that many people share.
+    fn watch(
+        &self,
+        locked: &Locked<'_>,
+        identifiers: &[Identifier],
+        held: &[Option<Rid>],
+        outcome: &RecordedOutcome,
+    ) {
+        let rid = match outcome {
+            RecordedOutcome::Extended(rid) | RecordedOutcome::Merged(rid, _) => Rid(*rid),
+            RecordedOutcome::Moved(moved) => moved.rid,
+            _ => return,
+        };
+        if let Some(profile) = locked.profile(rid) {
+            let plan = &self.published.plan;
+            self.reactor.watch.look(&Occasion { plan, identifiers, held, outcome, profile });
+        }
+    }
+
     fn count(&mut self) {
         let counters = &self.reactor.counters;
         counters.events.add(1);
@@ -315,19 +424,47 @@ impl<'a> Passage<'a> {
                 self.match_events(moment, uuid, &mut Fuel::request());
             }));
             matching.map_err(|_| self.panicked("matching a repeat"))?;
-            self.decide(locked.strongest_profile(), now_ms, uuid)?;
+            let ttl_ms = self.published.plan.profile_ttl_ms;
+            let profile = locked.strongest_profile();
+            let profile =
+                profile.filter(|profile| !is_expired(ttl_ms, profile.updated_ms(), now_ms));
+            let before = self.before_repeat(profile, now_ms, uuid)?;
+            self.decide(profile, &before, now_ms, uuid)?;
         }
         Ok(Receipt { lsn, duplicate: true, dropped: false })
     }
 
+    /// `BEFORE` of a repeat: it changes nothing, so it is as the profile stands.
+    fn before_repeat(
+        &mut self,
+        profile: Option<&Packed>,
+        now_ms: i64,
+        uuid: &[u8; 16],
+    ) -> Result<Vec<Value>> {
+        let read = catch_unwind(AssertUnwindSafe(|| {
+            let computed = ComputedValues::default();
+            let moment = Moment { now_ms, time_ms: now_ms };
+            facts(&self.event, moment, self.key(uuid), &computed)
+                .before_of(&self.published.plan, profile)
+        }));
+        read.map_err(|_| self.panicked("reading a repeat's profile"))
+    }
+
     /// Decides and encodes the offers; how many there are.
-    fn decide(&mut self, profile: Option<&Packed>, now_ms: i64, uuid: &[u8; 16]) -> Result<u64> {
+    fn decide(
+        &mut self,
+        profile: Option<&Packed>,
+        before: &[Value],
+        now_ms: i64,
+        uuid: &[u8; 16],
+    ) -> Result<u64> {
         let key = self.key(uuid);
         let decided = catch_unwind(AssertUnwindSafe(|| {
             let mut answer = Answer::start(self.out, self.request.answer_bytes_max);
             if self.table.is_some() {
                 let plan = &self.published.plan;
                 let draws = Draws::new(key, Drawer::Offer(0, 0));
+                let computed = ComputedValues::default();
                 let mut scope = EventScope {
                     plan,
                     profile,
@@ -336,12 +473,15 @@ impl<'a> Passage<'a> {
                     now_ms,
                     draws: &draws,
                     locals: Vec::new(),
+                    before,
+                    computed: &computed,
                     audience: self.request.caller.audience(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =
                     |offer: usize, kind: EvalErrorKind| troubles.push(Trouble::Offer(offer, kind));
                 offer::decide(&plan.offers, matched, &mut scope, vm, &mut answer, &mut on_error);
+                computed.drain_into(troubles);
             }
             answer.finish()
         }));
@@ -357,8 +497,13 @@ impl<'a> Passage<'a> {
     }
 }
 
-fn facts<'a>(event: &'a Event, moment: Moment, key: EventKey<'a>) -> Facts<'a> {
-    Facts { fields: &event.fields, whole: &event.whole, moment, key }
+fn facts<'a>(
+    event: &'a Event,
+    moment: Moment,
+    key: EventKey<'a>,
+    computed: &'a ComputedValues,
+) -> Facts<'a> {
+    Facts { fields: &event.fields, whole: &event.whole, moment, key, computed }
 }
 
 fn nobody(plan: &Plan) -> Error {

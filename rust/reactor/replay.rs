@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
+use super::computed::ComputedValues;
 use super::draws::EventKey;
 use super::{Published, Reactor};
 use crate::config::diagnostic::Diagnostic;
@@ -18,9 +19,10 @@ use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
-    LinesRecord,
+    BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION, KIND_EVENT,
+    KIND_EVICTION, KIND_LINES, LinesRecord, RecordedOutcome,
 };
+use crate::value::Value;
 
 /// What replay carries from record to record.
 #[derive(Default)]
@@ -38,6 +40,8 @@ pub(super) struct Installed<'a> {
     pub(super) event: &'a EventReplay<'a>,
     pub(super) published: &'a Published,
     pub(super) profile: Option<&'a Packed>,
+    /// `BEFORE.<name>`, as in the plan's `before`.
+    pub(super) before: &'a [Value],
 }
 
 /// Who looks on.
@@ -99,6 +103,14 @@ impl Replay {
                 reactor.remember_line(database, table, source);
                 Ok(())
             }
+            KIND_EVICTION => {
+                let record = EvictionRecord::decode(record.payload)?;
+                let store = &reactor.store;
+                // One that is not there was erased since: its events are gone from the log.
+                let there = record.profiles.iter().filter_map(|rid| store.updated_ms(*rid));
+                store.lock_out(&there.collect::<Vec<_>>()).remove();
+                Ok(())
+            }
             kind => Err(Refused::Kind(kind)),
         }
     }
@@ -136,20 +148,28 @@ impl Hand {
         let mut locked = reactor.store.lock(dedup, identifiers, &plan.rails, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
+        let mut before = Vec::new();
         if event.routed {
+            let computed = ComputedValues::default();
             let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
-            let facts = Facts { fields: &event.taken, whole: &event.whole, moment, key };
+            let (fields, whole, computed) = (&event.taken, &event.whole, &computed);
+            let facts = Facts { fields, whole, moment, key, computed };
             let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
-            apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
+            before = apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
             self.troubles.clear();
         }
         let change = draft.finish();
-        let rid = change.outcome().rid();
-        locked.install(change, lsn.counter);
-        let profile = rid.and_then(|rid| locked.profile(rid));
-        see(Installed { lsn, event, published, profile });
+        if let RecordedOutcome::Passing(_) = event.outcome {
+            let profile = locked.let_pass(change, lsn.counter);
+            see(Installed { lsn, event, published, profile: profile.as_ref(), before: &before });
+        } else {
+            let rid = change.outcome().rid();
+            locked.install(change, lsn.counter);
+            let profile = rid.and_then(|rid| locked.profile(rid));
+            see(Installed { lsn, event, published, profile, before: &before });
+        }
         drop(locked);
         if event.moves_clock {
             reactor.clock.replayed(event.now_ms);

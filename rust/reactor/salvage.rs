@@ -21,7 +21,8 @@ use crate::error::{ErrorKind, Result};
 use crate::log::storage::Disk;
 use crate::log::{Log, Record, ReserveError, SyncPolicy, Verification, verify};
 use crate::record::{
-    APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_LINES,
+    APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_EVICTION,
+    KIND_LINES,
 };
 use crate::snapshot::{self, Shelf, Snapshot};
 
@@ -209,7 +210,7 @@ impl Feed {
                 Ok(configuration) => self.publish(configuration.number, lsn),
                 Err(error) => self.refuse(lsn, error.to_string()),
             },
-            KIND_LINES => self.keep(record, lsn),
+            KIND_LINES | KIND_EVICTION => self.keep(record, lsn),
             kind => self.refuse(lsn, Refused::Kind(kind).to_string()),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws};
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
@@ -26,6 +27,8 @@ pub trait ProfileView {
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value>;
     /// What one of a counter's windows reads.
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value;
+    /// When an attribute last changed, epoch milliseconds.
+    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64>;
 }
 
 impl ProfileView for Packed {
@@ -43,6 +46,10 @@ impl ProfileView for Packed {
 
     fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
         Packed::read_window(self, attribute.id, &attribute.spec, window, now_ms)
+    }
+
+    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
+        self.attribute(attribute.id)?.changed_ms(&attribute.spec, now_ms)
     }
 }
 
@@ -62,6 +69,41 @@ impl ProfileView for Draft<'_> {
     fn read_window(&self, attribute: &Attribute, window: usize, _now_ms: i64) -> Value {
         Draft::read_window(self, attribute.id, &attribute.spec, window)
     }
+
+    fn changed_ms(&self, attribute: &Attribute, _now_ms: i64) -> Option<i64> {
+        Draft::changed_ms(self, attribute.id, &attribute.spec)
+    }
+}
+
+/// A draft's profile as it was before the event.
+pub struct Unchanged<'d, 'l>(pub &'d Draft<'l>);
+
+impl ProfileView for Unchanged<'_, '_> {
+    fn rid(&self) -> Option<Rid> {
+        self.0.rid()
+    }
+
+    fn key_value(&self, key: u16) -> Option<Text> {
+        self.0.key_value_before(key)
+    }
+
+    fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
+        Cow::Owned(match self.0.before(attribute.id) {
+            Some(state) => state.read(&attribute.spec, now_ms).into_owned(),
+            None => attribute.spec.nothing(),
+        })
+    }
+
+    fn read_window(&self, attribute: &Attribute, window: usize, now_ms: i64) -> Value {
+        match self.0.before(attribute.id) {
+            Some(state) => state.read_window(&attribute.spec, window, now_ms),
+            None => attribute.spec.nothing(),
+        }
+    }
+
+    fn changed_ms(&self, attribute: &Attribute, now_ms: i64) -> Option<i64> {
+        self.0.before(attribute.id)?.changed_ms(&attribute.spec, now_ms)
+    }
 }
 
 /// The names of one event over one profile.
@@ -80,8 +122,22 @@ pub struct EventScope<'a, P> {
     pub draws: &'a Draws<'a>,
     /// `ITEM`, or the names of `let`.
     pub locals: Vec<Value>,
+    /// `BEFORE.<name>`, as in [`Plan::before`].
+    pub before: &'a [Value],
+    /// What computed attributes came to.
+    pub computed: &'a ComputedValues,
     /// Who the value is for.
     pub audience: Audience,
+}
+
+impl<P: ProfileView> EventScope<'_, P> {
+    fn attribute(&self, position: usize) -> Cow<'_, Value> {
+        let attribute = &self.plan.attributes[position];
+        match self.profile {
+            Some(profile) => profile.read(attribute, self.now_ms),
+            None => Cow::Owned(attribute.spec.nothing()),
+        }
+    }
 }
 
 impl<P: ProfileView> Scope for EventScope<'_, P> {
@@ -94,19 +150,28 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
                     None => Cow::Borrowed(&UNDEFINED),
                 }
             }
-            Slot::Attribute(position) => {
-                let attribute = &self.plan.attributes[position];
-                match self.profile {
-                    Some(profile) => profile.read(attribute, self.now_ms),
-                    None => Cow::Owned(attribute.spec.nothing()),
-                }
-            }
+            Slot::Attribute(position) => self.attribute(position),
             Slot::Window(position, window) => Cow::Owned(match self.profile {
                 Some(profile) => {
                     profile.read_window(&self.plan.attributes[position], window, self.now_ms)
                 }
-                None => Value::Number(0.0),
+                None => self.plan.attributes[position].spec.nothing(),
             }),
+            Slot::Aggregate(position, at) => {
+                let aggregate = &self.plan.attributes[position].aggregates[at];
+                Cow::Owned(aggregate.of(&self.attribute(position)))
+            }
+            Slot::Computed(at) => Cow::Owned(self.computed.read(self, at)),
+            Slot::Updated(position) => {
+                let attribute = &self.plan.attributes[position];
+                let changed_ms =
+                    self.profile.and_then(|profile| profile.changed_ms(attribute, self.now_ms));
+                match changed_ms {
+                    Some(changed_ms) => Cow::Owned(Value::Number(changed_ms as f64)),
+                    None => Cow::Borrowed(&UNDEFINED),
+                }
+            }
+            Slot::Before(at) => Cow::Borrowed(self.before.get(at).unwrap_or(&UNDEFINED)),
         }
     }
 

@@ -28,6 +28,7 @@ fn outcome() -> impl Strategy<Value = RecordedOutcome> {
         any::<[u8; 16]>().prop_map(RecordedOutcome::New),
         any::<[u8; 16]>().prop_map(RecordedOutcome::Known),
         any::<[u8; 16]>().prop_map(RecordedOutcome::Extended),
+        any::<[u8; 16]>().prop_map(RecordedOutcome::Passing),
         (any::<[u8; 16]>(), proptest::collection::vec(any::<[u8; 16]>(), 0..3))
             .prop_map(|(rid, merged)| RecordedOutcome::Merged(rid, merged)),
         moved().prop_map(|moved| RecordedOutcome::Moved(Box::new(moved))),

@@ -82,6 +82,12 @@ impl Advisor<'_> {
                 ProfileTypes::Declared(type_of) => (self.declared(*type_of, member), 1),
                 ProfileTypes::Object => (Type::of_kinds(Kinds::OBJECT), 0),
             },
+            // A profile's name before the event, and when an attribute last changed.
+            ("BEFORE", Some(member)) => match &self.types.profile {
+                ProfileTypes::Declared(type_of) => (self.declared(*type_of, member), 1),
+                ProfileTypes::Object => (Type::unknown(), 0),
+            },
+            ("UPDATED", Some(_)) => (Type::milliseconds().or_undefined(), 1),
             ("EVENT", Some(member)) if !called => (self.event_field(member), 1),
             ("PROFILE" | "EVENT", _) => (Type::of_kinds(Kinds::OBJECT), 0),
             _ if builtins::is_global(name) => self.builtin(base, name, parts),

@@ -193,7 +193,13 @@ impl Type {
         Self::measured(Measure::Milliseconds)
     }
 
-    pub(super) const fn boolean() -> Self {
+    /// A map of any names.
+    pub const fn map() -> Self {
+        Self::of_kinds(Kinds::OBJECT)
+    }
+
+    /// True or false.
+    pub const fn boolean() -> Self {
         Self::of_kinds(Kinds::BOOLEAN)
     }
 
@@ -360,6 +366,12 @@ impl Type {
                 named.next().map(|(_, field)| field.clone())
             }
         }
+    }
+
+    /// The type of a field, where the fields are known and it is among them.
+    #[must_use]
+    pub fn known_field(&self, name: &str) -> Option<Self> {
+        self.fields.as_ref().and_then(|_| self.field(name))
     }
 
     /// The names of all fields, where they are known.

@@ -6,9 +6,11 @@
 //! Invariants: a rejected operation changes nothing but what had expired anyway; reading drops
 //! nothing and hides what has expired; a state from which all has expired equals no state.
 
+mod aggregate;
 mod codec;
 mod counter;
 mod counters;
+mod data_type;
 mod json_form;
 mod list;
 #[cfg(test)]
@@ -18,8 +20,10 @@ mod single;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+pub use aggregate::{Aggregate, ListFold};
 pub use counter::Counter;
-pub use counters::Counters;
+pub use counters::{Counters, NAMES_MAX};
+pub use data_type::{Conversion, DataType};
 pub use list::List;
 pub use single::Single;
 

@@ -468,7 +468,7 @@ fn fifty_names_are_counted_and_of_one_more_the_longest_untouched_goes() {
         let Value::Object(read) = state.read(&spec, MOMENT.now_ms).into_owned() else { panic!() };
         read.entries().iter().map(|(name, _)| name.to_string()).collect()
     };
-    let mut count = |state: &mut AttributeState, name: String, lsn: u64| {
+    let count = |state: &mut AttributeState, name: String, lsn: u64| {
         let operation = Operation::CountOf(name.into(), Value::Number(1.0));
         state.apply(&spec, MOMENT, operation, 2048).expect("counts");
         state.settle(lsn);
