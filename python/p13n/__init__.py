@@ -45,6 +45,10 @@ from p13n._core import (
     log_restore,
     log_salvage,
     log_verify,
+    person_erase,
+    person_erased,
+    person_export,
+    person_prove,
     profile_read,
     read_yaml,
 )
@@ -85,6 +89,10 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "person_erase",
+    "person_erased",
+    "person_export",
+    "person_prove",
     "profile_read",
     "read_yaml",
 ]
