@@ -1,4 +1,4 @@
-"""`p13n profile`: what is known about people; shown, found, handed out, proved gone, erased, anonymized.
+"""`p13n profile`: what is known about people: show, find, export, prove, erase, anonymize.
 
 A configuration in the place of a subcommand asks for one customer's profile.
 """
@@ -23,8 +23,8 @@ class _OrShow(TyperGroup):
 app = typer.Typer(
     cls=_OrShow,
     help=(
-        "What is known about people: print a profile, find who somebody was, hand everything out, prove somebody gone, "
-        "erase, anonymize.\n\n"
+        "What is known about people: print a profile, find who somebody was, hand everything out, "
+        "prove somebody gone, erase, anonymize.\n\n"
         "Examples:\n\n\b\n"
         "  p13n profile retail.yaml customer_id=17850 --data-dir data\n"
         "  p13n profile erase customer_id=17850 --data-dir data\n"
