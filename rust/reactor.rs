@@ -257,7 +257,7 @@ impl<'a> Request<'a> {
                 passing: matches!(event.outcome, RecordedOutcome::Passing(_)),
             }),
             links_only: event.links_only(),
-            caller: Caller { public: event.is_public(), ..Caller::default() },
+            caller: Caller { public: event.public, ..Caller::default() },
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }

@@ -387,6 +387,7 @@ impl<'a> Passage<'a> {
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some() || self.request.links_only,
             kept_out: self.kept_out,
+            public: self.request.caller.public,
             lets_go: computed.lets_go,
             unreadable: computed.unreadable,
             now_ms: computed.tick.now_ms,
