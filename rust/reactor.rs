@@ -38,6 +38,7 @@ pub mod scope;
 pub mod secret;
 pub mod stitching;
 pub mod versions;
+pub mod watch;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -63,6 +64,7 @@ use self::identities::Registry;
 use self::keep::Keeper;
 use self::passage::{Passage, Scratch};
 use self::room::Room;
+use self::watch::{IdentityWarning, Watch};
 use crate::clock::Clock;
 use crate::config::Numbers;
 use crate::config::numbers::is_gone;
@@ -133,6 +135,8 @@ pub struct Reactor {
     /// Those that are recorded and not carried out in every file yet.
     erasures: Arc<Erasures>,
     counters: Arc<Counters>,
+    /// Keys that many people share.
+    watch: Watch,
     /// Whether there is memory for one more profile.
     room: Arc<Room>,
     /// Numbers of keys and attributes, given once a name.
@@ -384,6 +388,16 @@ impl Reactor {
     /// The log, for its state: synced LSN, wake-ups, failure.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// What was noticed of keys that many people share, since the reactor was opened.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Warnings of keys that many people share, as they stand; no value is in them.
+    pub fn identity_warnings(&self) -> Vec<IdentityWarning> {
+        self.watch.warnings()
     }
 
     /// Counts since the reactor was opened.

@@ -10,8 +10,9 @@ use p13n::identity_log::{Entry, IDENTITY_FOLDER, Person, Register, Row};
 use p13n::log::storage::RealDisk;
 use p13n::profile::Identifier;
 use p13n::reactor::open::directory_of;
-use p13n::reactor::{Caller, Request};
-use p13n::reactor::{Options, Reactor, Retention};
+use p13n::reactor::watch::Sign;
+
+use p13n::reactor::{Caller, Options, Reactor, Request, Retention};
 use shop::{on_disk, send};
 
 /// The shop's configuration with a bound on customers.
@@ -78,6 +79,15 @@ fn a_kiosk_and_a_shared_email_leave_every_customer_a_profile_of_their_own() {
         view(&reactor, &body);
     }
     assert_eq!(reactor.sizes(), (1_050, 1_052));
+    let warnings: Vec<String> =
+        reactor.identity_warnings().into_iter().map(|warning| warning.sentence).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].starts_with("`email` is shared"), "{warnings:?}");
+    assert!(warnings[1].starts_with("`td_client_id` is shared"), "{warnings:?}");
+    assert!(!warnings.concat().contains("shop.example"), "{warnings:?}");
+    let counts = reactor.watch().counts();
+    assert_eq!(counts[0], ("email".into(), Sign::Moved, 999));
+    assert_eq!(counts[2], ("td_client_id".into(), Sign::Moved, 49));
     let holder = reactor.profile("email", "info@shop.example").expect("a key").expect("somebody");
     let customer = &holder.identifiers[0].1;
     assert_eq!(customer.iter().map(|text| text.as_str()).collect::<Vec<_>>(), ["c999"]);
@@ -261,13 +271,18 @@ fn the_first_usable_of_a_keys_templates_identifies() {
         ("half", r#""user":{"name":"d"}"#, None),
         ("text", r#""user":"a text""#, None),
         ("nil", r#""user":null"#, None),
+        ("unusable", r#""email":"nobody""#, None),
     ] {
         view(&reactor, &format!(r#"{{"td_client_id":"{client}",{body}}}"#));
         let email: Vec<String> = email.iter().map(ToString::to_string).collect();
         assert_eq!(emails(&reactor, client), email, "{client}");
     }
     let ignored = reactor.counters().ignored.snapshot();
-    assert_eq!(ignored, [("email".into(), "no match", 1)]);
+    assert_eq!(
+        ignored,
+        [("email".into(), "no match", 1)],
+        "of the one event that no template served"
+    );
 }
 
 #[test]
@@ -297,4 +312,44 @@ fn a_public_caller_is_not_identified_by_what_it_could_forge_and_a_rehearsal_know
     assert_eq!(open(&nested(), &options).state_hash(), live);
     let directory = directory_of(data_dir.path(), 1, 8);
     assert_eq!(Reactor::rehearse(&directory, &options).expect("it rehearses"), live);
+}
+
+#[test]
+fn a_shared_key_without_guard_rails_is_told_by_name_before_it_has_merged_many() {
+    let text = shop::CONFIGURATION
+        .replace("- name: td_client_id", "- name: td_ip")
+        .replace("PROFILE.td_client_id", "1");
+    let (reactor, warnings) =
+        Reactor::open(&SourceFile::new("test.yaml", text), &Options::default()).expect("it opens");
+    assert!(warnings.iter().any(|warning| warning.code == "W0104"), "a check says so beforehand");
+    for person in 0..9 {
+        view(&reactor, &format!(r#"{{"customer_id":"c{person}","td_ip":"203.0.113.7"}}"#));
+    }
+    assert_eq!(reactor.identity_warnings(), []);
+    view(&reactor, r#"{"customer_id":"c9","td_ip":"203.0.113.7"}"#);
+    let warnings = reactor.identity_warnings();
+    assert_eq!((warnings.len(), warnings[0].sign), (1, Sign::LinksMany));
+    assert!(warnings[0].sentence.starts_with("`td_ip` links many people"), "{warnings:?}");
+    assert!(warnings[0].sentence.contains("Give `customer_id` a `max_values`"), "{warnings:?}");
+    assert!(!warnings[0].sentence.contains("203.0.113.7"));
+    for person in 10..1_000 {
+        view(&reactor, &format!(r#"{{"customer_id":"c{person}","td_ip":"203.0.113.7"}}"#));
+    }
+    let signs: Vec<Sign> = reactor.identity_warnings().iter().map(|warning| warning.sign).collect();
+    assert_eq!(signs, [Sign::HalfOfAll, Sign::LinksMany]);
+}
+
+#[test]
+fn half_of_a_bound_is_told_at_half_and_not_one_before() {
+    let text = shop::CONFIGURATION
+        .replace("- name: td_client_id", "- {name: td_client_id, max_values: 6}");
+    let reactor = open(&SourceFile::new("test.yaml", text), &Options::default());
+    for device in 0..2 {
+        view(&reactor, &format!(r#"{{"customer_id":"ann","td_client_id":"d{device}"}}"#));
+    }
+    assert_eq!(reactor.identity_warnings(), []);
+    view(&reactor, r#"{"customer_id":"ann","td_client_id":"d2"}"#);
+    let warnings = reactor.identity_warnings();
+    assert_eq!((warnings.len(), warnings[0].sign), (1, Sign::HalfOfBound));
+    assert!(warnings[0].sentence.contains("half of its `max_values` of 6"), "{warnings:?}");
 }

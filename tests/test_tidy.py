@@ -22,8 +22,19 @@ RUST_COLUMNS_MAX = 120  # rustfmt holds code at 100; comments and literals it le
 # Top-level module of the crate -> the others that it may name.
 EVERYWHERE = {"mutant", "sync"}
 CORE = {"value", "expr", "profile", "offer", "config"}
-BELOW = {*CORE, *EVERYWHERE, "batch", "clock", "error", "event", "log", "record", "snapshot", "storage"}
-BELOW |= {"identity_log"}
+BELOW = {
+    *CORE,
+    *EVERYWHERE,
+    "batch",
+    "clock",
+    "error",
+    "event",
+    "identity_log",
+    "log",
+    "record",
+    "snapshot",
+    "storage",
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "mutant": set(),
     "sync": set(),

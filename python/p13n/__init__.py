@@ -21,6 +21,8 @@ from p13n._core import (
     Events,
     Expression,
     ExpressionWarning,
+    IdentityChanges,
+    IdentityCursor,
     IngestReport,
     Locked,
     LogCursor,
@@ -35,6 +37,7 @@ from p13n._core import (
     UnknownTable,
     __version__,
     check,
+    identity_find,
     log_backup,
     log_events,
     log_info,
@@ -46,6 +49,7 @@ from p13n._core import (
     person_erased,
     person_export,
     person_prove,
+    profile_read,
     read_yaml,
 )
 
@@ -61,6 +65,8 @@ __all__ = [
     "Events",
     "Expression",
     "ExpressionWarning",
+    "IdentityChanges",
+    "IdentityCursor",
     "IngestReport",
     "Locked",
     "LogCursor",
@@ -75,6 +81,7 @@ __all__ = [
     "UnknownTable",
     "__version__",
     "check",
+    "identity_find",
     "log_backup",
     "log_events",
     "log_info",
@@ -86,5 +93,6 @@ __all__ = [
     "person_erased",
     "person_export",
     "person_prove",
+    "profile_read",
     "read_yaml",
 ]

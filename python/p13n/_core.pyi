@@ -20,6 +20,8 @@ __all__ = [
     "Events",
     "Expression",
     "ExpressionWarning",
+    "IdentityChanges",
+    "IdentityCursor",
     "Import",
     "IngestReport",
     "Locked",
@@ -35,6 +37,7 @@ __all__ = [
     "UnknownTable",
     "__version__",
     "check",
+    "identity_find",
     "log_backup",
     "log_events",
     "log_info",
@@ -46,6 +49,7 @@ __all__ = [
     "person_erased",
     "person_export",
     "person_prove",
+    "profile_read",
     "read_yaml",
 ]
 
@@ -376,6 +380,17 @@ class Reactor:
         (excluded) are epoch ms of processing time. Read in batches: memory does not grow with the
         log. Raises ValueError in memory, Corrupted, LogError, OSError.
         """
+    def identity_changes(self) -> IdentityChanges:
+        """Every change of who is who, oldest first, as rows of the table `id_changes`.
+
+        Dicts of `time` (epoch seconds), `event_type` (`id`), `key_values` (None),
+        `reactor_instance_id`, `profile_change_type` (`profile_added`,
+        `profile_updated_by_stitching`, `profile_deleted_by_stitching`; ours: `profile_evicted`,
+        `profile_not_kept`), `current_id_attributes` (JSON, of an added one), `current_rid`,
+        `merged_rids` (JSON), and of our own `lsn`, `identifiers` (JSON) and `moved_to` (the profile
+        to which a guard rail moved this row's identifiers). Raises ValueError in memory, Corrupted,
+        LogError.
+        """
     def import_attributes(
         self, path: str | PathLike[str], *, key: str | None = None, replace: bool = False
     ) -> Imported:
@@ -401,7 +416,9 @@ class Reactor:
         `evicted` (profiles, {reason: count}), `memory` (budget_bytes, profile_bytes, beside_bytes,
         full), `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
-        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
+        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `identity` (noticed: {key:
+        {sign: count}} of keys that many people share, warnings: sentences, durable_lsn, lost and
+        failure of the identity log), `recovery` (snapshot_lsn,
         snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
         snapshot, events_per_s, ms, torn_bytes), `snapshots`
         (taken, failed, failure, last), `retention` (segments_retired, log_bytes, bytes_max,
@@ -559,6 +576,27 @@ class LogCursor:
         """
 
 @final
+class IdentityChanges:
+    """An iterator over changes of identity; made by `Reactor.identity_changes`."""
+
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> dict[str, Any]: ...
+
+@final
+class IdentityCursor:
+    """The identity log of a reactor's directory, batch after batch, without its lock."""
+
+    def __new__(cls, directory: str | PathLike[str], *, after: int = 0) -> Self:
+        """Begins behind `after` entries, as `position` said. Raises Corrupted, LogError."""
+    @property
+    def position(self) -> int:
+        """Entries read so far."""
+    def rows(self) -> list[tuple[int, int, str, str, str, str | None, str, str | None]]:
+        """The next (lsn, time in epoch ms, profile_change_type, current_rid, merged_rids,
+        current_id_attributes, identifiers, moved_to); none at the end. Raises Corrupted, LogError.
+        """
+
+@final
 class OfferCursor:
     """The offers of a directory's events, decided again from the log; without its lock.
 
@@ -572,6 +610,19 @@ class OfferCursor:
 
         `rule` is the position of the rule that held, from 0. Raises Corrupted, LogError.
         """
+
+def identity_find(directory: str | PathLike[str], who: str) -> dict[str, Any] | None:
+    """All that a directory's identity log knows of a person, by `key=value` or by a rid; without
+    its lock.
+
+    `{"rid", "rids": [oldest first], "identifiers": {key: [values]}, "somebody_elses_now": {key:
+    [values]}}`; None for nobody. Raises ValueError, Corrupted, LogError.
+    """
+
+def profile_read(directory: str | PathLike[str], key: str, value: str) -> dict[str, Any] | None:
+    """The profile of one identifier, as `Reactor.profile` gives it, from a directory's snapshot and
+    log: without its lock, and without publishing anything. Raises ValueError, Corrupted, LogError.
+    """
 
 def check(paths: list[str | PathLike[str]]) -> list[Diagnostic]:
     """All diagnostics of a configuration's files; several files are several configurations.

@@ -33,9 +33,11 @@ const SYNTAX: &str = "E0301";
 const FILTER_SEES_EVENT: &str =
     "The `if` of an event sees EVENT only: the profile is not known before the event is.";
 
-/// What `ignore` says of `PROFILE` and the names that belong to it.
+/// What a key's `from` says of `PROFILE`.
 const FROM_SEES_EVENT: &str =
     "A key's `from` sees EVENT only: whose profile it is, is not known yet.";
+
+/// What `ignore` says of `PROFILE` and the names that belong to it.
 const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: \
     who sent an event is judged before anything else.";
 

@@ -59,6 +59,8 @@ pub enum ChangeKind {
     Moved,
     /// A guard rail made it, and moved identifiers to it.
     MovedToNew,
+    /// There was no room for it: it was answered and not kept, and its identifiers are nobody's.
+    NotKept,
 }
 
 /// Profiles that left memory without an event of theirs.
@@ -72,23 +74,24 @@ pub struct Gone {
     pub rids: Vec<Rid>,
 }
 
-const KINDS: [ChangeKind; 5] = [
+const KINDS: [ChangeKind; 6] = [
     ChangeKind::Added,
     ChangeKind::Extended,
     ChangeKind::Merged,
     ChangeKind::Moved,
     ChangeKind::MovedToNew,
+    ChangeKind::NotKept,
 ];
 
 impl Change {
     /// What an event's record says of identity; `None` when nothing changed.
     pub fn of(lsn: u64, event: EventReplay<'_>) -> Option<Self> {
         let (kind, rid, merged, moved) = match event.outcome {
-            // Who was answered and not kept has no profile: an erasure finds the event by its identifiers.
-            RecordedOutcome::Nobody | RecordedOutcome::Known(_) | RecordedOutcome::Passing(_) => {
-                return None;
-            }
+            RecordedOutcome::Nobody | RecordedOutcome::Known(_) => return None,
             RecordedOutcome::New(rid) => (ChangeKind::Added, Rid(rid), Vec::new(), Vec::new()),
+            RecordedOutcome::Passing(rid) => {
+                (ChangeKind::NotKept, Rid(rid), Vec::new(), Vec::new())
+            }
             RecordedOutcome::Extended(rid) => {
                 (ChangeKind::Extended, Rid(rid), Vec::new(), Vec::new())
             }

@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::entry::{Change, Entry};
+use super::entry::{Change, Entry, Gone};
 use super::limits::{
     LOOK_EVERY_MS, MARK_BYTES, QUEUE_BYTES_MAX, REST_MS, SEGMENT_BYTES_MAX, SYNC_INTERVAL_MS,
 };
 use crate::log::{self, Log, Record, Recovery, ReplayError, ReserveError, SyncPolicy, Tail};
 use crate::record::{
-    BadRecord, ConfigurationRecord, Errand, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
-    RecordedOutcome,
+    BadRecord, ConfigurationRecord, Errand, EventReplay, EvictionRecord, KIND_CONFIGURATION,
+    KIND_EVENT, KIND_EVICTION, RecordedOutcome,
 };
 use crate::storage::Disk;
 use crate::sync::thread::{self, JoinHandle};
@@ -417,6 +417,10 @@ fn entry_of(record: &Record<'_>, keys: &mut Vec<Text>) -> Result<Option<Entry>, 
             let is_new = names != *keys;
             *keys = names;
             is_new.then(|| Entry::Names(lsn, Vec::new()))
+        }
+        KIND_EVICTION => {
+            let EvictionRecord { now_ms, profiles, .. } = EvictionRecord::decode(record.payload)?;
+            Some(Entry::Gone(Gone { lsn, now_ms, rids: profiles }))
         }
         _ => None,
     })

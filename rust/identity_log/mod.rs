@@ -13,7 +13,7 @@
 //! change (kind 1)
 //!   lsn              u64   of the event's record in the reactor's log
 //!   now_ms           i64   its processing time
-//!   change           u8    1 added, 2 extended, 3 merged, 4 moved, 5 moved to a new profile
+//!   change           u8    1 added, 2 extended, 3 merged, 4 moved, 5 moved to a new profile, 6 not kept
 //!   rid              16 bytes, the profile that the event ended in
 //!   identifiers      u8 count, each: key u16, value text: all that the event carried
 //!   merged           u8 count, each 16 bytes: profiles that became part of `rid`

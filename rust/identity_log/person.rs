@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::IDENTITY_FOLDER;
-use super::entry::{Change, Entry};
+use super::entry::{Change, ChangeKind, Entry};
 use crate::log::{Error, Reader, ReplayError};
 use crate::profile::{Identifier, Rid};
 use crate::record::BadRecord;
@@ -195,6 +195,9 @@ impl Search {
             for identifier in &change.identifiers {
                 self.identifiers.insert(identifier.clone(), Some(change.rid));
             }
+            if change.kind == ChangeKind::NotKept {
+                self.evicted.insert(change.rid);
+            }
             return;
         }
         for holder in self.identifiers.values_mut() {
@@ -205,6 +208,9 @@ impl Search {
         for identifier in &change.identifiers {
             if let Some(holder) = self.identifiers.get_mut(identifier) {
                 *holder = Some(change.rid);
+                if change.kind == ChangeKind::NotKept {
+                    self.evicted.insert(change.rid);
+                }
             }
         }
     }

@@ -15,6 +15,8 @@ pub enum ProfileChange {
     Deleted,
     /// `profile_evicted`: ours.
     Evicted,
+    /// `profile_not_kept`: ours.
+    NotKept,
 }
 
 impl ProfileChange {
@@ -25,6 +27,7 @@ impl ProfileChange {
             Self::Updated => "profile_updated_by_stitching",
             Self::Deleted => "profile_deleted_by_stitching",
             Self::Evicted => "profile_evicted",
+            Self::NotKept => "profile_not_kept",
         }
     }
 }
@@ -97,6 +100,7 @@ fn of_change(change: &Change) -> Vec<Row> {
     };
     let own = match change.kind {
         ChangeKind::Added | ChangeKind::MovedToNew => ProfileChange::Added,
+        ChangeKind::NotKept => ProfileChange::NotKept,
         ChangeKind::Extended | ChangeKind::Merged | ChangeKind::Moved => ProfileChange::Updated,
     };
     let identifiers = change.identifiers.clone();

@@ -10,6 +10,7 @@ mod erasure;
 mod error;
 mod event;
 mod expression;
+mod identities;
 mod import;
 mod keeping;
 mod log;
@@ -42,6 +43,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(log::log_rehearse, module)?)?;
     module.add_class::<cursor::PyLogCursor>()?;
     module.add_class::<cursor::PyEvents>()?;
+    module.add_class::<identities::PyIdentityCursor>()?;
+    module.add_class::<identities::PyIdentityChanges>()?;
+    module.add_function(wrap_pyfunction!(identities::identity_find, module)?)?;
+    module.add_function(wrap_pyfunction!(reactor::profile_read, module)?)?;
     module.add_class::<offers::PyOfferCursor>()?;
     module.add_function(wrap_pyfunction!(log::log_verify, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_backup, module)?)?;

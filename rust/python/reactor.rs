@@ -17,9 +17,11 @@ use super::cursor::{PyEvents, Wanted};
 use super::diagnostic::PyDiagnostic;
 use super::error::{BadEvent, os_error};
 use super::event::FieldNames;
+use super::identities::PyIdentityChanges;
 use super::options::{Keywords, memory, retention, shards_within};
 use crate::config::SourceFile;
 use crate::error::{Error, ErrorKind};
+use crate::reactor::history::History;
 use crate::reactor::ingest::{FileLines, IngestReport};
 use crate::reactor::machine;
 use crate::reactor::open::directory_of;
@@ -316,6 +318,16 @@ impl PyReactor {
         };
         let wanted = Wanted { database, table, start_ms: start, end_ms: end };
         PyEvents::new(py, directory, wanted, self.core.log().synced())
+    }
+
+    fn identity_changes(&self, py: Python<'_>) -> PyResult<PyIdentityChanges> {
+        let instance = self.core.published().plan.instance;
+        let changes = py.detach(|| {
+            self.core.register()?;
+            let directory = self.directory.as_deref().unwrap_or(std::path::Path::new(""));
+            PyIdentityChanges::new(directory, instance)
+        });
+        Ok(changes?)
     }
 
     #[pyo3(signature = (path, *, key=None, replace=false))]
@@ -617,6 +629,19 @@ fn is_finite(value: &Value) -> bool {
         Value::Object(object) => object.entries().iter().all(|(_, value)| is_finite(value)),
         _ => true,
     }
+}
+
+/// The profile of one identifier in a reactor's directory, read from its log without its lock.
+#[pyfunction]
+pub fn profile_read<'py>(
+    py: Python<'py>,
+    directory: PathBuf,
+    key: &str,
+    value: &str,
+) -> PyResult<Option<Bound<'py, PyDict>>> {
+    let reading =
+        py.detach(|| History::newest(&directory, &Options::default())?.profile(key, value))?;
+    reading.map(|reading| profile_dict(py, &reading)).transpose()
 }
 
 pub(super) fn profile_dict<'py>(

@@ -29,6 +29,7 @@ pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     stats.set_item("rejected_values", labelled(py, &counters.rejected)?)?;
     stats.set_item("clock_step_ms", reactor.clock_step_ms())?;
     stats.set_item("log", log(py, reactor)?)?;
+    stats.set_item("identity", identity(py, reactor)?)?;
     stats.set_item("recovery", recovery(py, reactor)?)?;
     stats.set_item("snapshots", snapshots(py, reactor)?)?;
     stats.set_item("retention", retention(py, reactor)?)?;
@@ -116,6 +117,28 @@ fn labelled<'py>(py: Python<'py>, counts: &Labelled) -> PyResult<Bound<'py, PyDi
         names.set_item(name.as_str(), reasons)?;
     }
     Ok(names)
+}
+
+/// What was noticed of keys that many people share, and how far the identity log is.
+fn identity<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
+    let noticed = PyDict::new(py);
+    for (key, sign, count) in reactor.watch().counts() {
+        let signs = match noticed.get_item(key.as_str())? {
+            Some(signs) => signs.cast_into::<PyDict>()?,
+            None => PyDict::new(py),
+        };
+        signs.set_item(sign.name(), count)?;
+        noticed.set_item(key.as_str(), signs)?;
+    }
+    let figures = reactor.identity_figures();
+    let warnings = reactor.identity_warnings().into_iter().map(|warning| warning.sentence);
+    let identity = PyDict::new(py);
+    identity.set_item("noticed", noticed)?;
+    identity.set_item("warnings", warnings.collect::<Vec<_>>())?;
+    identity.set_item("durable_lsn", figures.durable_lsn)?;
+    identity.set_item("lost", figures.lost)?;
+    identity.set_item("failure", figures.failure)?;
+    Ok(identity)
 }
 
 fn log<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {

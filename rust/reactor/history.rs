@@ -17,6 +17,7 @@ use super::draws::{Drawer, Draws, EventKey};
 use super::erasure::pending::Erasures;
 use super::lookups::Lookups;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
+use super::read::ProfileReading;
 use super::replay::{Installed, Refused, Replay, replay_error};
 use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Secret};
@@ -109,6 +110,24 @@ impl History {
         let mut history = Self { reactor, replay, reader, lsn, synced_lsn, vm: Vm::default() };
         history.advance(after_lsn, &mut |_| Ok(ControlFlow::Continue(())))?;
         Ok(history)
+    }
+
+    /// The history of a directory with the state as of what is synced now.
+    ///
+    /// # Errors
+    /// As [`History::open`].
+    pub fn newest(directory: &Path, options: &Options) -> Result<Self> {
+        let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?;
+        Self::open(directory, reader.synced_lsn()?, options)
+    }
+
+    /// The profile that `value` of the key named `key` identifies, as expressions read it at the time of the
+    /// last record.
+    ///
+    /// # Errors
+    /// As [`Reactor::profile`].
+    pub fn profile(&self, key: &str, value: &str) -> Result<Option<ProfileReading>> {
+        self.reactor.profile(key, value)
     }
 
     /// The reactor in memory.

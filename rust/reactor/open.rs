@@ -22,6 +22,7 @@ use super::replay::{Refused, Replay, replay_error};
 use super::retention::Retention;
 use super::room::MemoryPolicy;
 use super::versions;
+use super::watch::Watch;
 use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
 use crate::config::diagnostic::Diagnostic;
@@ -141,6 +142,7 @@ impl Reactor {
             secret: Arc::new(secret),
             erasures: Arc::default(),
             counters: Arc::default(),
+            watch: Watch::default(),
             room: Arc::default(),
             lines: Arc::default(),
             configurations: Arc::default(),

@@ -9,6 +9,8 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::apply::{self, Bench, Facts, Trouble};
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
@@ -16,8 +18,8 @@ use super::evict::is_expired;
 use super::ignore::{self, Admission};
 use super::lookups::Lookups;
 use super::scope::{EventScope, Seen};
+use super::watch::Occasion;
 use super::{Published, Reactor, Receipt, Request, Verdict};
-use smallvec::SmallVec;
 
 use crate::clock::{ClockMode, Tick};
 use crate::config::plan::{Plan, TableId};
@@ -175,6 +177,7 @@ impl<'a> Passage<'a> {
             reactor.remember_line(request.database, request.table, source);
         }
         turn.taken();
+        let held: SmallVec<[Option<Rid>; 4]> = locked.held().into();
         let passed = match passing {
             true => locked.let_pass(computed.change, lsn),
             false => {
@@ -184,6 +187,7 @@ impl<'a> Passage<'a> {
         };
         drop(installing);
 
+        self.watch(&locked, linking, &held, &computed.outcome);
         self.count();
         reactor.counters.not_kept.add(u64::from(passing));
         if request.decide {
@@ -402,6 +406,25 @@ impl<'a> Passage<'a> {
             body: self.request.body,
         }
         .encode_head(&mut self.scratch.head);
+    }
+
+    /// Looks at what changed who is who, for keys that many people share.
+    fn watch(
+        &self,
+        locked: &Locked<'_>,
+        identifiers: &[Identifier],
+        held: &[Option<Rid>],
+        outcome: &RecordedOutcome,
+    ) {
+        let rid = match outcome {
+            RecordedOutcome::Extended(rid) | RecordedOutcome::Merged(rid, _) => Rid(*rid),
+            RecordedOutcome::Moved(moved) => moved.rid,
+            _ => return,
+        };
+        if let Some(profile) = locked.profile(rid) {
+            let plan = &self.published.plan;
+            self.reactor.watch.look(&Occasion { plan, identifiers, held, outcome, profile });
+        }
     }
 
     fn count(&mut self) {

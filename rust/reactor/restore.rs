@@ -13,9 +13,11 @@ use std::sync::Arc;
 use super::batch::copy_generations;
 use super::erasure::pending::{Erasures, Pending};
 use super::erasure::read_error;
+use super::identities::register_error;
 use super::open::{LOG_FOLDER, SNAPSHOT_FOLDER, io_error};
 use super::secret::{self, SECRET_FILE};
 use crate::error::{Error, ErrorKind, Result};
+use crate::identity_log::{Entry, IDENTITY_FOLDER};
 use crate::log::storage::Disk;
 use crate::log::{self, Copied, CopyError, Record, Tail, copy_file, copy_log, trim_copy, verify};
 use crate::record::{
@@ -166,7 +168,47 @@ fn copy(directory: &Path, target: &Path, disk: &Arc<dyn Disk>, last_lsn: u64) ->
         copied.bytes += bytes;
         copied.kept += same;
         trim_copy(&to, &**disk, copied.first_lsn)?;
+        copy_identities(directory, target, disk, &mut copied)?;
         return Ok(copied);
+    }
+}
+
+/// Copies of the identity log what the copied log led to.
+fn copy_identities(
+    directory: &Path,
+    target: &Path,
+    disk: &Arc<dyn Disk>,
+    copied: &mut Copied,
+) -> Result<()> {
+    let (from, to) = (directory.join(IDENTITY_FOLDER), target.join(IDENTITY_FOLDER));
+    let mut tail = match Tail::open(&from, Arc::clone(disk), 0) {
+        Ok(tail) => tail,
+        // None was kept, or its thread has not begun.
+        Err(log::Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let synced = tail.synced_lsn()?;
+    let mut last = 0;
+    let read = tail.read(synced, |record| -> Result<bool, BadRecord> {
+        let is_in = Entry::decode(record.kind, record.payload)?.lsn() <= copied.last_lsn;
+        last = if is_in { record.lsn.counter } else { last };
+        Ok(is_in)
+    });
+    read.map_err(register_error)?;
+    if last == 0 {
+        return Ok(());
+    }
+    match copy_log(&from, &to, &**disk, last) {
+        Ok(more) => {
+            copied.files += more.files;
+            copied.bytes += more.bytes;
+            copied.kept += more.kept;
+            Ok(())
+        }
+        Err(CopyError::Log(error)) => Err(error.into()),
+        Err(error) => Err(ErrorKind::Argument(error.to_string()).into()),
     }
 }
 

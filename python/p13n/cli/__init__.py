@@ -75,6 +75,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
 app.add_typer(profile.app, name="profile")
 app.add_typer(log.app, name="log")
+app.add_typer(profile.app, name="profile")
 
 
 def main() -> None:

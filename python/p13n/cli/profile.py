@@ -1,4 +1,4 @@
-"""`p13n profile`: what is known about people; shown, handed out, proved gone, erased, anonymized.
+"""`p13n profile`: what is known about people: show, find, export, prove, erase, anonymize.
 
 A configuration in the place of a subcommand asks for one customer's profile.
 """
@@ -6,7 +6,7 @@ A configuration in the place of a subcommand asks for one customer's profile.
 import typer
 from typer.core import TyperGroup
 
-from p13n.cli import profile_erase, profile_export, profile_prove, profile_show
+from p13n.cli import profile_erase, profile_export, profile_find, profile_prove, profile_show
 
 DEFAULT = "show"
 
@@ -23,8 +23,8 @@ class _OrShow(TyperGroup):
 app = typer.Typer(
     cls=_OrShow,
     help=(
-        "What is known about people: print a profile, hand everything out, prove somebody gone, "
-        "erase, anonymize.\n\n"
+        "What is known about people: print a profile, find who somebody was, hand everything out, "
+        "prove somebody gone, erase, anonymize.\n\n"
         "Examples:\n\n\b\n"
         "  p13n profile retail.yaml customer_id=17850 --data-dir data\n"
         "  p13n profile erase customer_id=17850 --data-dir data\n"
@@ -32,6 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command(DEFAULT)(profile_show.show)
+app.command("find")(profile_find.find)
 app.command("export")(profile_export.export)
 app.command("erase")(profile_erase.erase)
 app.command("anonymize")(profile_erase.anonymize)

@@ -38,8 +38,8 @@ def sql(
 ) -> None:
     """Export what is new, then ask it; needs `pip install 'p13n\\[lake]'`.
 
-    There is a view DATABASE.TABLE for each table, `events` over all of them, and `offers`. Times
-    are UTC. Works beside a running server.
+    There is a view DATABASE.TABLE for each table, `events` over all of them, `offers`, and
+    `id_changes`: every change of who is who. Times are UTC. Works beside a running server.
 
     Examples:
 

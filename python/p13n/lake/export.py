@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from p13n import LogCursor, OfferCursor
+from p13n import IdentityCursor, LogCursor, OfferCursor
 from p13n.lake import LakeError
 from p13n.lake.columns import Columns
 from p13n.lake.files import HOUR_MS, Stage, rewrite, table_folder, tidy
@@ -32,6 +32,7 @@ class Exported:
 
     events: int = 0
     offers: int = 0
+    identity_changes: int = 0
     lsn: int = 0
     """Everything up to it is exported."""
     lost: int = 0
@@ -59,6 +60,7 @@ def export(directory: Path, root: Path, *, offers: bool, advance: Advance) -> Ex
             _export_chunk(state, rows, before + 1, cursor.position)
             exported.events += len(rows)
             advance(cursor.position - before)
+        exported.identity_changes = _export_identities(state, directory)
         if offers and state.offers_lsn < end:
             exported.offers = _export_offers(state, directory, end)
         if state.pending:
@@ -118,6 +120,37 @@ def _export_chunk(state: State, rows: list[Row], first_lsn: int, last_lsn: int) 
     if rows:
         state.last_event = (rows[-1][0], rows[-1][2])
     stage.commit()
+
+
+def _export_identities(state: State, directory: Path) -> int:
+    """The rows of `id_changes` that are new, of Treasure Data's columns and ours."""
+    cursor = IdentityCursor(directory, after=state.identities)
+    instance = directory.name.partition("-")[2]
+    count = 0
+    while rows := cursor.rows():
+        lsns, times, changes, rids, merged, attributes, identifiers, moved = zip(*rows, strict=True)
+        text = pa.string()
+        table = pa.table(
+            {
+                "time": pa.array([time // 1000 for time in times], pa.int64()),
+                "event_type": pa.array(["id"] * len(rows), text),
+                "key_values": pa.nulls(len(rows), text),
+                "reactor_instance_id": pa.array([instance] * len(rows), text),
+                "profile_change_type": pa.array(changes, text),
+                "current_id_attributes": pa.array(attributes, text),
+                "current_rid": pa.array(rids, text),
+                "merged_rids": pa.array(merged, text),
+                "lsn": pa.array(lsns, pa.int64()),
+                "identifiers": pa.array(identifiers, text),
+                "moved_to": pa.array(moved, text),
+            }
+        )
+        stage = Stage(state, state.identities + 1, cursor.position)
+        stage.add(table, [time // HOUR_MS for time in times], "id_changes")
+        state.identities = cursor.position
+        stage.commit()
+        count += len(rows)
+    return count
 
 
 def _export_offers(state: State, directory: Path, end: int) -> int:

@@ -1,4 +1,5 @@
-"""Query: DuckDB over the lake, with one view a table, `events` over all of them, and `offers`.
+"""Query: DuckDB over the lake, with one view a table, `events` over all of them, `offers`, and
+`id_changes`.
 
 A view reads the files when it is asked, so what it shows is what the export has committed and put
 in place. Invariants: a column has in every view the type that it has in the state; nothing is
@@ -44,6 +45,22 @@ _OFFERS = {
     "offer": "VARCHAR",
     "rule": "INTEGER",
     "configuration": "INTEGER",
+    "reactor": "VARCHAR",
+    "hour": "VARCHAR",
+}
+
+_ID_CHANGES = {
+    "time": "BIGINT",
+    "event_type": "VARCHAR",
+    "key_values": "VARCHAR",
+    "reactor_instance_id": "VARCHAR",
+    "profile_change_type": "VARCHAR",
+    "current_id_attributes": "VARCHAR",
+    "current_rid": "VARCHAR",
+    "merged_rids": "VARCHAR",
+    "lsn": "BIGINT",
+    "identifiers": "VARCHAR",
+    "moved_to": "VARCHAR",
     "reactor": "VARCHAR",
     "hour": "VARCHAR",
 }
@@ -133,7 +150,8 @@ def _make_views(connection: "duckdb.DuckDBPyConnection", root: Path, states: lis
             # The name is DuckDB's own (`information_schema`): its rows are in `events`.
             continue
     connection.execute(f"CREATE VIEW main.events AS {_union(sources)}")
-    connection.execute(f"CREATE VIEW main.offers AS {_offers(root, states)}")
+    for name, columns in (("offers", _OFFERS), ("id_changes", _ID_CHANGES)):
+        connection.execute(f"CREATE VIEW main.{name} AS {_beside(states, name, columns)}")
 
 
 def _source(root: Path, state: State, name: str) -> _Source:
@@ -167,14 +185,15 @@ def _union(sources: list[_Source]) -> str:
     return " UNION ALL BY NAME ".join(selects) or _none(_OWN)
 
 
-def _offers(root: Path, states: list[State]) -> str:
+def _beside(states: list[State], name: str, columns: dict[str, str]) -> str:
+    """All rows of a table that stands beside the events."""
     selects = [
         f"SELECT *, {_literal(state.folder.name)} AS reactor "
-        f"FROM {_parquet(_escaped(state.folder / 'offers') + '/*/*.parquet')}"
+        f"FROM {_parquet(_escaped(state.folder / name) + '/*/*.parquet')}"
         for state in states
-        if any((state.folder / "offers").glob("*/*.parquet"))
+        if any((state.folder / name).glob("*/*.parquet"))
     ]
-    return " UNION ALL BY NAME ".join(selects) or _none(_OFFERS)
+    return " UNION ALL BY NAME ".join(selects) or _none(columns)
 
 
 def _parquet(glob: str) -> str:

@@ -39,6 +39,8 @@ class State:
     """LSN and uuid of the last one, by which a log that went another way is known."""
     offers_lsn: int = 0
     """Offers of events up to this LSN are exported."""
+    identities: int = 0
+    """Entries of the identity log that are exported."""
     tables: dict[str, Columns] = field(default_factory=dict)
     """Columns by `database.table`."""
     pending: dict[str, str] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class State:
             document["events_lsn"],
             (document["last_event"][0], document["last_event"][1]),
             document["offers_lsn"],
+            document.get("identities", 0),
             {name: Columns.load(columns) for name, columns in document["tables"].items()},
             document["pending"],
             document["rewriting"],
@@ -87,6 +90,7 @@ class State:
             "events_lsn": self.events_lsn,
             "last_event": self.last_event,
             "offers_lsn": self.offers_lsn,
+            "identities": self.identities,
             "tables": {name: columns.dump() for name, columns in self.tables.items()},
             "pending": self.pending,
             "rewriting": self.rewriting,
