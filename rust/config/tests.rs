@@ -118,6 +118,28 @@ fn two_hundred_attributes_hold_state_and_six_hundred_names_fit() {
 }
 
 #[test]
+fn segments_catalogs_and_their_columns_have_their_limits() {
+    let segments = |count| section("segments", count, |n| format!("{{id: i{n}, name: s{n}}}"));
+    assert!(codes(&format!("{HEAD}{KEYS}{}", segments(limits::SEGMENTS_MAX))).is_empty());
+    assert_eq!(codes(&format!("{HEAD}{KEYS}{}", segments(limits::SEGMENTS_MAX + 1))), ["E0240"]);
+    let catalogs =
+        |count| section("catalogs", count, |n| format!("{{name: c{n}, key: k, columns: [a]}}"));
+    assert!(codes(&format!("{HEAD}{KEYS}{}", catalogs(limits::CATALOGS_MAX))).is_empty());
+    assert_eq!(codes(&format!("{HEAD}{KEYS}{}", catalogs(limits::CATALOGS_MAX + 1))), ["E0240"]);
+    let columns = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("a{n}")).collect();
+        let names = names.join(", ");
+        format!("{HEAD}{KEYS}catalogs: [{{name: c, key: k, columns: [{names}]}}]\n")
+    };
+    assert!(codes(&columns(limits::CATALOG_COLUMNS_MAX)).is_empty());
+    assert_eq!(codes(&columns(limits::CATALOG_COLUMNS_MAX + 1)), ["E0240"]);
+    let id =
+        |bytes: usize| format!("{HEAD}{KEYS}segments: [{{id: {}, name: s}}]\n", "x".repeat(bytes));
+    assert!(codes(&id(limits::SEGMENT_ID_BYTES_MAX)).is_empty());
+    assert_eq!(codes(&id(limits::SEGMENT_ID_BYTES_MAX + 1)), ["E0205"]);
+}
+
+#[test]
 fn an_expression_has_ten_thousand_characters_and_no_more() {
     let offer = |condition: &str| {
         format!("{HEAD}{KEYS}{EVENTS}offers: [{{name: o, set: [{{if: '{condition}'}}]}}]\n")
@@ -224,7 +246,7 @@ fn known_names_keep_their_numbers_and_new_ones_get_the_next() {
     let known = Numbers {
         keys: vec![Text::new("email"), Text::new("customer_id")],
         attributes: vec![Text::new("gone"), Text::new("views")],
-        fields: None,
+        ..Numbers::default()
     };
     let text = format!(
         "{HEAD}keys: [{{name: customer_id}}, {{name: phone}}, {{name: email}}]\n{EVENTS}\
@@ -304,6 +326,7 @@ fn the_plan_holds_what_the_file_says() {
             ("seen", Slot::Attribute(1)),
             ("views", Slot::Updated(0)),
             ("seen", Slot::Updated(1)),
+            ("segments", Slot::Segments),
         ]
     );
     assert_eq!(

@@ -22,11 +22,13 @@ pub mod guard;
 #[cfg(test)]
 mod guard_tests;
 pub mod identity;
+mod listed;
 mod load;
 mod lock;
 mod packed;
 #[cfg(test)]
 mod packed_tests;
+mod remove;
 pub mod store;
 #[cfg(test)]
 mod store_tests;

@@ -6,9 +6,11 @@
 mod convert;
 mod cursor;
 mod diagnostic;
+mod erasure;
 mod error;
 mod event;
 mod expression;
+mod import;
 mod keeping;
 mod log;
 mod offers;
@@ -30,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<trace::PyTrace>()?;
     module.add_class::<trace::PyTraceEntry>()?;
     module.add_class::<reactor::PyIngestReport>()?;
+    module.add_class::<import::PyImport>()?;
     module.add_class::<reactor::PyReactor>()?;
     module.add_class::<reactor::PyRecoveryProgress>()?;
     module.add_function(wrap_pyfunction!(diagnostic::check, module)?)?;
@@ -44,5 +47,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(keeping::log_backup, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_restore, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_salvage, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_erase, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_erased, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_prove, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_export, module)?)?;
     Ok(())
 }
