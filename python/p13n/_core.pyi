@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import Any, Literal, Self, final
 
+from p13n.batch import Imported
+
 __all__ = [
     "BadEvent",
     "Busy",
@@ -387,8 +389,9 @@ class Reactor:
         """Stitches profiles by rows of identifiers; `layers` is 0."""
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `errors`, `ignored_identifiers`, `rejected_values` (each
-        {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
+        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `linked` (rows of
+        identifiers), `errors`, `ignored_identifiers`, `rejected_values` (each {name: {reason:
+        count}}), `batch` (a list of kind, name, layers, rows, bytes), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
         synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
         snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
         snapshot, events_per_s, ms, torn_bytes), `snapshots`
