@@ -11,6 +11,7 @@ import os
 import random
 import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -53,26 +54,27 @@ def main(rows: int) -> None:
             print(f"import: {rows:,} rows in {seconds:.1f} s, {rows / seconds:,.0f} rows/s")
             print(f"file: {bytes_held / rows:.0f} bytes a row")
         # A process of its own measures what reading takes, not what importing left behind.
-        if os.fork() == 0:
-            reading(Path(folder, "data"), rows)
-            os._exit(0)
-        os.wait()
+        command = [sys.executable, __file__, str(rows), str(Path(folder, "data"))]
+        subprocess.run(command, check=True)
 
 
-def reading(data: Path, rows: int) -> None:
+def reading_back(data: Path, rows: int) -> None:
     before = resident()
     with Reactor.from_text(ASKS, data_dir=data, sync="never") as reactor:
         opened = resident()
         warm(reactor, rows, 20_000)
         asks = [warm(reactor, rows, EVENTS) for _ in range(3)]
-        print(f"resident: {opened - before:.1f} MiB by opening, {resident() - opened:.1f} MiB by reading")
+        reading = resident() - opened
+        print(f"resident: {opened - before:.1f} MiB by opening, {reading:.1f} MiB by reading")
         generation = next(data.glob("1-8/batch/*.batch"))
         cold(reactor, rows, generation)
     with Reactor.from_text(ASKS_NOT, sync="never") as reactor:
         warm(reactor, rows, 20_000)
         plain = [warm(reactor, rows, EVENTS) for _ in range(3)]
     asked, unasked = statistics.median(asks), statistics.median(plain)
-    print(f"warm: {asked:.2f} us an event that looks up, {unasked:.2f} us one that does not: ", end="")
+    print(
+        f"warm: {asked:.2f} us an event that looks up, {unasked:.2f} us one that does not: ", end=""
+    )
     print(f"{asked - unasked:.2f} us a look-up")
 
 
@@ -112,4 +114,8 @@ def resident() -> float:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    main(int(sys.argv[1].replace("_", "")) if len(sys.argv) > 1 else 5_000_000)
+    count = int(sys.argv[1].replace("_", "")) if len(sys.argv) > 1 else 5_000_000
+    if len(sys.argv) > 2:
+        reading_back(Path(sys.argv[2]), count)
+    else:
+        main(count)

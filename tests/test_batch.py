@@ -1,4 +1,4 @@
-"""Batch data over the command line, HTTP and embedded: what is imported is what is read (page 4.3)."""
+"""Batch data over the command line, HTTP and embedded: what is imported is read (page 4.3)."""
 
 import gzip
 import json

@@ -421,7 +421,7 @@ def test_ingest_stores_a_file_and_a_rerun_adds_nothing(tmp_path: Path) -> None:
     file = events_file(tmp_path / "events.jsonl", 4_500)
     code, counts, stderr = ingest(tmp_path / "data", file)
     assert (code, stderr) == (0, "")
-    assert counts == {"stored": 4_500, "duplicate": 0, "skipped": 0, "refused": 0}
+    assert counts == {"stored": 4_500, "duplicate": 0, "skipped": 0, "ignored": 0, "refused": 0}
     code, counts, _ = ingest(tmp_path / "data", file)
     assert (code, counts["stored"], counts["skipped"]) == (0, 0, 4_500)
     shown = run_p13n("profile", CONTRACT, "td_client_id=7", "--data-dir", tmp_path / "data")

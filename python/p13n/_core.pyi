@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any, Literal, Self, final
 
+from p13n.batch import Imported
+
 __all__ = [
     "BadEvent",
     "Busy",
@@ -414,8 +416,9 @@ class Reactor:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `not_kept` and
         `evicted` (profiles, {reason: count}), `memory` (budget_bytes, profile_bytes, beside_bytes,
-        full), `errors`, `ignored_identifiers`, `rejected_values` (each
-        {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
+        full), `linked` (rows of identifiers), `errors`, `ignored_identifiers`, `rejected_values`
+        (each {name: {reason: count}}), `batch` (a list of kind, name, layers, rows, bytes),
+        `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
         synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `identity` (noticed: {key:
         {sign: count}} of keys that many people share, warnings: sentences, durable_lsn, lost and
         failure of the identity log), `recovery` (snapshot_lsn,

@@ -2,7 +2,7 @@
 //!
 //! One thread beside the events looks at the profiles in turn, a few under one lock. What expired goes at
 //! once. When memory is short, of each stretch of the round the oldest sixteenth goes: first fleeting
-//! profiles only (one identifier of the weakest key, no event for a day), and when a whole round had
+//! profiles only (one identifier of the weakest key, no batch row, no event for a day), and when a whole round had
 //! none of them and the policy says so, any (page 4.4).
 //!
 //! Invariants: only the live reactor decides an eviction; each is in the log before it is carried out, under
@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::batch::Batch;
 use super::counters::Counters;
 use super::room::{MemoryFigures, OnMemoryFull, Room};
 use super::{Published, Reactor};
+use crate::batch::{Dataset, Key, Live};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
@@ -135,6 +137,7 @@ pub(super) struct Evict {
     clock: Arc<Clock>,
     counters: Arc<Counters>,
     published: Arc<ArcSwap<Published>>,
+    batch: Arc<Batch>,
     room: Arc<Room>,
     on_full: OnMemoryFull,
     round: Mutex<Round>,
@@ -227,13 +230,26 @@ impl Evict {
                 any.then_some(EvictionReason::Room)
             }
         };
-        let mut sighted = Vec::new();
+        let live = self.batch.live();
+        let (mut sighted, mut keys) = (Vec::new(), Vec::new());
         let looked = self.store.look(&mut round.place, STRETCH, &mut |profile| {
             if let Some(reason) = reason_of(profile) {
                 let (rid, updated_ms) = (profile.rid(), profile.updated_ms());
+                if reason == EvictionReason::Fleeting && !live.is_empty() {
+                    let only = profile.identifiers().next().map(|seen| seen.identifier);
+                    keys.extend(only.map(|only| (sighted.len(), Key::new(only.key, &only.value))));
+                }
                 sighted.push(Sighted { reason, updated_ms, rid });
             }
         });
+        // Batch data is read once no lock is held.
+        let mut buffer = Vec::new();
+        for (at, _) in keys.iter().rev().filter(|(_, key)| has_row(&live, key, &mut buffer)) {
+            match any {
+                true => sighted[*at].reason = EvictionReason::Room,
+                false => drop(sighted.remove(*at)),
+            }
+        }
         sighted.sort_unstable();
         let expired = sighted.partition_point(|one| one.reason == EvictionReason::Expired);
         sighted.truncate(expired.max(looked.profiles.div_ceil(OLDEST_PART)));
@@ -256,6 +272,14 @@ impl Evict {
             let _told_elsewhere = self.tend();
         }
     }
+}
+
+/// Whether somebody has batch data. Where that cannot be read, somebody may.
+fn has_row(live: &Live, key: &Key, buffer: &mut Vec<u8>) -> bool {
+    [Dataset::attributes(), Dataset::segments()].iter().any(|dataset| {
+        let mut layers = live.layers(dataset).iter();
+        layers.any(|layer| !matches!(layer.get(key.bytes(), buffer), Ok(None)))
+    })
 }
 
 /// Whether little is lost with a profile: it is known by one identifier of the weakest key, and had no event
@@ -281,6 +305,7 @@ impl Evictor {
             clock: Arc::clone(&reactor.clock),
             counters: Arc::clone(&reactor.counters),
             published: Arc::clone(&reactor.published),
+            batch: Arc::clone(&reactor.batch),
             room: Arc::clone(&reactor.room),
             on_full,
             round: Mutex::default(),

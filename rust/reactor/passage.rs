@@ -186,6 +186,9 @@ impl<'a> Passage<'a> {
             }
         };
         drop(installing);
+        if is_new && let Some(made) = computed.rid.and_then(|rid| locked.profile(rid)) {
+            reactor.room.made(made.heap_bytes());
+        }
 
         self.watch(&locked, linking, &held, &computed.outcome);
         self.count();
@@ -236,7 +239,7 @@ impl<'a> Passage<'a> {
             None => {
                 let texts: usize = linking.iter().map(|identifier| identifier.value.len()).sum();
                 let grown_bytes = self.reactor.store.grown_bytes();
-                !self.reactor.room.take(NEWCOMER_BYTES + texts, grown_bytes)
+                !self.reactor.room.has(NEWCOMER_BYTES + texts, grown_bytes)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Room: whether there is memory for one more profile, asked on the way of every event that would make one.
 //!
 //! Measuring all shards takes microseconds and their locks, so it is the evictor's; between two measures
-//! the profiles made since count with an estimate. Above the line a new profile waits a moment for the
+//! the profiles made since count by themselves. Above the line a new profile waits a moment for the
 //! evictor, and is not kept when that has nothing left to let go (page 4.4).
 //! Invariants: asking is a few atomic reads; whoever waits holds no lock; what the budget cannot be held
 //! by is said and counted, never cut.
@@ -66,7 +66,7 @@ pub(super) struct Room {
     /// What is left of the budget for profiles, bytes.
     share_bytes: AtomicUsize,
     profile_bytes: AtomicUsize,
-    /// An estimate of the profiles made since the last measure.
+    /// The profiles made since the last measure.
     since_bytes: AtomicUsize,
     /// How far tables had grown at the last measure.
     grown_bytes: AtomicUsize,
@@ -85,27 +85,28 @@ impl Room {
         self.budget_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// Takes room for a new profile of about so many bytes; `false` when there is none. `grown_bytes`:
-    /// [`Store::grown_bytes`].
-    pub(super) fn take(&self, bytes: usize, grown_bytes: usize) -> bool {
+    /// Whether there is room for a new profile of about so many bytes. `grown_bytes`: [`Store::grown_bytes`].
+    pub(super) fn has(&self, bytes: usize, grown_bytes: usize) -> bool {
         if self.budget_bytes.load(Ordering::Relaxed) == 0 {
             return true;
         }
         let share = self.share_bytes.load(Ordering::Relaxed);
         let grown = grown_bytes.saturating_sub(self.grown_bytes.load(Ordering::Relaxed));
-        let since = self.since_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes + grown;
+        let since = self.since_bytes.load(Ordering::Relaxed) + bytes + grown;
         // What is left to let go comes back in a moment.
         let line = if self.is_worth_waiting() { share / 1_000 * LINE } else { share };
         let has_room = self.profile_bytes.load(Ordering::Relaxed) + since <= line;
-        if !has_room {
-            self.since_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        }
         // Nobody is woken for what cannot be helped.
         let asks = (!has_room || since > share / WAKE_PART) && self.is_worth_waiting();
         if asks && !self.asked.swap(true, Ordering::Relaxed) {
             self.wake.notify_all();
         }
         has_room
+    }
+
+    /// A new profile was made, of so many bytes.
+    pub(super) fn made(&self, bytes: usize) {
+        self.since_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Whether waiting may help: the evictor has something left to let go.
