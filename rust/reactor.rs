@@ -9,6 +9,7 @@
 //! I/O; the data plane compiles nothing.
 
 pub mod apply;
+pub mod batch;
 pub mod computed;
 pub mod counters;
 mod crew;
@@ -18,9 +19,11 @@ mod evict;
 pub mod history;
 pub mod identities;
 mod ignore;
+pub mod import;
 pub mod ingest;
 pub mod inspect;
 pub mod keep;
+pub mod lookups;
 pub mod machine;
 pub mod open;
 mod passage;
@@ -33,6 +36,8 @@ mod room;
 pub mod salvage;
 pub mod scope;
 pub mod secret;
+pub mod stitching;
+pub mod versions;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -46,10 +51,11 @@ pub use keep::{SnapshotFigures, SnapshotPolicy, SnapshotReport};
 pub use open::Options;
 pub use recover::{RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use retention::{Retention, RetentionOutlook};
-pub use room::{MemoryFigures, MemoryPolicy, OnMemoryFull};
+pub use room::{MEMORY_BUDGET_BYTES_MIN, MemoryFigures, MemoryPolicy, OnMemoryFull};
 pub use secret::Secret;
 
 use self::apply::Trouble;
+use self::batch::Batch;
 use self::counters::Counters;
 use self::erasure::pending::Erasures;
 use self::evict::Evictor;
@@ -59,6 +65,7 @@ use self::passage::{Passage, Scratch};
 use self::room::Room;
 use crate::clock::Clock;
 use crate::config::Numbers;
+use crate::config::numbers::is_gone;
 use crate::config::plan::{AttributeId, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EVENT_BYTES_MAX, Event, EventShape, TIME_MS_MAX, Taken};
@@ -78,23 +85,41 @@ pub struct Published {
     pub shape: EventShape,
     /// Position of each attribute in the plan, by its number.
     positions: Vec<Option<usize>>,
+    /// Numbers of attributes that are not in the plan: since when they sleep, by processing time;
+    /// `None`: they were given up.
+    absent: Vec<(AttributeId, Option<i64>)>,
 }
+
+/// What stands under a number that holds no state any more.
+static STATELESS: AttributeSpec = AttributeSpec::Stateless;
 
 impl Published {
     /// Derives from a plan what requests need beside it.
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(plan: Plan, given: &Numbers) -> Self {
         let numbers = plan.attributes.iter().map(|attribute| usize::from(attribute.id) + 1);
         let mut positions = vec![None; numbers.max().unwrap_or(0)];
         for (position, attribute) in plan.attributes.iter().enumerate() {
             positions[usize::from(attribute.id)] = Some(position);
         }
-        Self { shape: EventShape::of(&plan), plan, positions }
+        let asleep = given.asleep_attributes.iter().map(|(id, since_ms)| (*id, Some(*since_ms)));
+        let absent = asleep.chain(given.given_up_attributes().map(|id| (id, None))).collect();
+        Self { shape: EventShape::of(&plan), plan, positions, absent }
     }
 
-    /// The options of an attribute by its number; `None` for one that the plan no longer has.
-    pub fn spec(&self, id: AttributeId) -> Option<&AttributeSpec> {
-        let position = self.positions.get(usize::from(id)).copied().flatten()?;
-        Some(&self.plan.attributes[position].spec)
+    /// The options of an attribute by its number, at a processing time; `None` for one that sleeps:
+    /// its values stay as they are, and nobody reads them.
+    pub fn spec(&self, id: AttributeId, now_ms: i64) -> Option<&AttributeSpec> {
+        match self.positions.get(usize::from(id)).copied().flatten() {
+            Some(position) => Some(&self.plan.attributes[position].spec),
+            None => self.gone(now_ms).any(|gone| gone == id).then_some(&STATELESS),
+        }
+    }
+
+    /// Numbers of attributes whose values nobody will find again.
+    pub fn gone(&self, now_ms: i64) -> impl Iterator<Item = AttributeId> + '_ {
+        let absent = self.absent.iter();
+        let gone = absent.filter(move |(_, since)| since.is_none_or(|ms| is_gone(ms, now_ms)));
+        gone.map(|(id, _)| *id)
     }
 }
 
@@ -116,6 +141,8 @@ pub struct Reactor {
     lines: Arc<Mutex<HashMap<FileKey, u64>>>,
     /// All configurations' records, in the log's order: a snapshot holds them.
     configurations: Arc<Mutex<Vec<Arc<[u8]>>>>,
+    /// The batch data in force.
+    batch: Arc<Batch>,
     /// Copies changes of identity; none in memory. Ended after the log is closed.
     identities: Option<Arc<Registry>>,
     /// Takes snapshots; none in memory. Ended before the log is closed.
@@ -187,6 +214,8 @@ pub struct Request<'a> {
     pub uuid: Option<[u8; 16]>,
     /// What was decided when the event came in, where it is decided anew (rehearsals).
     pub verdict: Option<Verdict>,
+    /// Whether its identifiers are linked and nothing else is done: an imported row of identifiers.
+    pub links_only: bool,
     /// Whether offers are decided.
     pub decide: bool,
     /// The answer's limit in bytes; 0 for none.
@@ -206,6 +235,7 @@ impl<'a> Request<'a> {
             source: None,
             uuid: None,
             verdict: None,
+            links_only: false,
             decide: true,
             answer_bytes_max: 0,
         }
@@ -222,6 +252,7 @@ impl<'a> Request<'a> {
                 kept_out: event.kept_out,
                 passing: matches!(event.outcome, RecordedOutcome::Passing(_)),
             }),
+            links_only: event.links_only(),
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }

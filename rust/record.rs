@@ -10,7 +10,8 @@
 //!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
 //!                          16 moves no clock (page 4.2: without `time`, before the first),
 //!                          32 may let identifiers go: replay runs it with nothing else under way,
-//!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed)
+//!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed),
+//!                          128 batch data could not be read: replay must not read it either
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -35,8 +36,12 @@
 //!   number           u32
 //!   now_ms           i64
 //!   hash             32 bytes, SHA-256 of the text
-//!   keys, attributes, fields   each: u32 count, texts; position is the number given
+//!   keys, attributes, fields   each: u32 count, texts; position is the number given, and an empty
+//!                    text that it was given up
+//!   asleep keys, asleep attributes   each: u32 count, each: number u16, since i64: those that are not
+//!                    configured, and since which processing time
 //!   text             text, every secret replaced by its digest
+//! import (kind 16): batch data, as in `batch::ledger`
 //! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
 //! no record of their own, being repeats or refused
 //!   database, table  text
@@ -65,8 +70,14 @@ pub const KIND_EVENT: u8 = 1;
 pub const KIND_CONFIGURATION: u8 = 2;
 /// Record kind of a file's lines that left no record.
 pub const KIND_LINES: u8 = 3;
+/// Record kind of a change of batch data.
+pub const KIND_IMPORT: u8 = 16;
+/// Database that the records of imported identifiers name: no event can come in for it.
+pub const IDENTITY_DATABASE: &str = "IMPORT";
+/// Table that the records of imported identifiers name: no event can come in for it.
+pub const IDENTITY_TABLE: &str = "IDENTITIES";
 /// Raised by any change of what apply computes (page 5.3).
-pub const APPLY_EPOCH: u32 = 1;
+pub const APPLY_EPOCH: u32 = 2;
 
 const FLAG_EVENT_CLOCK: u8 = 1;
 const FLAG_CLIENT_UUID: u8 = 2;
@@ -75,6 +86,7 @@ const FLAG_SOURCE: u8 = 8;
 const FLAG_STILL: u8 = 16;
 const FLAG_LETS_GO: u8 = 32;
 const FLAG_KEPT_OUT: u8 = 64;
+const FLAG_UNREADABLE: u8 = 128;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
@@ -162,6 +174,8 @@ pub struct EventRecord<'a> {
     pub kept_out: bool,
     /// Whether the profile may have to let identifiers go.
     pub lets_go: bool,
+    /// Whether the rules could not read batch data.
+    pub unreadable: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -205,6 +219,8 @@ pub struct EventReplay<'a> {
     pub client_uuid: bool,
     /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
+    /// Whether the rules could not read batch data.
+    pub unreadable: bool,
     /// Whether `ignore` kept it from profiles.
     pub kept_out: bool,
     /// Processing time, epoch milliseconds.
@@ -248,7 +264,8 @@ impl EventRecord<'_> {
                 | flag(self.source.is_some(), FLAG_SOURCE)
                 | flag(!self.moves_clock, FLAG_STILL)
                 | flag(self.lets_go, FLAG_LETS_GO)
-                | flag(self.kept_out, FLAG_KEPT_OUT),
+                | flag(self.kept_out, FLAG_KEPT_OUT)
+                | flag(self.unreadable, FLAG_UNREADABLE),
         );
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
@@ -325,6 +342,12 @@ impl Errand {
 }
 
 impl<'a> EventReplay<'a> {
+    /// Whether it is an imported row of identifiers: they are linked, and no rule runs.
+    #[must_use]
+    pub fn links_only(&self) -> bool {
+        (self.database, self.table) == (IDENTITY_DATABASE, IDENTITY_TABLE)
+    }
+
     /// Reads a record of kind [`KIND_EVENT`].
     ///
     /// # Errors
@@ -369,6 +392,7 @@ impl<'a> EventReplay<'a> {
             moves_clock: flags & FLAG_STILL == 0,
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
+            unreadable: flags & FLAG_UNREADABLE != 0,
             kept_out: flags & FLAG_KEPT_OUT != 0,
             now_ms,
             time_s,
@@ -403,6 +427,10 @@ pub struct ConfigurationRecord {
     pub attributes: Vec<Text>,
     /// Names of fields by index.
     pub fields: Vec<Text>,
+    /// Numbers of keys that are not configured, and since which processing time.
+    pub asleep_keys: Vec<(u16, i64)>,
+    /// Numbers of attributes that are not configured, likewise.
+    pub asleep_attributes: Vec<(u16, i64)>,
     /// The text, secrets replaced by digests.
     pub text: String,
 }
@@ -418,6 +446,13 @@ impl ConfigurationRecord {
             out.extend_from_slice(&(names.len() as u32).to_le_bytes());
             for name in names {
                 put_text(&mut out, name);
+            }
+        }
+        for asleep in [&self.asleep_keys, &self.asleep_attributes] {
+            out.extend_from_slice(&(asleep.len() as u32).to_le_bytes());
+            for (number, since_ms) in asleep {
+                out.extend_from_slice(&number.to_le_bytes());
+                out.extend_from_slice(&since_ms.to_le_bytes());
             }
         }
         put_text(&mut out, &self.text);
@@ -437,8 +472,23 @@ impl ConfigurationRecord {
             (0..bytes.u32()?).map(|_| Ok(Text::new(bytes.text()?))).collect()
         };
         let (keys, attributes, fields) = (names()?, names()?, names()?);
+        let mut asleep = || -> Result<Vec<(u16, i64)>, BadRecord> {
+            let count = bytes.count(2 + 8)?;
+            Ok(bytes.several(count, |bytes| Ok((bytes.u16()?, bytes.i64()?)))?)
+        };
+        let (asleep_keys, asleep_attributes) = (asleep()?, asleep()?);
         let text = bytes.text()?.to_owned();
-        Ok(Self { number, now_ms, hash, keys, attributes, fields, text })
+        Ok(Self {
+            number,
+            now_ms,
+            hash,
+            keys,
+            attributes,
+            fields,
+            asleep_keys,
+            asleep_attributes,
+            text,
+        })
     }
 }
 

@@ -20,6 +20,7 @@ __all__ = [
     "Events",
     "Expression",
     "ExpressionWarning",
+    "Import",
     "IngestReport",
     "Locked",
     "LogCursor",
@@ -137,6 +138,15 @@ class ExpressionWarning:
     help: str | None
 
 @final
+class Import:
+    """A file being imported; what is not finished is gone."""
+
+    def feed(self, bytes: bytes) -> None:
+        """Takes the file's next bytes. Raises ValueError for a file of which no row can be read."""
+    def finish(self) -> dict[str, Any]:
+        """Puts the rows into force, unless one was malformed; what became of them."""
+
+@final
 class IngestReport:
     """What became of many events. Indices count from 0 in the order given."""
 
@@ -246,6 +256,8 @@ class Reactor:
         shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
+        memory_budget: int = 0,
+        on_memory_full: Literal["keep", "evict"] = "keep",
         progress: RecoveryProgress | None = None,
     ) -> Reactor:
         """Opens the reactor of a configuration file; without `data_dir` all stays in memory.
@@ -255,9 +267,11 @@ class Reactor:
         `queue_bytes_max` is at least 8000000. `shards` (1 to 65536, made a power of two) is into
         how many parts, each with a lock of its own, profiles are divided; it changes no result. The
         log lets go of events that are older than `retention_days` (0: not by age) or over
-        `retention_bytes` (0: 60 % of the disk); profiles stay. `progress` can be read by another
-        thread while this runs. Raises ConfigError, LogError, Corrupted, Locked, OSError,
-        ValueError for an option out of its range.
+        `retention_bytes` (0: 60 % of the disk); profiles stay. Profiles take `memory_budget` bytes
+        (0: 60 % of the machine; at least 16777216); without room a new profile is not kept, or
+        others are evicted for it (`on_memory_full`). `progress` can be read by another thread while
+        this runs. Raises ConfigError, LogError, Corrupted, Locked, OSError, ValueError for an
+        option out of its range.
         """
     @staticmethod
     def from_text(
@@ -273,6 +287,8 @@ class Reactor:
         shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
+        memory_budget: int = 0,
+        on_memory_full: Literal["keep", "evict"] = "keep",
         progress: RecoveryProgress | None = None,
     ) -> Reactor:
         """As `open`, from the configuration's text."""
@@ -360,9 +376,30 @@ class Reactor:
         (excluded) are epoch ms of processing time. Read in batches: memory does not grow with the
         log. Raises ValueError in memory, Corrupted, LogError, OSError.
         """
+    def import_attributes(
+        self, path: str | PathLike[str], *, key: str | None = None, replace: bool = False
+    ) -> Imported:
+        """Imports values of attributes of `type: imported` from CSV, JSON lines or Parquet.
+
+        `key` names the identifier that rows are found by, where they have several. Without
+        `replace` the rows lie over those imported before. Raises p13n.batch.BadRows,
+        p13n.batch.UnreadableFile, OSError, ValueError, LogError; then nothing was imported.
+        """
+    def import_segments(
+        self, path: str | PathLike[str], *, key: str | None = None, replace: bool = False
+    ) -> Imported:
+        """As `import_attributes`, of batch segments."""
+    def import_catalog(
+        self, name: str, path: str | PathLike[str], *, replace: bool = False
+    ) -> Imported:
+        """As `import_attributes`, of the rows of a catalog."""
+    def import_identities(self, path: str | PathLike[str]) -> Imported:
+        """Stitches profiles by rows of identifiers; `layers` is 0."""
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `errors`, `ignored_identifiers`, `rejected_values` (each
+        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `not_kept` and
+        `evicted` (profiles, {reason: count}), `memory` (budget_bytes, profile_bytes, beside_bytes,
+        full), `errors`, `ignored_identifiers`, `rejected_values` (each
         {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
         synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
         snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
@@ -424,6 +461,11 @@ class Reactor:
     def _synced_lsn(self) -> int: ...
     def _full(self) -> bool:
         """Whether events are refused for want of room on the disk; ends by itself."""
+    @staticmethod
+    def _memory_budget() -> int:
+        """What profiles may take unless told otherwise, bytes; 0 where the system does not say."""
+    def _memory_full(self) -> bool:
+        """Whether new profiles are answered and not kept, for want of memory."""
     def _failure(self) -> str | None:
         """Why the log failed, None while it is well."""
     def _ingest_lines(
@@ -438,6 +480,21 @@ class Reactor:
         """Stores a file's lines; `first_line` counts from 1. `refused` holds (line number, why).
 
         With `stop_on_error` the first bad line ends the call. `file_hash` is 32 bytes.
+        """
+    def _import_begin(
+        self,
+        kind: str,
+        name: str,
+        format: str,
+        file_hash: bytes,
+        *,
+        key: str | None = None,
+        replace: bool = False,
+        only_check: bool = False,
+    ) -> Import | None:
+        """Begins an import (p13n.batch); None when the newest one was of the same file.
+
+        `file_hash` is 32 bytes. Raises ValueError for what the configuration does not declare.
         """
     def _ingested_line(self, database: str, table: str, file_hash: bytes) -> int:
         """The last line of this file dealt with for this table; 0 for none."""

@@ -54,6 +54,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0214", "a malformed database or table"),
     ("E0215", "a table without a database"),
     ("E0216", "a destination listed twice"),
+    ("E0217", "an unknown batch segment"),
     // Values.
     ("E0220", "a regular expression that does not compile"),
     ("E0221", "a field that must be exactly one `${...}`"),
@@ -62,6 +63,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0224", "an item without the list's `id`"),
     ("E0225", "computed attributes that read each other in a circle"),
     ("E0226", "a computed attribute that reads an event"),
+    ("E0227", "a `was` that names what is still there, or what another one was"),
     // Tokens.
     ("E0230", "a malformed token"),
     ("E0231", "a token given twice"),

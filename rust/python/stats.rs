@@ -1,10 +1,11 @@
 //! Stats: the reactor's counts and sizes as a dict.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::reactor::counters::Labelled;
 use crate::reactor::{Reactor, SnapshotReport};
+use crate::record::EvictionReason;
 
 /// What `Reactor.stats` answers.
 pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
@@ -18,6 +19,9 @@ pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     stats.set_item("unrouted", counters.unrouted.get())?;
     stats.set_item("only_stored", counters.only_stored.get())?;
     stats.set_item("dropped", counters.dropped.get())?;
+    stats.set_item("not_kept", counters.not_kept.get())?;
+    stats.set_item("evicted", evicted(py, reactor)?)?;
+    stats.set_item("memory", memory(py, reactor)?)?;
     stats.set_item("offers", counters.offers.get())?;
     stats.set_item("answers_cut", counters.answers_cut.get())?;
     stats.set_item("errors", labelled(py, &counters.errors)?)?;
@@ -28,7 +32,24 @@ pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     stats.set_item("recovery", recovery(py, reactor)?)?;
     stats.set_item("snapshots", snapshots(py, reactor)?)?;
     stats.set_item("retention", retention(py, reactor)?)?;
+    stats.set_item("linked", counters.linked.get())?;
+    stats.set_item("batch", batch(py, reactor)?)?;
     Ok(stats)
+}
+
+/// What was imported: of each kind of data and each catalog its layers, rows and bytes.
+fn batch<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyList>> {
+    let all = PyList::empty(py);
+    for (dataset, layers) in reactor.batch_layers() {
+        let one = PyDict::new(py);
+        one.set_item("kind", dataset.kind.word())?;
+        one.set_item("name", dataset.name.as_str())?;
+        one.set_item("layers", layers.len())?;
+        one.set_item("rows", layers.iter().map(|layer| layer.rows).sum::<u64>())?;
+        one.set_item("bytes", layers.iter().map(|layer| layer.bytes).sum::<u64>())?;
+        all.append(one)?;
+    }
+    Ok(all)
 }
 
 /// What `Reactor.snapshot` answers.
@@ -62,6 +83,25 @@ fn retention<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     retention.set_item("days_max", outlook.days_max)?;
     retention.set_item("bytes_per_day", outlook.bytes_per_day)?;
     Ok(retention)
+}
+
+/// Profiles let go, by reason.
+fn evicted<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
+    let evicted = PyDict::new(py);
+    for reason in EvictionReason::ALL {
+        evicted.set_item(reason.name(), reactor.counters().evicted(reason).get())?;
+    }
+    Ok(evicted)
+}
+
+fn memory<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
+    let figures = py.detach(|| reactor.memory());
+    let memory = PyDict::new(py);
+    memory.set_item("budget_bytes", figures.budget_bytes)?;
+    memory.set_item("profile_bytes", figures.profile_bytes)?;
+    memory.set_item("beside_bytes", figures.beside_bytes)?;
+    memory.set_item("full", figures.full)?;
+    Ok(memory)
 }
 
 /// `{name: {reason: count}}`.

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::batch::Batch;
 use super::crew::replay_together;
 use super::erasure::pending::{Erasures, Pending};
 use super::keep::{Keep, Keeper, Since};
@@ -144,6 +145,8 @@ impl Reactor {
         }
         let took = replaying.elapsed();
         reactor.take_up_erasures(&replay, directory, options)?;
+        reactor.batch.check()?;
+        reactor.batch.clear()?;
         reactor.clock.recovered();
         reactor.recovery = RecoveryReport {
             events: replay.events,
@@ -177,6 +180,7 @@ impl Reactor {
             clock: Arc::clone(&self.clock),
             lines: Arc::clone(&self.lines),
             configurations: Arc::clone(&self.configurations),
+            batch: Arc::clone(&self.batch),
             disk: Arc::clone(&options.disk),
             folder: directory.join(SNAPSHOT_FOLDER),
             directory: self.secret.directory(),
@@ -257,6 +261,9 @@ impl Reactor {
         }
         let loaded = snapshot::load(snapshot, &self.store, progress)?;
         self.forget_erased(head.lsn);
+        if let Some(ledger) = &loaded.imports {
+            self.batch.restore(ledger)?;
+        }
         let lsn = Lsn { partition: 0, term: 0, counter: head.lsn };
         let configurations = loaded.configurations.iter().map(|bytes| (KIND_CONFIGURATION, bytes));
         let lines = loaded.lines.iter().map(|bytes| (KIND_LINES, bytes));
@@ -286,6 +293,7 @@ fn from_shelf(
         let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
         let mut reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
         reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
+        reactor.batch = Arc::new(Batch::of_directory(&options.disk, directory));
         let mut replay = Replay::default();
         reactor.recovery.snapshots_damaged = snapshots_damaged;
         let Some(newest) = shelf.kept().last().copied() else { return Ok((reactor, replay)) };

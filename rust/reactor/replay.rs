@@ -4,25 +4,26 @@
 //! no random number and decides nothing (page 5.2). What the caller does with the reactor while it replays
 //! is the caller's: nobody else may use it yet.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::computed::ComputedValues;
 use super::draws::EventKey;
 use super::erasure::pending::left_of;
+use super::lookups::Lookups;
+use super::versions::Known;
 use super::{Published, Reactor, erasure};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::plan::AttributeId;
 use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
-use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Packed, Rid};
+use crate::profile::{Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, ErasedRecord, ErasureRecord, EventReplay, EvictionRecord,
-    KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_EVICTION, KIND_LINES,
-    KIND_TOMBSTONE, LinesRecord, RecordedOutcome, Tombstone,
+    KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_EVICTION, KIND_IMPORT,
+    KIND_LINES, KIND_TOMBSTONE, LinesRecord, RecordedOutcome, Tombstone,
 };
 use crate::value::Value;
 
@@ -32,7 +33,7 @@ pub(super) struct Replay {
     pub(super) events: u64,
     pub(super) configurations: u64,
     /// What each attribute was when it was last configured; its values may sleep since.
-    pub(super) specs: HashMap<AttributeId, AttributeSpec>,
+    pub(super) specs: Known,
     /// Erasures that no record says to be carried out, by the LSN of their own.
     pub(super) erasures: BTreeMap<u64, ErasureRecord>,
     hand: Hand,
@@ -60,6 +61,8 @@ pub(super) enum Refused {
     Configuration(u32, String),
     #[error("the event names configuration {0}, in force is {1}")]
     Order(u32, u32),
+    #[error("its rules read batch data: {0}")]
+    Unreadable(String),
     #[error("its kind {0} is unknown to this release")]
     Kind(u8),
     #[error(transparent)]
@@ -99,7 +102,9 @@ impl Replay {
                 reactor.configurations.lock().push(record.payload.into());
                 let published = reactor.published.load();
                 let attributes = published.plan.attributes.iter();
-                self.specs.extend(attributes.map(|known| (known.id, known.spec.clone())));
+                let known =
+                    attributes.map(|one| (one.id, (one.spec.clone(), one.conversion.clone())));
+                self.specs.extend(known);
                 Ok(())
             }
             KIND_LINES => {
@@ -122,6 +127,7 @@ impl Replay {
                 self.erasures.remove(&ErasedRecord::decode(record.payload)?.erasure);
                 Ok(())
             }
+            KIND_IMPORT => Ok(reactor.batch.replayed(record.payload, record.lsn.counter)?),
             KIND_EVICTION => {
                 let record = EvictionRecord::decode(record.payload)?;
                 let store = &reactor.store;
@@ -195,18 +201,24 @@ impl Hand {
         let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, identifiers, &plan.rails, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
-        let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
+        let mut draft = locked.draft(outcome, moment, |id| published.spec(id, event.now_ms))?;
+        published.gone(event.now_ms).for_each(|id| draft.forget(id));
         let mut before = Vec::new();
-        if event.routed {
+        if event.routed && !event.links_only() {
             let computed = ComputedValues::default();
             let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
+            let live = reactor.batch.live();
+            let lookups = Lookups::obeying(&live, plan, event.unreadable);
             let (fields, whole, computed) = (&event.taken, &event.whole, &computed);
-            let facts = Facts { fields, whole, moment, key, computed };
+            let facts = Facts { fields, whole, moment, key, computed, lookups: &lookups };
             let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
             before = apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
             self.troubles.clear();
+            if lookups.has_failed() && !event.unreadable {
+                return Err(Refused::Unreadable(lookups.why()));
+            }
         }
         let change = draft.finish();
         if let RecordedOutcome::Passing(_) = event.outcome {
@@ -237,13 +249,18 @@ pub(super) enum Uuids {
 }
 
 fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<(), Refused> {
-    let numbers =
-        Numbers { keys: record.keys, attributes: record.attributes, fields: Some(record.fields) };
+    let numbers = Numbers {
+        keys: record.keys,
+        attributes: record.attributes,
+        fields: Some(record.fields),
+        asleep_keys: record.asleep_keys,
+        asleep_attributes: record.asleep_attributes,
+    };
     let mut plan = config::compile_recorded(&record.text, &numbers)
         .map_err(|found| Refused::Configuration(record.number, sentences(&found)))?;
     plan.number = record.number;
     plan.hash = record.hash;
-    reactor.published.store(Arc::new(Published::new(plan)));
+    reactor.published.store(Arc::new(Published::new(plan, &numbers)));
     *reactor.numbers.lock() = Numbers { fields: None, ..numbers };
     Ok(())
 }

@@ -58,6 +58,7 @@ fn encoded(
         client_uuid: source.is_some(),
         routed: true,
         kept_out: source.is_some(),
+        unreadable: false,
         lets_go: true,
         now_ms: 1_700_000_000_123,
         time_s,
@@ -139,6 +140,8 @@ fn configuration() -> ConfigurationRecord {
         keys: vec![Text::new("email")],
         attributes: vec![Text::new("a"), Text::new("b")],
         fields: vec![],
+        asleep_keys: vec![],
+        asleep_attributes: vec![(1, -5)],
         text: "version: 1\n".to_owned(),
     }
 }

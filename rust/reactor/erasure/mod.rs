@@ -227,7 +227,7 @@ impl Reactor {
         let barrier = self.store.lock_all();
         let published = self.published();
         let now_ms = self.clock.last_ms().unwrap_or_default();
-        barrier.hash_without(|id| published.spec(id), now_ms, &|rid| gone.contains(&rid))
+        barrier.hash_without(|id| published.spec(id, now_ms), now_ms, &|rid| gone.contains(&rid))
     }
 
     /// How many erasures are recorded and not carried out in every file yet.
