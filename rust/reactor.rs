@@ -253,6 +253,7 @@ impl<'a> Request<'a> {
                 passing: matches!(event.outcome, RecordedOutcome::Passing(_)),
             }),
             links_only: event.links_only(),
+            caller: Caller { public: event.public, ..Caller::default() },
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }
@@ -311,7 +312,11 @@ impl Reactor {
         SCRATCH.with_borrow_mut(|scratch| scratch.waits = 0);
         loop {
             let published = self.published.load_full();
-            let event = Event::new(take(&published)?, &published.plan, &published.shape)?;
+            let taken = take(&published)?;
+            let event = SCRATCH.with_borrow_mut(|scratch| {
+                let Published { plan, shape, .. } = &*published;
+                Event::new(taken, plan, shape, request.caller.public, scratch.vm())
+            })?;
             let passed = SCRATCH.with_borrow_mut(|scratch| {
                 let passage = Passage::new(self, &published, request, event, scratch, out);
                 let passed = passage.pass();
@@ -466,6 +471,8 @@ fn refusal_name(refusal: Refusal) -> &'static str {
         Refusal::TooLong => "too long",
         Refusal::Invalid => "invalid text",
         Refusal::NoMatch => "no match",
+        Refusal::Throws => "from throws",
+        Refusal::Public => "public caller",
     }
 }
 

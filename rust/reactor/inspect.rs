@@ -84,10 +84,10 @@ fn check_record(record: &Record<'_>) -> Result<(), BadRecord> {
         KIND_EVENT => EventReplay::decode(record.payload).map(|_| ()),
         KIND_CONFIGURATION => ConfigurationRecord::decode(record.payload).map(|_| ()),
         KIND_LINES => LinesRecord::decode(record.payload).map(|_| ()),
+        KIND_IMPORT => Ok(ImportRecord::decode(record.payload).map(|_| ())?),
         KIND_ERASURE => ErasureRecord::decode(record.payload).map(|_| ()),
         KIND_ERASED => ErasedRecord::decode(record.payload).map(|_| ()),
         KIND_TOMBSTONE => Tombstone::decode(record.payload).map(|_| ()),
-        KIND_IMPORT => Ok(ImportRecord::decode(record.payload).map(|_| ())?),
         KIND_EVICTION => EvictionRecord::decode(record.payload).map(|_| ()),
         _ => Ok(()),
     }

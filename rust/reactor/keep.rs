@@ -331,17 +331,6 @@ impl Keep {
         }
     }
 
-    /// Carries erasures out that are due; what fails is noted, and tried again.
-    fn erase_at_leisure(&self, rests_until: &mut Instant) {
-        let Some(_alone) = self.erasures.working.try_lock() else { return };
-        let carrying = catch_unwind(AssertUnwindSafe(|| self.carry_out()));
-        let carried = carrying.unwrap_or_else(|_| Err(ErrorKind::Panic("erasing people").into()));
-        if let Err(error) = carried {
-            self.note(Some(&error));
-            *rests_until = Instant::now() + REST;
-        }
-    }
-
     /// The merger's work until it is told to stop: layers of batch data to fewer that read the same.
     fn merge(&self) {
         let gate =
@@ -359,6 +348,17 @@ impl Keep {
                 self.note(Some(&error));
                 rests_until = Instant::now() + REST;
             }
+        }
+    }
+
+    /// Carries erasures out that are due; what fails is noted, and tried again.
+    fn erase_at_leisure(&self, rests_until: &mut Instant) {
+        let Some(_alone) = self.erasures.working.try_lock() else { return };
+        let carrying = catch_unwind(AssertUnwindSafe(|| self.carry_out()));
+        let carried = carrying.unwrap_or_else(|_| Err(ErrorKind::Panic("erasing people").into()));
+        if let Err(error) = carried {
+            self.note(Some(&error));
+            *rests_until = Instant::now() + REST;
         }
     }
 

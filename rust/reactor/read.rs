@@ -110,7 +110,7 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn unreadable(why: String) -> Error {
+pub(super) fn unreadable(why: String) -> Error {
     ErrorKind::Replay(why).into()
 }
 

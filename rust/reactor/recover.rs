@@ -144,9 +144,9 @@ impl Reactor {
             return Err(ends_too_early(replayed.last_lsn, since_lsn));
         }
         let took = replaying.elapsed();
-        reactor.take_up_erasures(&replay, directory, options)?;
         reactor.batch.check()?;
         reactor.batch.clear()?;
+        reactor.take_up_erasures(&replay, directory, options)?;
         reactor.clock.recovered();
         reactor.recovery = RecoveryReport {
             events: replay.events,
@@ -260,10 +260,10 @@ impl Reactor {
             return Err(snapshot::Error::Foreign { file }.into());
         }
         let loaded = snapshot::load(snapshot, &self.store, progress)?;
-        self.forget_erased(head.lsn);
         if let Some(ledger) = &loaded.imports {
             self.batch.restore(ledger)?;
         }
+        self.forget_erased(head.lsn);
         let lsn = Lsn { partition: 0, term: 0, counter: head.lsn };
         let configurations = loaded.configurations.iter().map(|bytes| (KIND_CONFIGURATION, bytes));
         let lines = loaded.lines.iter().map(|bytes| (KIND_LINES, bytes));
@@ -292,8 +292,8 @@ fn from_shelf(
     loop {
         let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
         let mut reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
-        reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
         reactor.batch = Arc::new(Batch::of_directory(&options.disk, directory));
+        reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
         let mut replay = Replay::default();
         reactor.recovery.snapshots_damaged = snapshots_damaged;
         let Some(newest) = shelf.kept().last().copied() else { return Ok((reactor, replay)) };

@@ -112,6 +112,7 @@ impl Replay {
                 reactor.remember_line(database, table, source);
                 Ok(())
             }
+            KIND_IMPORT => Ok(reactor.batch.replayed(record.payload, record.lsn.counter)?),
             KIND_TOMBSTONE => {
                 pass_over(reactor, &Tombstone::decode(record.payload)?, record.lsn.counter);
                 Ok(())
@@ -127,7 +128,6 @@ impl Replay {
                 self.erasures.remove(&ErasedRecord::decode(record.payload)?.erasure);
                 Ok(())
             }
-            KIND_IMPORT => Ok(reactor.batch.replayed(record.payload, record.lsn.counter)?),
             KIND_EVICTION => {
                 let record = EvictionRecord::decode(record.payload)?;
                 let store = &reactor.store;

@@ -9,11 +9,11 @@ use std::path::Path;
 
 use super::super::history::History;
 use super::super::lookups::Lookups;
-use super::super::read::{ProfileReading, identifier, read};
+use super::super::read::{ProfileReading, identifier, read, unreadable};
 use super::super::{Options, open::LOG_FOLDER};
 use super::people::People;
 use super::{gather, read_error, register_of};
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::log::Reader;
 use crate::profile::{Identifier, Rid};
 use crate::record::RecordedOutcome;
@@ -73,15 +73,14 @@ pub fn export_person(
     }
     people.note_moves(&reader, u64::MAX, &reactor.secret).map_err(read_error)?;
     people.add_identifier(known.key, &known.value, &reactor.secret);
-    let live = reactor.batch.live();
-    let lookups = Lookups::new(&live, &published.plan);
     let profile = reactor.store.visit(&known, |profile| {
         people.add_profile(profile, &reactor.secret);
-        read(&published, profile, reactor.secret.random_seed(), now_ms, &lookups)
+        let live = reactor.batch.live();
+        let lookups = Lookups::new(&live, &published.plan);
+        let reading = read(&published, profile, reactor.secret.random_seed(), now_ms, &lookups);
+        if lookups.has_failed() { Err(unreadable(lookups.why())) } else { Ok(reading) }
     });
-    if lookups.has_failed() {
-        return Err(ErrorKind::Replay(lookups.why()).into());
-    }
+    let profile = profile.transpose()?;
     gather(&mut people, u64::MAX, &reactor.secret, register.as_ref(), &mut || {
         Ok(Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?)
     })?;
