@@ -6,6 +6,7 @@
 
 mod shop;
 
+use std::cell::Cell;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,11 @@ use p13n::reactor::{Options, Reactor, Request, SnapshotPolicy};
 use p13n::storage::{Fault, SimulatedDisk};
 use shop::source;
 
+thread_local! {
+    /// Its thread looks at the disk when it likes: most runs that fail at the N-th call go without.
+    static KEEPS_IDENTITIES: Cell<bool> = const { Cell::new(true) };
+}
+
 fn options(disk: &SimulatedDisk, data_dir: &Path) -> Options {
     Options {
         data_dir: Some(data_dir.to_path_buf()),
@@ -29,6 +35,7 @@ fn options(disk: &SimulatedDisk, data_dir: &Path) -> Options {
         shards: 2,
         disk: Arc::new(disk.clone()),
         segment_bytes_max: 4 << 10,
+        identity_log: KEEPS_IDENTITIES.get(),
         snapshots: SnapshotPolicy { at_close: true, ..SnapshotPolicy::default() },
         ..Options::default()
     }
@@ -274,6 +281,7 @@ fn full() -> bool {
 
 #[test]
 fn the_disk_dies_or_fails_at_every_call_of_an_erasure() {
+    KEEPS_IDENTITIES.set(false);
     let states = states();
     let erasure_lsn = BEFORE + 2;
     let calls_before = {
@@ -292,6 +300,7 @@ fn the_disk_dies_or_fails_at_every_call_of_an_erasure() {
     for (turn, fault) in faults.into_iter().enumerate() {
         let mut struck = 0;
         for call in (calls_before.saturating_sub(5) + turn as u64..).step_by(stride) {
+            KEEPS_IDENTITIES.set(struck % 12 == 11);
             if !fail_at(&states, erasure_lsn, call, fault) {
                 break;
             }

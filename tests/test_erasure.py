@@ -100,7 +100,6 @@ def test_an_erasure_that_is_killed_again_and_again_ends_and_leaves_others_alone(
 ) -> None:
     whole = tmp_path / "whole"
     shutil.copytree(data, whole)
-    shutil.copy(data.parent / "shop.yaml", whole.parent / "shop.yaml")
     begun = time.monotonic()
     p13n(*erase_words(whole))
     took = time.monotonic() - begun

@@ -105,6 +105,8 @@ def _carry_out(
         print(f"  exported files: {files} of {root} written anew, {rows} rows left out")
     else:
         print("  exported files: none in the data directory; elsewhere they are out of reach")
+    if any((directory / "batch").glob("**/*")):
+        print("  batch data: not rewritten; import it again without these people")
     print("  backups: out of reach; a restore carries later erasures out (`--current`)")
     return done, directory
 

@@ -275,7 +275,8 @@ impl Look<'_> {
             let before = rest.0;
             let Ok(profile) = Packed::decode(&mut rest) else { break };
             if self.rids.contains(&profile.rid()) {
-                left += 1;
+                // One without identifiers is what anonymizing leaves.
+                left += u64::from(profile.identifier_count() > 0);
             } else if is_found {
                 mentions += self.count(&before[..before.len() - rest.0.len()]).0;
             }
