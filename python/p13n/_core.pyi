@@ -4,7 +4,7 @@
 command line only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any, Literal, Self, final
 
@@ -42,6 +42,10 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "person_erase",
+    "person_erased",
+    "person_export",
+    "person_prove",
     "read_yaml",
 ]
 
@@ -409,6 +413,20 @@ class Reactor:
         take long, and by `close`. Raises LogError (also for what the disk refused, which harms
         nothing), ValueError in memory.
         """
+    def erase(
+        self,
+        people: dict[str, str] | list[dict[str, str]],
+        *,
+        anonymize: bool = False,
+        shared: bool = False,
+    ) -> dict[str, Any]:
+        """Erases people by any identifier of each, such as `{"email": "a@b.example"}`.
+
+        Their state and identifiers are gone when this returns, and their events and whatever else
+        files hold of them, too; with `shared` files follow within 10 minutes, together with other
+        erasures. `anonymize` leaves their profiles without identifiers and sensitive attributes.
+        Answers as `person_erase`. Raises ValueError, LogError, OSError.
+        """
     def state_hash(self) -> str:
         """The canonical hash of the state (5.7), 32 hex digits."""
     def close(self) -> None:
@@ -612,9 +630,15 @@ def log_backup(directory: str | PathLike[str], target: str | PathLike[str]) -> d
     """
 
 def log_restore(
-    directory: str | PathLike[str], target: str | PathLike[str], until_ms: int | None = None
+    directory: str | PathLike[str],
+    target: str | PathLike[str],
+    until_ms: int | None = None,
+    current: str | PathLike[str] | None = None,
 ) -> dict[str, int]:
     """Copies a backup into a new directory, up to the last record of at most `until_ms`.
+
+    Erasures that are recorded later, there or in the reactor's directory `current`, are carried out
+    when the new directory is first opened.
 
     All of it is checked first. Answers and raises as `log_backup`; `last_lsn` is 0 when no record
     is that old.
@@ -628,4 +652,40 @@ def log_salvage(directory: str | PathLike[str], target: str | PathLike[str]) -> 
     begun from (0: none) and how many records it had in it (`in_base`), `reconfigured` (events whose
     own configuration is lost), `refused` (list of (LSN in the source, why)). Raises OSError,
     LogError, ValueError when no configuration is left.
+    """
+
+def person_erase(
+    directory: str | PathLike[str], people: list[tuple[str, str]], anonymize: bool = False
+) -> dict[str, Any]:
+    """Erases or anonymizes people in a reactor's directory that nobody else uses.
+
+    `people` are (key, value); any identifier leads to all that a person ever had. `lsn` of the
+    record, `rids` of all profiles that ever were theirs, `identifiers` and `texts`: how many and
+    which, `profiles` in memory; of the files `tombstones`, `segments`, `log_bytes` looked through,
+    `snapshot_profiles`, `snapshots`, `removed`, `ms`. Raises Locked, OSError, Corrupted, LogError,
+    ValueError for an unknown key or a value that never identifies.
+    """
+
+def person_erased(directory: str | PathLike[str], people: list[tuple[str, str]]) -> list[str]:
+    """Ids of everybody with one of the identifiers whose erasure the log holds the record of.
+
+    Needs no lock. Raises as `person_erase`.
+    """
+
+def person_prove(
+    folders: Sequence[str | PathLike[str]], erased: list[str], rids: list[str], control: list[str]
+) -> dict[str, Any]:
+    """Looks for texts in all files under folders, each decoded as far as its form is known.
+
+    `kinds`: by kind of file `files`, `bytes`, `hits`, `mentions` (in other people's records),
+    `control`, `with_hits`; `unsound`: kinds that hold people and in which the control was not
+    found; `undecoded` files. Raises OSError, ValueError.
+    """
+
+def person_export(directory: str | PathLike[str], key: str, value: str) -> dict[str, Any]:
+    """Everything that is kept of one person, without a lock.
+
+    `rids`, `profile` (as `Reactor.profile`, or None), `events` with `lsn`, `time`, `uuid`,
+    `database`, `table`, `body` (bytes) and `offers` (`offer`, `rule`, `data`), `activations`.
+    Raises OSError, Corrupted, LogError, ValueError.
     """

@@ -36,6 +36,16 @@ fn keys(configuration: &Configuration, problems: &mut Problems<'_>) {
                 "remove it from `keys`; expressions read it as `EVENT.".to_owned() + name + "`";
             problems.warning("W0104", key.name.span.clone(), sentence, Some(help));
         }
+        let has_public = configuration.tokens.iter().any(|token| token.is_public);
+        if has_public && key.sensitive == Some(true) && key.stitches_public.is_none() {
+            let sentence = format!(
+                "`{name}` is sensitive and there is a public token: whoever holds that can send any \
+                 `{name}` and be taken for its owner."
+            );
+            let help = "write `public: ignore`, so that events of public tokens are not identified by it, \
+                        or `public: stitch` to take that risk";
+            problems.error_with_help("E0261", key.name.span.clone(), sentence, help);
+        }
     }
 }
 

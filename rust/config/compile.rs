@@ -142,6 +142,9 @@ impl Builder<'_> {
         let key_fields: Vec<u32> = keys.iter().map(|key| fields.intern(&key.name)).collect();
         let recorded = self.secrets.is_none();
         let mut expressions = Expressions::new(fields, &names, problems, recorded);
+        for (key, model) in keys.iter_mut().zip(&configuration.keys) {
+            key.from = model.from.iter().filter_map(|node| expressions.from(node)).collect();
+        }
         let (tables, routes) = self.tables(&mut expressions);
         let computed = computed::build(self.configuration, &slots, &mut expressions);
         for (attribute, entry) in attributes.iter_mut().zip(&configuration.attributes) {
@@ -211,6 +214,8 @@ impl Builder<'_> {
                 normalize: key.normalize.clone(),
                 valid_regexp: key.valid_regexp.as_ref().and_then(|text| regexp(text, problems)),
                 invalid_texts: key.invalid_texts.clone(),
+                from: Vec::new(),
+                stitches_public: key.stitches_public.unwrap_or(true),
                 sensitive: false,
             });
         }

@@ -93,7 +93,11 @@ impl<'a> Sensitivity<'a> {
         let mut found = Self { keys, attributes, computed, slots, imported, names, reasons };
         let mut feeds = Vec::new();
         for (at, (key, field)) in configuration.keys.iter().zip(key_fields).enumerate() {
-            let from = Sources { fields: [*field].into(), ..Sources::default() };
+            let mut from = Sources::default();
+            match keys[at].from.as_slice() {
+                [] => from.fields = [*field].into(),
+                templates => templates.iter().for_each(|one| from.add(&one.sources())),
+            }
             feeds.push(Feed { to: Origin::Key(at), mark: key.sensitive, from });
         }
         for (at, attribute) in configuration.attributes.iter().enumerate() {

@@ -6,6 +6,7 @@
 mod convert;
 mod cursor;
 mod diagnostic;
+mod erasure;
 mod error;
 mod event;
 mod expression;
@@ -46,5 +47,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(keeping::log_backup, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_restore, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_salvage, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_erase, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_erased, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_prove, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_export, module)?)?;
     Ok(())
 }

@@ -364,6 +364,17 @@ impl PyReactor {
         super::stats::snapshot(py, &report)
     }
 
+    #[pyo3(signature = (people, *, anonymize=false, shared=false))]
+    fn erase<'py>(
+        &self,
+        py: Python<'py>,
+        people: &Bound<'py, PyAny>,
+        anonymize: bool,
+        shared: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        super::erasure::erase(py, &self.core, &super::erasure::names(people)?, anonymize, shared)
+    }
+
     fn state_hash(&self, py: Python<'_>) -> String {
         format!("{:032x}", py.detach(|| self.core.state_hash()))
     }
@@ -608,7 +619,10 @@ fn is_finite(value: &Value) -> bool {
     }
 }
 
-fn profile_dict<'py>(py: Python<'py>, reading: &ProfileReading) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn profile_dict<'py>(
+    py: Python<'py>,
+    reading: &ProfileReading,
+) -> PyResult<Bound<'py, PyDict>> {
     let identifiers = PyDict::new(py);
     for (name, values) in &reading.identifiers {
         let values = PyList::new(py, values.iter().map(|value| value.as_str()))?;

@@ -57,6 +57,13 @@ pub(super) struct Scratch {
     pub(super) waits: u32,
 }
 
+impl Scratch {
+    /// The machine, for what is evaluated before an event passes.
+    pub(super) fn vm(&mut self) -> &mut Vm {
+        &mut self.vm
+    }
+}
+
 /// One event with all that it needs on its way.
 pub(super) struct Passage<'a> {
     reactor: &'a Reactor,
@@ -376,6 +383,7 @@ impl<'a> Passage<'a> {
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some() || self.request.links_only,
             kept_out: self.kept_out,
+            public: self.request.caller.public,
             lets_go: computed.lets_go,
             unreadable: computed.unreadable,
             now_ms: computed.tick.now_ms,
