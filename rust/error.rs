@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::config::diagnostic::{Diagnostic, render_all};
-use crate::{log, snapshot};
+use crate::{batch, log, snapshot};
 
 /// Result of a reactor's call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Log(log::Error),
     /// A snapshot cannot be written, or the one to start from cannot be read.
     Snapshot(snapshot::Error),
+    /// Batch data cannot be read or written.
+    Batch(batch::Error),
     /// The log failed or was closed; every later call says so, too.
     Stopped(log::Failure),
     /// A record cannot be replayed by this release; the sentence says which and why.
@@ -79,6 +81,12 @@ impl From<snapshot::Error> for Error {
     }
 }
 
+impl From<batch::Error> for Error {
+    fn from(error: batch::Error) -> Self {
+        ErrorKind::Batch(error).into()
+    }
+}
+
 impl From<log::Failure> for Error {
     fn from(failure: log::Failure) -> Self {
         ErrorKind::Stopped(failure).into()
@@ -123,6 +131,7 @@ impl fmt::Display for Error {
             ErrorKind::Config(diagnostics) => f.write_str(&render_all(diagnostics)),
             ErrorKind::Log(error) => write!(f, "{error}"),
             ErrorKind::Snapshot(error) => write!(f, "{error}"),
+            ErrorKind::Batch(error) => write!(f, "{error}"),
             ErrorKind::Stopped(failure) => write!(f, "{failure}"),
             ErrorKind::NotDurable => {
                 f.write_str("not durable in time; the event may be stored, retry with its uuid")

@@ -9,6 +9,7 @@
 //! I/O; the data plane compiles nothing.
 
 pub mod apply;
+pub mod batch;
 pub mod computed;
 pub mod counters;
 mod crew;
@@ -18,9 +19,11 @@ mod evict;
 pub mod history;
 pub mod identities;
 mod ignore;
+pub mod import;
 pub mod ingest;
 pub mod inspect;
 pub mod keep;
+pub mod lookups;
 pub mod machine;
 pub mod open;
 mod passage;
@@ -33,6 +36,7 @@ mod room;
 pub mod salvage;
 pub mod scope;
 pub mod secret;
+pub mod stitching;
 pub mod versions;
 
 use std::cell::RefCell;
@@ -51,6 +55,7 @@ pub use room::{MEMORY_BUDGET_BYTES_MIN, MemoryFigures, MemoryPolicy, OnMemoryFul
 pub use secret::Secret;
 
 use self::apply::Trouble;
+use self::batch::Batch;
 use self::counters::Counters;
 use self::erasure::pending::Erasures;
 use self::evict::Evictor;
@@ -136,6 +141,8 @@ pub struct Reactor {
     lines: Arc<Mutex<HashMap<FileKey, u64>>>,
     /// All configurations' records, in the log's order: a snapshot holds them.
     configurations: Arc<Mutex<Vec<Arc<[u8]>>>>,
+    /// The batch data in force.
+    batch: Arc<Batch>,
     /// Copies changes of identity; none in memory. Ended after the log is closed.
     identities: Option<Arc<Registry>>,
     /// Takes snapshots; none in memory. Ended before the log is closed.
@@ -207,6 +214,8 @@ pub struct Request<'a> {
     pub uuid: Option<[u8; 16]>,
     /// What was decided when the event came in, where it is decided anew (rehearsals).
     pub verdict: Option<Verdict>,
+    /// Whether its identifiers are linked and nothing else is done: an imported row of identifiers.
+    pub links_only: bool,
     /// Whether offers are decided.
     pub decide: bool,
     /// The answer's limit in bytes; 0 for none.
@@ -226,6 +235,7 @@ impl<'a> Request<'a> {
             source: None,
             uuid: None,
             verdict: None,
+            links_only: false,
             decide: true,
             answer_bytes_max: 0,
         }
@@ -242,6 +252,7 @@ impl<'a> Request<'a> {
                 kept_out: event.kept_out,
                 passing: matches!(event.outcome, RecordedOutcome::Passing(_)),
             }),
+            links_only: event.links_only(),
             caller: Caller { public: event.public, ..Caller::default() },
             decide: false,
             ..Self::new(event.database, event.table, event.body)

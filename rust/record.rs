@@ -7,11 +7,12 @@
 //!
 //! ```text
 //! event (kind 1)
-//!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
+//!   flags            u16   1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
 //!                          16 moves no clock (page 4.2: without `time`, before the first),
 //!                          32 may let identifiers go: replay runs it with nothing else under way,
 //!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed),
-//!                          128 of a public caller, whose `public: ignore` keys do not identify
+//!                          128 batch data could not be read: replay must not read it either,
+//!                          256 of a public caller, whose `public: ignore` keys do not identify
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -41,6 +42,7 @@
 //!   asleep keys, asleep attributes   each: u32 count, each: number u16, since i64: those that are not
 //!                    configured, and since which processing time
 //!   text             text, every secret replaced by its digest
+//! import (kind 16): batch data, as in `batch::ledger`
 //! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
 //! no record of their own, being repeats or refused
 //!   database, table  text
@@ -69,17 +71,24 @@ pub const KIND_EVENT: u8 = 1;
 pub const KIND_CONFIGURATION: u8 = 2;
 /// Record kind of a file's lines that left no record.
 pub const KIND_LINES: u8 = 3;
+/// Record kind of a change of batch data.
+pub const KIND_IMPORT: u8 = 16;
+/// Database that the records of imported identifiers name: no event can come in for it.
+pub const IDENTITY_DATABASE: &str = "IMPORT";
+/// Table that the records of imported identifiers name: no event can come in for it.
+pub const IDENTITY_TABLE: &str = "IDENTITIES";
 /// Raised by any change of what apply computes (page 5.3).
 pub const APPLY_EPOCH: u32 = 2;
 
-const FLAG_EVENT_CLOCK: u8 = 1;
-const FLAG_CLIENT_UUID: u8 = 2;
-const FLAG_ROUTED: u8 = 4;
-const FLAG_SOURCE: u8 = 8;
-const FLAG_STILL: u8 = 16;
-const FLAG_LETS_GO: u8 = 32;
-const FLAG_KEPT_OUT: u8 = 64;
-const FLAG_PUBLIC: u8 = 128;
+const FLAG_EVENT_CLOCK: u16 = 1;
+const FLAG_CLIENT_UUID: u16 = 2;
+const FLAG_ROUTED: u16 = 4;
+const FLAG_SOURCE: u16 = 8;
+const FLAG_STILL: u16 = 16;
+const FLAG_LETS_GO: u16 = 32;
+const FLAG_KEPT_OUT: u16 = 64;
+const FLAG_UNREADABLE: u16 = 128;
+const FLAG_PUBLIC: u16 = 256;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
@@ -169,6 +178,8 @@ pub struct EventRecord<'a> {
     pub public: bool,
     /// Whether the profile may have to let identifiers go.
     pub lets_go: bool,
+    /// Whether the rules could not read batch data.
+    pub unreadable: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -212,6 +223,8 @@ pub struct EventReplay<'a> {
     pub client_uuid: bool,
     /// Whether the event goes to a profile: its table is a destination, and `ignore` let it in.
     pub routed: bool,
+    /// Whether the rules could not read batch data.
+    pub unreadable: bool,
     /// Whether `ignore` kept it from profiles.
     pub kept_out: bool,
     /// Whether a public caller sent it.
@@ -249,17 +262,17 @@ pub struct EventReplay<'a> {
 impl EventRecord<'_> {
     /// Appends all but the body to `out`, which the log takes as one part, the body as the next.
     pub fn encode_head(&self, out: &mut Vec<u8>) {
-        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        out.push(
-            flag(self.event_clock, FLAG_EVENT_CLOCK)
-                | flag(self.client_uuid, FLAG_CLIENT_UUID)
-                | flag(self.routed, FLAG_ROUTED)
-                | flag(self.source.is_some(), FLAG_SOURCE)
-                | flag(!self.moves_clock, FLAG_STILL)
-                | flag(self.lets_go, FLAG_LETS_GO)
-                | flag(self.kept_out, FLAG_KEPT_OUT)
-                | flag(self.public, FLAG_PUBLIC),
-        );
+        let flag = |set: bool, bit: u16| if set { bit } else { 0 };
+        let flags = flag(self.event_clock, FLAG_EVENT_CLOCK)
+            | flag(self.client_uuid, FLAG_CLIENT_UUID)
+            | flag(self.routed, FLAG_ROUTED)
+            | flag(self.source.is_some(), FLAG_SOURCE)
+            | flag(!self.moves_clock, FLAG_STILL)
+            | flag(self.lets_go, FLAG_LETS_GO)
+            | flag(self.kept_out, FLAG_KEPT_OUT)
+            | flag(self.unreadable, FLAG_UNREADABLE)
+            | flag(self.public, FLAG_PUBLIC);
+        out.extend_from_slice(&flags.to_le_bytes());
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
         out.extend_from_slice(&self.time_s.unwrap_or(-1).to_le_bytes());
@@ -315,7 +328,7 @@ impl Errand {
     /// `BadRecord` when the bytes are not what `encode_head` writes.
     pub fn decode(payload: &[u8]) -> Result<Self, BadRecord> {
         let mut bytes = Bytes(payload);
-        let flags = bytes.u8()?;
+        let flags = bytes.u16()?;
         bytes.take(4)?;
         let now_ms = bytes.i64()?;
         bytes.take(8)?;
@@ -335,13 +348,19 @@ impl Errand {
 }
 
 impl<'a> EventReplay<'a> {
+    /// Whether it is an imported row of identifiers: they are linked, and no rule runs.
+    #[must_use]
+    pub fn links_only(&self) -> bool {
+        (self.database, self.table) == (IDENTITY_DATABASE, IDENTITY_TABLE)
+    }
+
     /// Reads a record of kind [`KIND_EVENT`].
     ///
     /// # Errors
     /// `BadRecord` when the bytes are not what `encode_head` writes.
     pub fn decode(payload: &'a [u8]) -> Result<Self, BadRecord> {
         let mut bytes = Bytes(payload);
-        let flags = bytes.u8()?;
+        let flags = bytes.u16()?;
         let configuration = bytes.u32()?;
         let now_ms = bytes.i64()?;
         let time_s = Some(bytes.i64()?).filter(|&seconds| seconds >= 0);
@@ -379,6 +398,7 @@ impl<'a> EventReplay<'a> {
             moves_clock: flags & FLAG_STILL == 0,
             client_uuid: flags & FLAG_CLIENT_UUID != 0,
             routed: flags & FLAG_ROUTED != 0,
+            unreadable: flags & FLAG_UNREADABLE != 0,
             kept_out: flags & FLAG_KEPT_OUT != 0,
             public: flags & FLAG_PUBLIC != 0,
             now_ms,

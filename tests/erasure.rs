@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use p13n::config::SourceFile;
 use p13n::log::SyncPolicy;
 use p13n::profile::Rid;
 use p13n::reactor::erasure::proof::{Proof, Wanted, files_under, prove};
@@ -298,6 +299,69 @@ fn the_disk_dies_or_fails_at_every_call_of_an_erasure() {
         }
         assert!(struck > 15, "{struck} faults of {fault:?} are too few");
     }
+}
+
+#[test]
+fn a_device_that_changed_hands_goes_with_its_last_owner_and_others_stay_as_they_were() {
+    let directory = directory();
+    let disk = SimulatedDisk::default();
+    let text = shop::CONFIGURATION
+        .replace("- name: customer_id\n", "- {name: customer_id, max_values: 1}\n");
+    let source = SourceFile::new("test.yaml", &text);
+    let given = options(&disk, directory.path());
+    let (reactor, _) = Reactor::open(&source, &given).unwrap();
+    let mut now_ms = 1_700_000_000_000;
+    let mut event = |reactor: &Reactor, table: &str, customer: &str, device: &str| {
+        now_ms += 1_000;
+        let customer = match customer {
+            "" => String::new(),
+            customer => format!(r#""customer_id":"{customer}","#),
+        };
+        let body = format!(r#"{{{customer}"td_client_id":"{device}","total":3}}"#);
+        let request =
+            Request { now_ms: Some(now_ms), ..Request::new("shop", table, body.as_bytes()) };
+        reactor.personalize_json(&request, &mut Vec::new()).unwrap();
+    };
+    event(&reactor, "orders", "customer-x", "shared-device");
+    event(&reactor, "elsewhere", "", "shared-device");
+    reactor.snapshot().unwrap();
+    // A login of another customer takes the device over.
+    event(&reactor, "orders", "customer-y", "shared-device");
+    event(&reactor, "elsewhere", "", "shared-device");
+    event(&reactor, "orders", "customer-x", "device-of-x");
+    event(&reactor, "orders", "customer-y", "device-of-y");
+    let rid_of = |reactor: &Reactor, name: &str| {
+        reactor.profile("customer_id", name).unwrap().map(|found| found.rid)
+    };
+    let (x, y) = (rid_of(&reactor, "customer-x").unwrap(), rid_of(&reactor, "customer-y").unwrap());
+    assert_ne!(x, y);
+    let of_others = reactor.state_hash_without(&[y]);
+    let people = [("td_client_id", "shared-device")];
+    let report = reactor.erase(&people, Leave::Nothing, When::Now).unwrap();
+    assert_eq!(report.rids, [y], "the device is the last owner's");
+    assert_eq!(report.files.tombstones, 3, "two orders, and one event elsewhere");
+    assert_eq!(reactor.state_hash(), of_others);
+    assert_eq!(rid_of(&reactor, "customer-x"), Some(x));
+    let lsn = reactor.log().appended();
+    reactor.close().unwrap();
+    drop(reactor);
+    let own = directory_of(directory.path(), 1, 8);
+    assert_eq!(Reactor::state_hash_at(&own, lsn, &given).unwrap(), of_others);
+    let bare = disk.kill();
+    for path in disk.files().into_iter().filter(|path| path.starts_with(own.join("snapshots"))) {
+        p13n::storage::Disk::remove(&bare, &path).unwrap();
+    }
+    let (replayed, _) = Reactor::open(&source, &options(&bare, directory.path())).unwrap();
+    assert_eq!(replayed.state_hash(), of_others, "from the log alone");
+    let erased = report.texts;
+    let control = ["device-of-x".to_owned()];
+    let wanted = Wanted { erased: &erased, rids: &report.rids, control: &control };
+    let proof = prove(&disk, &mut || Ok(disk.files()), &wanted).unwrap();
+    assert!(
+        (1..=3).contains(&proof.hits()),
+        "one event elsewhere, before it changed hands: {proof:?}"
+    );
+    assert!(proof.kinds.values().any(|found| found.mentions > 0), "{proof:?}");
 }
 
 #[test]

@@ -107,7 +107,7 @@ def test_an_erasure_that_is_killed_again_and_again_ends_and_leaves_others_alone(
     expected = state_hash(whole)
     chance = random.Random(int(os.environ.get("SEED", "5")))
     killed = 0
-    for turn in range(KILLS):
+    for _ in range(KILLS):
         run = subprocess.Popen(
             [sys.executable, "-m", "p13n", *erase_words(data)],
             stdout=subprocess.DEVNULL,

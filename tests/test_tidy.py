@@ -22,7 +22,7 @@ RUST_COLUMNS_MAX = 120  # rustfmt holds code at 100; comments and literals it le
 # Top-level module of the crate -> the others that it may name.
 EVERYWHERE = {"mutant", "sync"}
 CORE = {"value", "expr", "profile", "offer", "config"}
-BELOW = {*CORE, *EVERYWHERE, "clock", "error", "event", "log", "record", "snapshot", "storage"}
+BELOW = {*CORE, *EVERYWHERE, "batch", "clock", "error", "event", "log", "record", "snapshot", "storage"}
 BELOW |= {"identity_log"}
 MAY_IMPORT: dict[str, set[str]] = {
     "mutant": set(),
@@ -38,7 +38,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "identity_log": {*EVERYWHERE, "storage", "value", "profile", "record", "log"},
     "offer": {"value", "expr", "profile"},
     "config": {"value", "expr", "profile", "offer"},
-    "error": {"config", "log", "snapshot"},
+    "batch": {*EVERYWHERE, "storage", "value", "profile"},
+    "error": {"batch", "config", "log", "snapshot"},
     "event": {*CORE, "error"},
     "reactor": {*BELOW},
     "python": {*BELOW, "reactor"},

@@ -20,6 +20,7 @@ __all__ = [
     "Events",
     "Expression",
     "ExpressionWarning",
+    "Import",
     "IngestReport",
     "Locked",
     "LogCursor",
@@ -135,6 +136,15 @@ class ExpressionWarning:
     span: tuple[int, int]
     """Byte offsets in the source, start and end."""
     help: str | None
+
+@final
+class Import:
+    """A file being imported; what is not finished is gone."""
+
+    def feed(self, bytes: bytes) -> None:
+        """Takes the file's next bytes. Raises ValueError for a file of which no row can be read."""
+    def finish(self) -> dict[str, Any]:
+        """Puts the rows into force, unless one was malformed; what became of them."""
 
 @final
 class IngestReport:
@@ -366,6 +376,25 @@ class Reactor:
         (excluded) are epoch ms of processing time. Read in batches: memory does not grow with the
         log. Raises ValueError in memory, Corrupted, LogError, OSError.
         """
+    def import_attributes(
+        self, path: str | PathLike[str], *, key: str | None = None, replace: bool = False
+    ) -> Imported:
+        """Imports values of attributes of `type: imported` from CSV, JSON lines or Parquet.
+
+        `key` names the identifier that rows are found by, where they have several. Without
+        `replace` the rows lie over those imported before. Raises p13n.batch.BadRows,
+        p13n.batch.UnreadableFile, OSError, ValueError, LogError; then nothing was imported.
+        """
+    def import_segments(
+        self, path: str | PathLike[str], *, key: str | None = None, replace: bool = False
+    ) -> Imported:
+        """As `import_attributes`, of batch segments."""
+    def import_catalog(
+        self, name: str, path: str | PathLike[str], *, replace: bool = False
+    ) -> Imported:
+        """As `import_attributes`, of the rows of a catalog."""
+    def import_identities(self, path: str | PathLike[str]) -> Imported:
+        """Stitches profiles by rows of identifiers; `layers` is 0."""
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `not_kept` and
@@ -451,6 +480,21 @@ class Reactor:
         """Stores a file's lines; `first_line` counts from 1. `refused` holds (line number, why).
 
         With `stop_on_error` the first bad line ends the call. `file_hash` is 32 bytes.
+        """
+    def _import_begin(
+        self,
+        kind: str,
+        name: str,
+        format: str,
+        file_hash: bytes,
+        *,
+        key: str | None = None,
+        replace: bool = False,
+        only_check: bool = False,
+    ) -> Import | None:
+        """Begins an import (p13n.batch); None when the newest one was of the same file.
+
+        `file_hash` is 32 bytes. Raises ValueError for what the configuration does not declare.
         """
     def _ingested_line(self, database: str, table: str, file_hash: bytes) -> int:
         """The last line of this file dealt with for this table; 0 for none."""
@@ -622,9 +666,7 @@ def person_erase(
     ValueError for an unknown key or a value that never identifies.
     """
 
-def person_erased(
-    directory: str | PathLike[str], people: list[tuple[str, str]]
-) -> list[str]:
+def person_erased(directory: str | PathLike[str], people: list[tuple[str, str]]) -> list[str]:
     """Ids of everybody with one of the identifiers whose erasure the log holds the record of.
 
     Needs no lock. Raises as `person_erase`.

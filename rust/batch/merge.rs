@@ -34,7 +34,10 @@ pub fn due(bytes: &[u64]) -> Option<usize> {
     Some(bytes.len())
 }
 
-/// Merges layers, the newest first, into generation `number`.
+/// Rows that are merged until it is asked again whether to give up.
+const ROWS_BETWEEN_LOOKS: u64 = 4_096;
+
+/// Merges layers, the newest first, into generation `number`; `None` when `is_over` said to give up.
 ///
 /// # Errors
 /// `Damaged`, `Limit` when a row or the columns become too many, or what the disk refused.
@@ -43,12 +46,17 @@ pub fn merge(
     folder: &Path,
     number: u64,
     layers: &[Arc<Generation>],
-) -> Result<Written, Error> {
+    is_over: &dyn Fn() -> bool,
+) -> Result<Option<Written>, Error> {
     let kind = layers[0].kind();
     let (columns, numbers) = united_columns(kind, layers)?;
     let mut writer = Writer::create(Arc::clone(disk), folder, number, kind)?;
-    match write_merged(&mut writer, kind, layers, &numbers) {
-        Ok(()) => writer.finish(&columns, None),
+    match write_merged(&mut writer, kind, layers, &numbers, is_over) {
+        Ok(true) => writer.finish(&columns, None).map(Some),
+        Ok(false) => {
+            writer.discard();
+            Ok(None)
+        }
         Err(error) => {
             writer.discard();
             Err(error)
@@ -131,7 +139,8 @@ fn write_merged(
     kind: Kind,
     layers: &[Arc<Generation>],
     numbers: &[Option<Vec<u16>>],
-) -> Result<(), Error> {
+    is_over: &dyn Fn() -> bool,
+) -> Result<bool, Error> {
     let mut layers: Vec<Layer<'_>> = layers
         .iter()
         .zip(numbers)
@@ -145,13 +154,18 @@ fn write_merged(
     for layer in &mut layers {
         layer.advance()?;
     }
+    let mut rows = 0_u64;
     loop {
         let least = layers.iter().filter_map(|layer| layer.head.as_ref());
         let Some((_, key, _)) = least.min_by(|(left, left_key, _), (right, right_key, _)| {
             (left, left_key).cmp(&(right, right_key))
         }) else {
-            return Ok(());
+            return Ok(true);
         };
+        rows += 1;
+        if rows % ROWS_BETWEEN_LOOKS == 0 && is_over() {
+            return Ok(false);
+        }
         let key = key.clone();
         let mut together: Option<Vec<u8>> = None;
         for layer in &mut layers {

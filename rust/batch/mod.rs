@@ -64,17 +64,22 @@
 //! `error`. Deliberately absent: profiles and expressions, which are the reactor's affair.
 
 pub mod error;
+pub mod ledger;
 pub mod limits;
+pub mod live;
 pub mod merge;
 pub mod read;
 pub mod row;
 pub mod sort;
+pub mod source;
 pub mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub use error::Error;
+pub use ledger::{Cause, ImportRecord, Layer, Ledger};
+pub use live::Live;
 pub use read::Generation;
 pub use row::{Column, Key};
 pub use sort::Sorter;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::limits::{KEY_BYTES_MAX, LAYERS_CALM, ROW_BYTES_MAX};
 use super::row::{Column, Key, cells, layered, put_cells, put_segments, repeated, segments};
 use super::{Generation, Kind, Sorter, Writer, Written, merge, path_of, temporary_of};
-use crate::storage::{Disk, DiskFile, SimulatedDisk, write_all};
+use crate::storage::{Disk, SimulatedDisk, write_all};
 use crate::value::{Text, Value};
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -265,7 +265,10 @@ fn merged_layers_read_as_the_layers_did() {
             write(&disk, layer, kind, &rows, &table);
             layers.insert(0, Arc::new(open(&disk, layer)));
         }
-        let merged = merge::merge(&disk, folder(), 9, &layers).expect("they are merged");
+        let merged = merge::merge(&disk, folder(), 9, &layers, &|| false);
+        let merged = merged.expect("they are merged").expect("nobody gave up");
+        let given_up = merge::merge(&disk, folder(), 10, &layers, &|| true);
+        assert!(expected.len() > 100 && given_up.expect("it is read").is_some(), "few rows");
         let generation = open(&disk, 9);
         assert_eq!(merged.rows, expected.len() as u64);
         generation.check().expect("it is whole");

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::limits::{
-    IGNORES_MAX, KEYS_MAX, NAMED_MAX, STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX,
+    CATALOG_COLUMNS_MAX, CATALOGS_MAX, IGNORES_MAX, KEYS_MAX, NAMED_MAX, SEGMENTS_MAX,
+    STATE_ATTRIBUTES_MAX, TABLES_MAX, TOKENS_MAX,
 };
 use super::model::{Configuration, Offer, Place};
 use super::schema::did_you_mean;
@@ -21,6 +22,7 @@ pub fn check(configuration: &Configuration, problems: &mut Problems<'_>) {
     renames_are_of_what_is_gone(configuration, problems);
     events_are_known(configuration, problems);
     configuration.offers.iter().for_each(|offer| rules_are_reached(offer, problems));
+    batch_names_are_sound(configuration, problems);
     limits(configuration, problems);
 }
 
@@ -84,6 +86,39 @@ fn renames_are_of_what_is_gone(configuration: &Configuration, problems: &mut Pro
         };
         let help = "say `was` of the one that takes over the values of a name that is gone";
         problems.error_with_help("E0227", was.span.clone(), sentence, help);
+    }
+}
+
+/// Segments by id and name, catalogs and their columns, and the segments that offers name.
+fn batch_names_are_sound(configuration: &Configuration, problems: &mut Problems<'_>) {
+    let segments = &configuration.segments;
+    let (mut names, mut ids) = (Unique::default(), Unique::default());
+    for segment in segments {
+        names.take(&segment.name, "a segment", problems);
+        ids.take(&segment.id, "a segment's id", problems);
+    }
+    let mut catalogs = Unique::default();
+    for catalog in &configuration.catalogs {
+        catalogs.take(&catalog.name, "a catalog", problems);
+        let mut columns = Unique::default();
+        columns.take(&catalog.key, "the catalog's key", problems);
+        catalog.columns.iter().for_each(|column| columns.take(&column.name, "a column", problems));
+    }
+    let rules = configuration.offers.iter().flat_map(|offer| &offer.rules);
+    for named in rules.filter_map(|rule| rule.batch_segments.as_ref()).flatten() {
+        let is_known = |segment: &super::model::Segment| {
+            segment.id.value == named.value || segment.name.value == named.value
+        };
+        if segments.iter().any(is_known) {
+            continue;
+        }
+        let known = segments.iter().flat_map(|segment| [&segment.name, &segment.id]);
+        let help = did_you_mean(&named.value, known.map(|known| known.value.as_str()))
+            .unwrap_or_else(|| {
+                "declare it under `segments`: `- {id: \"1\", name: vip}`".to_owned()
+            });
+        let sentence = format!("There is no batch segment `{}`.", named.value);
+        problems.error_with_help("E0217", named.span.clone(), sentence, help);
     }
 }
 
@@ -222,6 +257,19 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
         .filter(|place| tables.insert((&place.database, &place.table.value)))
         .map(|place| &place.table.span)
         .collect();
+    let segments: Vec<&Span> =
+        configuration.segments.iter().map(|segment| &segment.name.span).collect();
+    let catalogs: Vec<&Span> =
+        configuration.catalogs.iter().map(|catalog| &catalog.name.span).collect();
+    for catalog in &configuration.catalogs {
+        if let Some(over) = catalog.columns.get(CATALOG_COLUMNS_MAX) {
+            let found = catalog.columns.len();
+            let sentence = format!(
+                "A catalog has at most {CATALOG_COLUMNS_MAX} columns; this one has {found}."
+            );
+            problems.error("E0240", over.name.span.clone(), sentence);
+        }
+    }
     let named: Vec<&Span> = key_names.iter().chain(&attribute_names).copied().collect();
     for (what, found, most) in [
         ("tokens", tokens, TOKENS_MAX),
@@ -229,6 +277,8 @@ fn limits(configuration: &Configuration, problems: &mut Problems<'_>) {
         ("entries of `ignore`", ignores, IGNORES_MAX),
         ("keys", key_names, KEYS_MAX),
         ("attributes that hold state", holding, STATE_ATTRIBUTES_MAX),
+        ("batch segments", segments, SEGMENTS_MAX),
+        ("catalogs", catalogs, CATALOGS_MAX),
         ("keys, attributes and activations together", named, NAMED_MAX),
     ] {
         if let Some(first_over) = found.get(most) {

@@ -18,8 +18,8 @@ use super::load;
 use super::model::{self, AttributeKind, Configuration};
 use super::numbers::Numbers;
 use super::plan::{
-    Action, Attribute, AttributeRule, EventId, EventSet, Ignore, Key, Offer, OfferRule, Plan,
-    Rails, Slot, Table,
+    Action, Attribute, AttributeRule, Catalog, EventId, EventSet, Ignore, Imported, Key, Offer,
+    OfferRule, Plan, Rails, Segment, Slot, Table,
 };
 use super::secret::{self, Environment, Secrets};
 use super::sensitive::{RuleOf, Sensitivity};
@@ -120,16 +120,23 @@ impl Builder<'_> {
         let mut keys = self.keys(problems);
         let rails = self.rails(&keys);
         let mut attributes = self.attributes(problems);
-        let mut slots = slots(&keys, &attributes);
+        let imported = self.imported(&attributes);
+        let (segments, catalogs) = self.batch_names();
+        let mut slots = slots(&keys, &attributes, &imported);
         let reads = types::of_names(configuration);
         let mut names = Slots::default();
-        for ((name, _), reads) in slots.iter().zip(reads) {
-            names.push(name, reads);
+        for ((name, slot), reads) in slots.iter().zip(reads) {
+            match slot {
+                Slot::Imported(_) => names.push_looked_up(name, reads),
+                _ => names.push(name, reads),
+            }
         }
         for (name, slot) in updated_slots(&attributes) {
             names.push_in(Space::Updated, &name);
             slots.push((name, slot));
         }
+        push_segments(&mut slots, &mut names, &segments);
+        names.set_catalogs(catalogs.iter().map(|catalog| catalog.name.clone()).collect());
         let recorded_fields = self.numbers.fields.iter().flatten();
         let mut fields = FieldTable::from_names(recorded_fields.map(|name| name.as_str()));
         let key_fields: Vec<u32> = keys.iter().map(|key| fields.intern(&key.name)).collect();
@@ -151,6 +158,7 @@ impl Builder<'_> {
             &attributes,
             (&rules, &computed),
             (&slots, &names),
+            &imported,
         );
         let offers = self.offers(&mut expressions, &sensitivity);
         let ignore = self.ignore(&mut expressions);
@@ -185,6 +193,9 @@ impl Builder<'_> {
             slots,
             before,
             computed,
+            imported,
+            segments,
+            catalogs,
             offers,
             tokens,
             ignore,
@@ -248,6 +259,35 @@ impl Builder<'_> {
         number(names, &entry.name, problems)
     }
 
+    fn imported(&self, attributes: &[Attribute]) -> Vec<Imported> {
+        let models = &self.configuration.attributes;
+        let imported = attributes.iter().zip(models).enumerate();
+        let imported =
+            imported.filter(|(_, (_, model))| matches!(model.kind, AttributeKind::Imported));
+        let imported = imported.map(|(at, (attribute, model))| Imported {
+            attribute: at,
+            id: attribute.id,
+            name: attribute.name.clone(),
+            data_type: model.data_type,
+        });
+        imported.collect()
+    }
+
+    fn batch_names(&self) -> (Vec<Segment>, Vec<Catalog>) {
+        let segments = self.configuration.segments.iter().map(|segment| Segment {
+            id: segment.id.value.clone(),
+            name: segment.name.value.clone(),
+        });
+        let catalogs = self.configuration.catalogs.iter().map(|catalog| Catalog {
+            name: catalog.name.value.clone(),
+            key: catalog.key.value.clone(),
+            columns: (catalog.columns.iter())
+                .map(|column| (column.name.value.clone(), column.data_type))
+                .collect(),
+        });
+        (segments.collect(), catalogs.collect())
+    }
+
     /// Destinations, then tables that only `events` names, in file order.
     fn tables(
         &self,
@@ -288,6 +328,16 @@ impl Builder<'_> {
         ids.sort_unstable();
         ids.dedup();
         EventSet::Of(ids)
+    }
+
+    /// The ids of segments that are given by id or name.
+    fn segment_ids(&self, named: &[Spanned<Text>]) -> Vec<Text> {
+        let known = &self.configuration.segments;
+        let id_of = |text: &Text| {
+            let mut known = known.iter();
+            known.find(|segment| segment.id.value == *text || segment.name.value == *text)
+        };
+        named.iter().filter_map(|text| Some(id_of(&text.value)?.id.value.clone())).collect()
     }
 
     fn rules(&self, expressions: &mut Expressions<'_, '_>) -> Vec<AttributeRule> {
@@ -367,7 +417,9 @@ impl Builder<'_> {
             None => Template::Map(Vec::new()),
         };
         let lets = lets.into_iter().collect::<Option<Vec<_>>>()?;
-        Some(OfferRule { events: self.event_set(rule.events.as_ref()), lets, conditions, data })
+        let events = self.event_set(rule.events.as_ref());
+        let batch_segments = rule.batch_segments.as_ref().map(|named| self.segment_ids(named));
+        Some(OfferRule { events, lets, conditions, data, batch_segments })
     }
 }
 
@@ -419,7 +471,9 @@ fn spec(kind: &AttributeKind) -> (AttributeSpec, Vec<Text>) {
             let id = id.as_ref().map(|id| id.value.clone());
             (AttributeSpec::List { max_items, duration_ms, distinct, id }, Vec::new())
         }
-        AttributeKind::Computed { .. } => (AttributeSpec::Stateless, Vec::new()),
+        AttributeKind::Computed { .. } | AttributeKind::Imported => {
+            (AttributeSpec::Stateless, Vec::new())
+        }
         AttributeKind::Counter { duration_ms, windows, by } => {
             let windows_ms = windows.iter().map(|(_, duration_ms)| *duration_ms).collect();
             let names = windows.iter().map(|(name, _)| name.value.clone()).collect();
@@ -457,17 +511,18 @@ fn updated_slots(attributes: &[Attribute]) -> Vec<(Text, Slot)> {
 }
 
 /// Keys, then each attribute with its windows or aggregates.
-fn slots(keys: &[Key], attributes: &[Attribute]) -> Vec<(Text, Slot)> {
+fn slots(keys: &[Key], attributes: &[Attribute], imported: &[Imported]) -> Vec<(Text, Slot)> {
     let mut computed = 0;
     let mut slots: Vec<(Text, Slot)> = Vec::new();
     slots.extend(keys.iter().enumerate().map(|(at, key)| (key.name.clone(), Slot::Key(at))));
     for (at, attribute) in attributes.iter().enumerate() {
-        let own = match attribute.spec {
-            AttributeSpec::Stateless => {
+        let own = match imported.iter().position(|imported| imported.attribute == at) {
+            Some(position) => Slot::Imported(position),
+            None if attribute.spec.holds_state() => Slot::Attribute(at),
+            None => {
                 computed += 1;
                 Slot::Computed(computed - 1)
             }
-            _ => Slot::Attribute(at),
         };
         slots.push((attribute.name.clone(), own));
         let aggregates = attribute.aggregates.iter().enumerate();
@@ -476,6 +531,17 @@ fn slots(keys: &[Key], attributes: &[Attribute]) -> Vec<(Text, Slot)> {
         slots.extend(windows.map(|(window, name)| (name.clone(), Slot::Window(at, window))));
     }
     slots
+}
+
+/// `PROFILE.segments`, and the segments behind `SEGMENT`.
+fn push_segments(slots: &mut Vec<(Text, Slot)>, names: &mut Slots, segments: &[Segment]) {
+    let all = Text::new_static("segments");
+    names.push_looked_up(&all, Type::list_of(Type::text()));
+    slots.push((all, Slot::Segments));
+    for (at, segment) in segments.iter().enumerate() {
+        slots.push((segment.name.clone(), Slot::Segment(at)));
+        names.push_looked_up_in(Space::Segment, &segment.name);
+    }
 }
 
 fn regexp(text: &Spanned<Text>, problems: &mut Problems<'_>) -> Option<regex::Regex> {

@@ -54,6 +54,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0214", "a malformed database or table"),
     ("E0215", "a table without a database"),
     ("E0216", "a destination listed twice"),
+    ("E0217", "an unknown batch segment"),
     // Values.
     ("E0220", "a regular expression that does not compile"),
     ("E0221", "a field that must be exactly one `${...}`"),

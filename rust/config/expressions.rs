@@ -6,7 +6,7 @@
 //! was published loads for ever (page 2, "Versions").
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use saphyr_parser::ScalarStyle;
@@ -16,7 +16,7 @@ use super::pitfall;
 use super::place::place;
 use super::quantity::is_json_number;
 use super::scan;
-use super::source::{Problems, Span, Spanned};
+use super::source::{Problems, Span};
 use super::yaml::{Content, Node, Scalar};
 use crate::expr::advice::{self, Advice, ProfileTypes, Purpose, Type, Types};
 use crate::expr::{
@@ -39,6 +39,10 @@ const FROM_SEES_EVENT: &str =
 const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: \
     who sent an event is judged before anything else.";
 
+/// What is said of `BEFORE` of what is imported.
+const IMPORTED_HAS_NO_BEFORE: &str =
+    "No event changes what is imported: read it as `PROFILE.<name>`.";
+
 /// What is said of `REQUEST` elsewhere.
 const ONLY_IN_IGNORE: &str =
     "`REQUEST` is read only in `ignore`: who sent an event must not decide what becomes of it.";
@@ -57,6 +61,8 @@ pub struct Slots {
     /// What `PROFILE.<name>` reads, by slot.
     types: HashMap<u32, Type>,
     catalogs: Vec<Text>,
+    /// Slots of batch data.
+    looked_up: HashSet<u32>,
     /// The slots of `PROFILE` that some expression reads as `BEFORE.<name>`: those of `BEFORE` come
     /// behind all others, in this order.
     before: RefCell<Vec<u32>>,
@@ -90,6 +96,18 @@ impl Slots {
         self.profile.push(name, self.count);
         self.types.insert(self.count, reads);
         self.count += 1;
+    }
+
+    /// The next slot is `PROFILE.<name>`, looked up in batch data.
+    pub fn push_looked_up(&mut self, name: &Text, reads: Type) {
+        self.looked_up.insert(self.count);
+        self.push(name, reads);
+    }
+
+    /// The next slot is a name of another space, looked up in batch data.
+    pub fn push_looked_up_in(&mut self, space: Space, name: &Text) {
+        self.looked_up.insert(self.count);
+        self.push_in(space, name);
     }
 
     /// The next slot is a name of another space.
@@ -126,6 +144,9 @@ impl Slots {
             return Found::Absent(COMPUTED_SEES_NO_EVENT);
         }
         let Some(slot) = self.profile.by_name.get(name) else { return Found::Unknown };
+        if self.looked_up.contains(slot) {
+            return Found::Absent(IMPORTED_HAS_NO_BEFORE);
+        }
         let mut before = self.before.borrow_mut();
         let known = before.iter().position(|known| known == slot);
         let at = known.unwrap_or_else(|| {
@@ -167,6 +188,10 @@ impl ProfileSlots for Slots {
         self.profile.names()
     }
 
+    fn is_looked_up(&self, slot: u32) -> bool {
+        self.looked_up.contains(&slot)
+    }
+
     fn find(&self, space: Space, name: &str) -> Found {
         if space == Space::Request {
             return Found::Absent(ONLY_IN_IGNORE);
@@ -198,9 +223,9 @@ impl ProfileSlots for Slots {
 pub struct Expressions<'a, 'p> {
     /// `EVENT.<field>` names seen so far.
     pub fields: FieldTable,
-    slots: &'a Slots,
-    problems: &'a mut Problems<'p>,
-    recorded: bool,
+    pub(super) slots: &'a Slots,
+    pub(super) problems: &'a mut Problems<'p>,
+    pub(super) recorded: bool,
     /// Whether a condition of `ignore` is being compiled.
     in_ignore: bool,
     /// Whether a key's `from` is being compiled.
@@ -216,40 +241,6 @@ impl<'a, 'p> Expressions<'a, 'p> {
         recorded: bool,
     ) -> Self {
         Self { fields, slots, problems, recorded, in_ignore: false, in_from: false }
-    }
-
-    /// The `value` of a computed attribute, over `PROFILE` alone, and the slots that it reads.
-    pub fn computed(&mut self, node: &Node) -> (Option<Template>, Vec<u32>) {
-        let fields = std::mem::take(&mut self.fields);
-        self.slots.start_reading(true);
-        let template = self.template(node, &Locals::default());
-        let read = self.slots.start_reading(false);
-        let own = std::mem::replace(&mut self.fields, fields);
-        if own.names().is_empty() && !own.needs_whole() {
-            return (template, read);
-        }
-        if self.recorded {
-            return (self.throwing().map(Template::Expression), Vec::new());
-        }
-        self.problems.error_with_help(
-            "E0226",
-            node.span.clone(),
-            "A computed attribute reads PROFILE, not EVENT: it is read with and without an event.",
-            "keep what it needs of events in an attribute of type single, list or counter",
-        );
-        (None, read)
-    }
-
-    /// Notes a computed attribute that needs itself.
-    pub fn refuse_circle(&mut self, name: &Spanned<Text>) {
-        if !self.recorded {
-            self.problems.error_with_help(
-                "E0225",
-                name.span.clone(),
-                format!("`{}` is computed from itself, directly or through others.", name.value),
-                "break the circle: let one of them read what events leave",
-            );
-        }
     }
 
     /// The filter of an event, which sees EVENT only. Several conditions become one.
@@ -606,7 +597,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
     }
 
     /// On replay, a program that throws; else nothing, since the error is noted.
-    fn throwing(&mut self) -> Option<Program> {
+    pub(super) fn throwing(&mut self) -> Option<Program> {
         if !self.recorded {
             return None;
         }

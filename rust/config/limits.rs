@@ -53,4 +53,15 @@ pub const NUMBER_MAX: u64 = (1 << 53) - 1;
 /// Bytes of a compiled `valid_regexp`.
 pub const REGEX_BYTES_MAX: usize = 1024 * 1024;
 
+/// Batch segments of a reactor.
+pub const SEGMENTS_MAX: usize = 1_000;
+/// Catalogs of a reactor.
+pub const CATALOGS_MAX: usize = 50;
+/// Columns of a catalog, its key apart.
+pub const CATALOG_COLUMNS_MAX: usize = 256;
+/// Bytes of a segment's id.
+pub const SEGMENT_ID_BYTES_MAX: usize = 128;
+/// Bytes of a column's name.
+pub const COLUMN_NAME_BYTES_MAX: usize = 256;
+
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;

@@ -5,6 +5,7 @@
 
 use super::fields::{Fields, note_not_built, text_of, word_of};
 use super::limits::{self, NUMBER_MAX};
+use super::load_batch::{catalog, segment};
 use super::load_rules::{attribute, offer};
 use super::model::{Configuration, Event, Ignore, Key, Place, Secret, Token};
 use super::names;
@@ -40,6 +41,8 @@ pub fn configuration(root: &Node, problems: &mut Problems<'_>) -> Configuration 
         entries(&mut fields, "destinations", problems, |node, p| destination(node, database, p));
     loaded.events = entries(&mut fields, "events", problems, |node, p| event(node, database, p));
     loaded.attributes = entries(&mut fields, "attributes", problems, attribute);
+    loaded.segments = entries(&mut fields, "segments", problems, segment);
+    loaded.catalogs = entries(&mut fields, "catalogs", problems, catalog);
     loaded.offers = entries(&mut fields, "offers", problems, offer);
     activations(&mut fields, problems);
     if let Some(entry) = root.entry("tokens") {

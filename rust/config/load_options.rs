@@ -120,7 +120,9 @@ pub fn data_type(
             Aggregation::Sum | Aggregation::Min | Aggregation::Max | Aggregation::Mean
         ),
         AttributeKind::Counter { .. } => true,
-        AttributeKind::List { .. } | AttributeKind::Computed { .. } => false,
+        AttributeKind::List { .. } | AttributeKind::Computed { .. } | AttributeKind::Imported => {
+            false
+        }
     };
     if folds_numbers && !data_type.value.is_numeric() {
         problems.error_with_help(

@@ -18,6 +18,7 @@ enum Type {
     Single,
     List,
     Counter,
+    Imported,
     Computed,
 }
 
@@ -33,6 +34,7 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
         ("single", Type::Single),
         ("list", Type::List),
         ("counter", Type::Counter),
+        ("imported", Type::Imported),
         ("computed", Type::Computed),
     ];
     let later = schema::ATTRIBUTE_TYPES_LATER;
@@ -47,10 +49,11 @@ pub fn attribute(node: &Node, problems: &mut Problems<'_>) -> Option<Attribute> 
     let data_type = load_options::data_type(&mut fields, &options, problems);
     let was = fields.text("was", problems);
     let reset = fields.boolean("reset", problems).is_some_and(|reset| reset.value);
-    let rules: &[Node] = if kind == Type::Computed { &[] } else { fields.list("set", problems) };
+    let has_rules = !matches!(kind, Type::Computed | Type::Imported);
+    let rules: &[Node] = if has_rules { fields.list("set", problems) } else { &[] };
     let rules: Vec<_> = rules.iter().filter_map(|node| rule(node, kind, problems)).collect();
     load_options::check_ids(&options, &rules, problems);
-    if kind != Type::Computed && !fields.has("set") {
+    if has_rules && !fields.has("set") {
         let span = fields.name_span("name");
         let sentence = "This attribute has no `set`: nothing ever fills it.";
         problems.warning("W0106", span, sentence, None);
@@ -84,6 +87,7 @@ fn options(fields: &mut Fields<'_>, kind: Type, problems: &mut Problems<'_>) -> 
             windows: windows(fields, problems),
             by: load_options::by(fields, problems),
         },
+        Type::Imported => AttributeKind::Imported,
         Type::Computed => AttributeKind::Computed { value: load_options::value(fields, problems) },
     }
 }
@@ -93,6 +97,7 @@ fn refuse_options_of_other_types(fields: &mut Fields<'_>, kind: Type, problems: 
         Type::Single => "single",
         Type::List => "list",
         Type::Counter => "counter",
+        Type::Imported => "imported",
         Type::Computed => "computed",
     };
     for (option, types) in schema::ATTRIBUTE_OPTIONS {
@@ -321,8 +326,23 @@ fn offer_rule(node: &Node, problems: &mut Problems<'_>) -> Option<OfferRule> {
     let conditions = conditions(&mut fields, problems);
     let conditional = fields.has("if");
     let data = data(&mut fields, problems);
+    let batch_segments = batch_segments(&mut fields, problems);
     fields.finish(problems);
-    Some(OfferRule { at, events, lets, conditions, conditional, data })
+    Some(OfferRule { at, events, lets, conditions, conditional, data, batch_segments })
+}
+
+/// Takes `batch_segments`: ids or names; an empty list is as good as none.
+fn batch_segments(
+    fields: &mut Fields<'_>,
+    problems: &mut Problems<'_>,
+) -> Option<Vec<Spanned<Text>>> {
+    let nodes = fields.list("batch_segments", problems);
+    let at = fields.name_span("batch_segments");
+    let entries = nodes.iter();
+    let named: Vec<_> = entries
+        .filter_map(|node| text_of(node, "An entry of `batch_segments`", &at, problems))
+        .collect();
+    (!nodes.is_empty()).then_some(named)
 }
 
 fn lets(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<(Spanned<Text>, Node)> {

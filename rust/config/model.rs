@@ -33,6 +33,10 @@ pub struct Configuration {
     pub events: Vec<Event>,
     /// `attributes`.
     pub attributes: Vec<Attribute>,
+    /// `segments`.
+    pub segments: Vec<Segment>,
+    /// `catalogs`.
+    pub catalogs: Vec<Catalog>,
     /// `offers`.
     pub offers: Vec<Offer>,
     /// `tokens`.
@@ -153,6 +157,8 @@ pub enum AttributeKind {
         /// `value`; `None` when it was missing.
         value: Option<Node>,
     },
+    /// `imported`.
+    Imported,
 }
 
 /// One entry of a list's `aggregations`.
@@ -169,7 +175,7 @@ pub struct ListAggregation {
 impl AttributeKind {
     /// Whether profiles hold state of it.
     pub fn holds_state(&self) -> bool {
-        !matches!(self, Self::Computed { .. })
+        !matches!(self, Self::Computed { .. } | Self::Imported)
     }
 
     /// Names beside the attribute's own that it is read by, with what they name.
@@ -181,9 +187,38 @@ impl AttributeKind {
             Self::List { aggregations, .. } => {
                 aggregations.iter().map(|entry| (&entry.name, "an aggregation")).collect()
             }
-            Self::Single { .. } | Self::Computed { .. } => Vec::new(),
+            Self::Single { .. } | Self::Computed { .. } | Self::Imported => Vec::new(),
         }
     }
+}
+
+/// One entry of `segments`.
+#[derive(Debug)]
+pub struct Segment {
+    /// Its id in imports and answers.
+    pub id: Spanned<Text>,
+    /// Its name in expressions.
+    pub name: Spanned<Text>,
+}
+
+/// One entry of `catalogs`.
+#[derive(Debug)]
+pub struct Catalog {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// The column that rows are found by.
+    pub key: Spanned<Text>,
+    /// The other columns.
+    pub columns: Vec<CatalogColumn>,
+}
+
+/// One entry of a catalog's `columns`.
+#[derive(Debug)]
+pub struct CatalogColumn {
+    /// Its name.
+    pub name: Spanned<Text>,
+    /// `data_type`.
+    pub data_type: Option<DataType>,
 }
 
 /// One entry of an attribute's `set`.
@@ -240,6 +275,8 @@ pub struct OfferRule {
     pub conditional: bool,
     /// `data`: a map.
     pub data: Option<Node>,
+    /// `batch_segments`: ids or names; `None` when the rule names none.
+    pub batch_segments: Option<Vec<Spanned<Text>>>,
 }
 
 /// One entry of `tokens`.

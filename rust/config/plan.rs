@@ -9,6 +9,7 @@ use regex::Regex;
 
 use crate::expr::{FieldTable, Program, Template};
 pub use crate::offer::{EventId, EventSet, Offer, OfferRule};
+use crate::profile::attribute::DataType;
 use crate::profile::attribute::{Aggregate, AttributeSpec, Conversion};
 pub use crate::profile::guard::Rails;
 pub use crate::profile::identity::Normalize;
@@ -63,6 +64,12 @@ pub struct Plan {
     pub rules: Vec<AttributeRule>,
     /// `PROFILE.<name>` and the names of other spaces, by slot.
     pub slots: Vec<(Text, Slot)>,
+    /// Imported attributes in file order.
+    pub imported: Vec<Imported>,
+    /// Batch segments in file order.
+    pub segments: Vec<Segment>,
+    /// Catalogs in file order.
+    pub catalogs: Vec<Catalog>,
     /// The slots that are read as `BEFORE.<name>`.
     pub before: Vec<u32>,
     /// Computed attributes in file order.
@@ -199,6 +206,12 @@ pub enum Slot {
     Attribute(usize),
     /// Position in [`Plan::attributes`], and in its windows.
     Window(usize, usize),
+    /// Position in [`Plan::imported`].
+    Imported(usize),
+    /// The ids of all batch segments.
+    Segments,
+    /// Position in [`Plan::segments`].
+    Segment(usize),
     /// Position in [`Plan::attributes`], and in its aggregates.
     Aggregate(usize, usize),
     /// Position in [`Plan::computed`].
@@ -212,9 +225,42 @@ pub enum Slot {
 impl Slot {
     /// Whether it is a name of `PROFILE` other than a key: what a reading of a profile lists.
     pub fn is_attribute(self) -> bool {
-        use Slot::{Aggregate, Attribute, Computed, Window};
-        matches!(self, Attribute(_) | Window(..) | Aggregate(..) | Computed(_))
+        use Slot::{Aggregate, Attribute, Computed, Imported, Window};
+        matches!(self, Attribute(_) | Window(..) | Aggregate(..) | Computed(_) | Imported(_))
     }
+}
+
+/// An attribute whose values are imported; profiles hold nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// Position in [`Plan::attributes`].
+    pub attribute: usize,
+    /// Its number in generations.
+    pub id: AttributeId,
+    /// Its name.
+    pub name: Text,
+    /// What its values are made.
+    pub data_type: Option<DataType>,
+}
+
+/// A batch segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// Its id in imports and answers.
+    pub id: Text,
+    /// Its name in expressions.
+    pub name: Text,
+}
+
+/// A catalog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    /// Its name.
+    pub name: Text,
+    /// The column that rows are found by.
+    pub key: Text,
+    /// The other columns, and what their values are made.
+    pub columns: Vec<(Text, Option<DataType>)>,
 }
 
 /// One token.

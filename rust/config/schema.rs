@@ -32,13 +32,15 @@ pub const TOP: Section = Section {
         "destinations",
         "events",
         "attributes",
+        "segments",
+        "catalogs",
         "offers",
         "activations",
         "tokens",
         "ignore",
         "profiles",
     ],
-    later: &["include", "segments", "catalogs", "tests", "entities"],
+    later: &["include", "tests", "entities"],
 };
 
 /// An entry of `keys`.
@@ -81,14 +83,14 @@ pub const ATTRIBUTE: Section = Section {
         "aggregations",
         "total",
         "windows",
+        "data_type",
         "sensitive",
         "by",
         "value",
-        "data_type",
         "was",
         "reset",
     ],
-    later: &["backfill", "sensitive", "public"],
+    later: &["backfill", "public"],
 };
 
 /// An entry of an attribute's `set`.
@@ -108,9 +110,20 @@ pub const OFFER: Section = Section {
 /// An entry of an offer's `set`.
 pub const OFFER_RULE: Section = Section {
     what: "an offer's rule",
-    built: &["event", "if", "let", "data"],
-    later: &["batch_segments", "from", "until", "cap", "split", "holdout"],
+    built: &["event", "if", "let", "data", "batch_segments"],
+    later: &["from", "until", "cap", "split", "holdout"],
 };
+
+/// An entry of `segments`.
+pub const SEGMENT: Section = Section { what: "a segment", built: &["id", "name"], later: &[] };
+
+/// An entry of `catalogs`.
+pub const CATALOG: Section =
+    Section { what: "a catalog", built: &["name", "key", "columns"], later: &[] };
+
+/// An entry of a catalog's `columns` that is a map.
+pub const CATALOG_COLUMN: Section =
+    Section { what: "a catalog's column", built: &["name", "data_type"], later: &[] };
 
 /// An entry of `tokens`.
 pub const TOKEN: Section = Section {
@@ -127,7 +140,7 @@ pub const IGNORE: Section =
 pub const PROFILES: Section = Section { what: "`profiles`", built: &["ttl"], later: &[] };
 
 /// Types of attributes that are not built yet.
-pub const ATTRIBUTE_TYPES_LATER: &[&str] = &["imported"];
+pub const ATTRIBUTE_TYPES_LATER: &[&str] = &[];
 /// Options of attributes and the types that have them.
 pub const ATTRIBUTE_OPTIONS: &[(&str, &[&str])] = &[
     ("set", &["single", "list", "counter"]),

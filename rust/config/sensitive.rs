@@ -1,10 +1,10 @@
 //! Sensitive: which values a configuration marks as sensitive, and where they get to (page 4.5).
 //!
-//! Marked are keys and attributes. `EVENT.<field>` that feeds a marked one is sensitive as well, and
-//! so is every key and attribute that a sensitive value reaches through its rules, until nothing
-//! more is found. An offer that would show such a value to public callers must say which of the
-//! two it means, `server_only` or `omit_sensitive`; without a word it is refused, whether or not
-//! there are public callers today.
+//! Marked are keys and attributes. `EVENT.<field>` that feeds a marked one is sensitive as well,
+//! and so is every key and attribute that a sensitive value reaches through its rules, until
+//! nothing more is found. An offer that would show such a value to public callers must say which
+//! of the two it means, `server_only` or `omit_sensitive`; without a word it is refused, whether
+//! or not there are public callers today.
 //!
 //! Followed are values, as `expr::flow` does; what `if` asks is the author's to answer for.
 //! `sensitive: false` is the author's word that an attribute shows nothing of what feeds it: the
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use super::expressions::Slots;
 use super::model::{self, Configuration};
-use super::plan::{Action, Attribute, AttributeRule, Computed, Key, Slot};
+use super::plan::{Action, Attribute, AttributeRule, Computed, Imported, Key, Slot};
 use super::source::{Problems, Spanned};
 use super::yaml::{Content, Node};
 use crate::expr::{FieldTable, Sources, Template};
@@ -55,6 +55,7 @@ pub struct Sensitivity<'a> {
     attributes: &'a [Attribute],
     computed: &'a [Computed],
     slots: &'a [(Text, Slot)],
+    imported: &'a [Imported],
     names: &'a Slots,
     reasons: BTreeMap<Origin, Reason>,
 }
@@ -86,9 +87,10 @@ impl<'a> Sensitivity<'a> {
         attributes: &'a [Attribute],
         (rules, computed): (&[AttributeRule], &'a [Computed]),
         (slots, names): (&'a [(Text, Slot)], &'a Slots),
+        imported: &'a [Imported],
     ) -> Self {
         let reasons = BTreeMap::new();
-        let mut found = Self { keys, attributes, computed, slots, names, reasons };
+        let mut found = Self { keys, attributes, computed, slots, imported, names, reasons };
         let mut feeds = Vec::new();
         for (at, (key, field)) in configuration.keys.iter().zip(key_fields).enumerate() {
             let mut from = Sources::default();
@@ -167,9 +169,10 @@ impl<'a> Sensitivity<'a> {
             Slot::Attribute(attribute)
             | Slot::Window(attribute, _)
             | Slot::Aggregate(attribute, _) => Origin::Attribute(attribute),
+            Slot::Imported(position) => Origin::Attribute(self.imported[position].attribute),
             Slot::Computed(at) => Origin::Attribute(self.computed[at].attribute),
             // When it changed says nothing of what it holds.
-            Slot::Updated(_) => return None,
+            Slot::Updated(_) | Slot::Segments | Slot::Segment(_) => return None,
             Slot::Before(_) => unreachable!("a slot of BEFORE was followed to PROFILE's"),
         })
     }

@@ -72,6 +72,25 @@ fn fifty_tokens_are_allowed_and_one_more_is_not() {
 }
 
 #[test]
+fn fifty_entries_of_ignore_are_allowed_and_one_more_is_not() {
+    let entries = |count| section("ignore", count, |n| format!("{{if: EVENT.robot === {n}}}"));
+    assert_eq!(limits::IGNORES_MAX, 50);
+    assert!(codes(&format!("{HEAD}{KEYS}{}", entries(50))).is_empty());
+    assert_eq!(codes(&format!("{HEAD}{KEYS}{}", entries(51))), ["E0240"]);
+}
+
+#[test]
+fn a_profile_lives_a_day_at_least() {
+    let ttl = |text: &str| format!("{HEAD}{KEYS}profiles: {{ttl: {text}}}\n");
+    assert_eq!(limits::PROFILE_TTL_MIN_MS, 86_400_000);
+    assert_eq!(plan(&ttl("86400s")).plan.profile_ttl_ms, Some(limits::PROFILE_TTL_MIN_MS));
+    assert_eq!(codes(&ttl("86399s")), ["E0206"]);
+    assert_eq!(plan(&ttl("36500d")).plan.profile_ttl_ms, Some(limits::DURATION_MAX_MS));
+    assert_eq!(codes(&ttl("36501d")), ["E0206"]);
+    assert_eq!(plan(&format!("{HEAD}{KEYS}")).plan.profile_ttl_ms, None);
+}
+
+#[test]
 fn a_hundred_tables_are_allowed_over_destinations_and_events_together() {
     let tables = |count| section("destinations", count, |n| format!("{{table: table_{n}}}"));
     let event = |table| format!("events:\n  - {{name: e, table: {table}}}\n");
@@ -96,6 +115,28 @@ fn two_hundred_attributes_hold_state_and_six_hundred_names_fit() {
     let found = problems(&format!("{HEAD}{KEYS}{}", attributes(600)));
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[1].1.contains("at most 600 keys, attributes and activations"), "{found:?}");
+}
+
+#[test]
+fn segments_catalogs_and_their_columns_have_their_limits() {
+    let segments = |count| section("segments", count, |n| format!("{{id: i{n}, name: s{n}}}"));
+    assert!(codes(&format!("{HEAD}{KEYS}{}", segments(limits::SEGMENTS_MAX))).is_empty());
+    assert_eq!(codes(&format!("{HEAD}{KEYS}{}", segments(limits::SEGMENTS_MAX + 1))), ["E0240"]);
+    let catalogs =
+        |count| section("catalogs", count, |n| format!("{{name: c{n}, key: k, columns: [a]}}"));
+    assert!(codes(&format!("{HEAD}{KEYS}{}", catalogs(limits::CATALOGS_MAX))).is_empty());
+    assert_eq!(codes(&format!("{HEAD}{KEYS}{}", catalogs(limits::CATALOGS_MAX + 1))), ["E0240"]);
+    let columns = |count: usize| {
+        let names: Vec<String> = (0..count).map(|n| format!("a{n}")).collect();
+        let names = names.join(", ");
+        format!("{HEAD}{KEYS}catalogs: [{{name: c, key: k, columns: [{names}]}}]\n")
+    };
+    assert!(codes(&columns(limits::CATALOG_COLUMNS_MAX)).is_empty());
+    assert_eq!(codes(&columns(limits::CATALOG_COLUMNS_MAX + 1)), ["E0240"]);
+    let id =
+        |bytes: usize| format!("{HEAD}{KEYS}segments: [{{id: {}, name: s}}]\n", "x".repeat(bytes));
+    assert!(codes(&id(limits::SEGMENT_ID_BYTES_MAX)).is_empty());
+    assert_eq!(codes(&id(limits::SEGMENT_ID_BYTES_MAX + 1)), ["E0205"]);
 }
 
 #[test]
@@ -285,6 +326,7 @@ fn the_plan_holds_what_the_file_says() {
             ("seen", Slot::Attribute(1)),
             ("views", Slot::Updated(0)),
             ("seen", Slot::Updated(1)),
+            ("segments", Slot::Segments),
         ]
     );
     assert_eq!(

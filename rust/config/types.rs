@@ -26,7 +26,9 @@ pub fn of_names(configuration: &Configuration) -> Vec<Type> {
                 reads.push(own.clone());
                 reads.extend(aggregations.iter().map(|entry| of_aggregation(entry, &own)));
             }
-            AttributeKind::Single { .. } | AttributeKind::Computed { .. } => reads.push(own),
+            AttributeKind::Single { .. }
+            | AttributeKind::Computed { .. }
+            | AttributeKind::Imported => reads.push(own),
         }
     }
     reads
@@ -71,6 +73,10 @@ fn of_attribute(attribute: &Attribute) -> Type {
                 Some(data_type) => of_data_type(data_type).or_undefined(),
                 None => Type::json().never_null(),
             },
+        },
+        AttributeKind::Imported => match attribute.data_type {
+            Some(data_type) => of_data_type(data_type).or_undefined(),
+            None => Type::json().never_null(),
         },
         AttributeKind::Computed { .. } => match attribute.data_type {
             Some(data_type) => of_data_type(data_type).or_undefined(),

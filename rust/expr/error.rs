@@ -51,10 +51,12 @@ pub enum EvalErrorKind {
     Fuel,
     /// A string, list or call depth limit was passed.
     Limit,
+    /// Batch data could not be read.
+    Unreadable,
 }
 
 impl EvalErrorKind {
-    /// The class as JavaScript names it; `FuelError` and `LimitError` are ours.
+    /// The class as JavaScript names it; `FuelError`, `LimitError` and `UnreadableError` are ours.
     pub fn name(self) -> &'static str {
         match self {
             Self::Type => "TypeError",
@@ -63,6 +65,7 @@ impl EvalErrorKind {
             Self::Uri => "URIError",
             Self::Fuel => "FuelError",
             Self::Limit => "LimitError",
+            Self::Unreadable => "UnreadableError",
         }
     }
 }

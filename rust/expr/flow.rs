@@ -102,6 +102,7 @@ impl Sources {
             NodeKind::Constant(_) | NodeKind::Pattern(_) | NodeKind::Rid | NodeKind::Compare(_) => {
             }
             NodeKind::Read(read) => self.read(read),
+            NodeKind::Lookup(slot) => drop(self.slots.insert(*slot)),
             NodeKind::Row { key, .. } => self.node(key),
             NodeKind::Chain { base, parts } => {
                 self.node(base);

@@ -60,6 +60,8 @@
 //! - `JSON.parse`: 5 for every 8 bytes, 7 a list, 6 a map, 4 a name and 1 for each halving of the
 //!   names;
 //! - `JSON.stringify`: 6 a value, and 5 for every 64 bytes of its text;
+//! - a look-up of batch data (an imported attribute, `SEGMENT`, `PROFILE.segments`, a row of
+//!   `CATALOG`): 400;
 //! - a date made, read or parsed: 8; components and parsed text 16;
 //! - a search by a regular expression: 8, and the bytes looked at times the states of its program
 //!   (16 at least) over 16; 16 times that where no full automaton is small enough;
@@ -138,6 +140,8 @@ pub const TRACE_ENTRIES_MAX: usize = 10_000;
 /// Entries of one subexpression in a trace.
 pub const TRACE_SPAN_ENTRIES_MAX: usize = 100;
 
+/// A look-up of batch data, however often the same is asked: blocks of rows are read for it.
+pub const LOOKUP_FUEL: usize = 400;
 /// A function called on an element, beside what its body costs.
 pub const VISIT_FUEL: usize = 6;
 

@@ -62,8 +62,7 @@
 //!   in `toString` is its abbreviation, `(CET)`, but for `(Coordinated Universal Time)`;
 //! - `JSON.parse JSON.stringify`, `encodeURI encodeURIComponent decodeURI decodeURIComponent`.
 //!
-//! Not built yet: `SEGMENT CATALOG BEFORE UPDATED
-//! PROFILE.segments`. Refused for good (page 3.1), each with what to write instead: whatever
+//! Not built yet: `SEGMENT CATALOG PROFILE.segments`. Refused for good (page 3.1), each with what to write instead: whatever
 //! changes a value, statements, and any reach for constructors and prototypes.
 //!
 //! # Limits
@@ -262,6 +261,10 @@ pub trait ProfileSlots {
     fn slot(&self, name: &str) -> Option<u32>;
     /// All declared names, for suggestions.
     fn names(&self) -> Vec<&str>;
+    /// Whether a slot is looked up in batch data when it is read.
+    fn is_looked_up(&self, _slot: u32) -> bool {
+        false
+    }
     /// The slot of a name in another space than `PROFILE`.
     fn find(&self, _space: Space, _name: &str) -> Found {
         Found::Absent("this name is read only in a configuration")
@@ -317,6 +320,10 @@ pub trait Scope {
     /// `CATALOG.<name>.get(key)`: the row, or `undefined`.
     fn catalog(&self, _catalog: u32, _key: &Value) -> Value {
         Value::Undefined
+    }
+    /// Why the last look-up of batch data could not be made, told once; `None` when it could.
+    fn take_failure(&self) -> Option<&'static str> {
+        None
     }
     /// The next number of `Math.random`; `None` where there is no randomness.
     fn random(&self) -> Option<f64> {

@@ -55,6 +55,8 @@ pub(super) enum NodeKind {
     Compare(Box<Comparison>),
     /// The profile's id.
     Rid,
+    /// A name of batch data, which is looked up.
+    Lookup(u32),
     /// The row of a catalog under a key.
     Row {
         catalog: u32,

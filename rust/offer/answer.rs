@@ -1,7 +1,7 @@
 //! Answer: the object of page 1.4, written straight into bytes.
 
-use crate::value::Value;
 use crate::value::json::{write_json, write_string};
+use crate::value::{Text, Value};
 
 /// An answer being written into a reused buffer.
 #[derive(Debug)]
@@ -24,7 +24,8 @@ impl<'a> Answer<'a> {
     }
 
     /// Adds an offer; one that does not fit any more ends the answer before it.
-    pub fn offer(&mut self, name: &str, attributes: &Value) {
+    /// `batch_segments` are ids, given when the offer names some.
+    pub fn offer(&mut self, name: &str, attributes: &Value, batch_segments: Option<&[Text]>) {
         debug_assert!(matches!(attributes, Value::Object(_)), "attributes are always an object");
         if self.cut {
             return;
@@ -36,6 +37,15 @@ impl<'a> Answer<'a> {
         write_string(name, self.out);
         self.out.extend_from_slice(br#":{"attributes":"#);
         write_json(attributes, self.out);
+        if let Some(ids) = batch_segments {
+            self.out.extend_from_slice(br#","batch_segments":["#);
+            for (at, id) in ids.iter().enumerate() {
+                self.out.extend_from_slice(if at == 0 { br#"{"id":"# } else { br#",{"id":"# });
+                write_string(id, self.out);
+                self.out.push(b'}');
+            }
+            self.out.push(b']');
+        }
         self.out.push(b'}');
         if self.bytes_max > 0 && self.out.len() + CLOSE.len() > self.bytes_max {
             self.out.truncate(whole);
@@ -55,7 +65,6 @@ impl<'a> Answer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::value::Text;
 
     fn status(value: &str) -> Value {
         Value::object(vec![(Text::new("status"), Value::text(value))])
@@ -76,8 +85,8 @@ mod tests {
     fn offers_stand_in_the_order_given() {
         let mut out = Vec::new();
         let mut answer = Answer::start(&mut out, 0);
-        answer.offer("b\"", &status("high"));
-        answer.offer("a", &nothing());
+        answer.offer("b\"", &status("high"), None);
+        answer.offer("a", &nothing(), None);
         assert_eq!(answer.finish(), (2, false));
         let text = String::from_utf8(out).unwrap();
         assert_eq!(
@@ -87,13 +96,27 @@ mod tests {
     }
 
     #[test]
+    fn batch_segments_are_there_when_the_offer_names_some() {
+        let mut out = Vec::new();
+        let mut answer = Answer::start(&mut out, 0);
+        answer.offer("a", &nothing(), Some(&[]));
+        answer.offer("b", &nothing(), Some(&[Text::new("1"), Text::new("2")]));
+        answer.finish();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(
+            text,
+            r#"{"offers":{"a":{"attributes":{},"batch_segments":[]},"b":{"attributes":{},"batch_segments":[{"id":"1"},{"id":"2"}]}}}"#
+        );
+    }
+
+    #[test]
     fn an_answer_is_cut_at_the_last_whole_offer_that_fits() {
         let full = br#"{"offers":{"a":{"attributes":{}},"b":{"attributes":{}}}}"#.len();
         for (bytes_max, offers) in [(full, 2), (full - 1, 1)] {
             let mut out = Vec::new();
             let mut answer = Answer::start(&mut out, bytes_max);
-            answer.offer("a", &nothing());
-            answer.offer("b", &nothing());
+            answer.offer("a", &nothing(), None);
+            answer.offer("b", &nothing(), None);
             assert_eq!(answer.finish(), (offers, offers < 2));
             assert!(out.len() <= bytes_max);
             assert!(serde_json::from_slice::<serde_json::Value>(&out).is_ok());

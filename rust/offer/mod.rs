@@ -57,6 +57,8 @@ pub struct OfferRule {
     pub conditions: Vec<Program>,
     /// `data`: always a [`Template::Map`].
     pub data: Template,
+    /// Ids of the batch segments that the answer tells of; `None` when the rule names none.
+    pub batch_segments: Option<Vec<Text>>,
 }
 
 /// Who an answer is for.
@@ -88,6 +90,11 @@ impl Audience {
 pub trait RuleScope: Scope {
     /// Adds the next local.
     fn push_local(&mut self, value: Value);
+    /// Which of these batch segments the profile is in, in the order given.
+    ///
+    /// # Errors
+    /// `Unreadable` when batch data cannot be read.
+    fn among_segments(&self, ids: &[Text]) -> Result<Vec<Text>, EvalErrorKind>;
     /// Begins with a rule, both by their positions: no locals yet, and its own random numbers.
     fn start_rule(&mut self, offer: usize, rule: usize);
     /// Who the answer is for.
@@ -105,7 +112,9 @@ pub fn decide<S: RuleScope>(
     answer: &mut Answer<'_>,
     on_error: &mut dyn FnMut(usize, EvalErrorKind),
 ) {
-    let mut give = |given: Given<'_>| answer.offer(&given.offer.name, &given.data);
+    let mut give = |given: Given<'_>| {
+        answer.offer(&given.offer.name, &given.data, given.batch_segments.as_deref())
+    };
     decide_each(offers, matched, scope, vm, &mut give, on_error);
 }
 
@@ -118,6 +127,8 @@ pub struct Given<'a> {
     pub rule: usize,
     /// Its data: always an object.
     pub data: Value,
+    /// Of the batch segments that it names, those that the profile is in; `None` when it names none.
+    pub batch_segments: Option<Vec<Text>>,
 }
 
 /// As [`decide`], for callers that want the offers one by one and which rule won.
@@ -153,7 +164,12 @@ pub fn decide_each<S: RuleScope>(
                 Value::object(Vec::new())
             }
         };
-        give(Given { offer, rule, data });
+        let named = offer.rules[rule].batch_segments.as_ref();
+        match named.map(|ids| scope.among_segments(ids)).transpose() {
+            Ok(batch_segments) => give(Given { offer, rule, data, batch_segments }),
+            // Who is told less than holds would act on it: no offer is better than half of one.
+            Err(kind) => on_error(position, kind),
+        }
     }
 }
 

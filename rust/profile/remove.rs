@@ -4,7 +4,7 @@
 //! same. Invariants: a snapshot's cut under way keeps what stood at its LSN; an identifier that leads to
 //! somebody else by now stays his.
 
-use super::packed::Listed;
+use super::listed::Listed;
 use super::store::{Entry, homes};
 use super::{Barrier, Identifier, Packed, Profile, Rid};
 use crate::value::codec::BadBytes;

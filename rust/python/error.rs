@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use super::diagnostic::PyDiagnostic;
+use crate::batch;
 use crate::error::{Error, ErrorKind};
 use crate::expr::{CompileError as ExprCompileError, EvalError};
 use crate::log;
@@ -75,9 +76,11 @@ impl From<Error> for PyErr {
             ErrorKind::Stopped(failure) if failure.kind == log::FailureKind::DiskFull => {
                 coded(py, DiskFull::new_err(message), CODE_NOT_STORED, None)
             }
-            ErrorKind::Stopped(_) | ErrorKind::Replay(_) | ErrorKind::Snapshot(_) => {
-                coded(py, LogError::new_err(message), CODE_NOT_STORED, None)
-            }
+            ErrorKind::Batch(batch::Error::Limit(_)) => PyValueError::new_err(message),
+            ErrorKind::Stopped(_)
+            | ErrorKind::Replay(_)
+            | ErrorKind::Snapshot(_)
+            | ErrorKind::Batch(_) => coded(py, LogError::new_err(message), CODE_NOT_STORED, None),
         })
     }
 }

@@ -10,6 +10,7 @@ mod erasure;
 mod error;
 mod event;
 mod expression;
+mod import;
 mod keeping;
 mod log;
 mod offers;
@@ -31,6 +32,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<trace::PyTrace>()?;
     module.add_class::<trace::PyTraceEntry>()?;
     module.add_class::<reactor::PyIngestReport>()?;
+    module.add_class::<import::PyImport>()?;
     module.add_class::<reactor::PyReactor>()?;
     module.add_class::<reactor::PyRecoveryProgress>()?;
     module.add_function(wrap_pyfunction!(diagnostic::check, module)?)?;

@@ -318,6 +318,43 @@ impl PyReactor {
         PyEvents::new(py, directory, wanted, self.core.log().synced())
     }
 
+    #[pyo3(signature = (path, *, key=None, replace=false))]
+    fn import_attributes<'py>(
+        slf: &Bound<'py, Self>,
+        path: PathBuf,
+        key: Option<&str>,
+        replace: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::import::import_file(slf, "attributes", path, ("", key, replace))
+    }
+
+    #[pyo3(signature = (path, *, key=None, replace=false))]
+    fn import_segments<'py>(
+        slf: &Bound<'py, Self>,
+        path: PathBuf,
+        key: Option<&str>,
+        replace: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::import::import_file(slf, "segments", path, ("", key, replace))
+    }
+
+    #[pyo3(signature = (name, path, *, replace=false))]
+    fn import_catalog<'py>(
+        slf: &Bound<'py, Self>,
+        name: &str,
+        path: PathBuf,
+        replace: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::import::import_file(slf, "catalog", path, (name, None, replace))
+    }
+
+    fn import_identities<'py>(
+        slf: &Bound<'py, Self>,
+        path: PathBuf,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        super::import::import_file(slf, "identities", path, ("", None, false))
+    }
+
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         super::stats::stats(py, &self.core)
     }
@@ -452,12 +489,33 @@ impl PyReactor {
         Ok(whole)
     }
 
+    #[pyo3(signature = (kind, name, format, file_hash, *, key=None, replace=false, only_check=false))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one call")]
+    fn _import_begin(
+        slf: &Bound<'_, Self>,
+        kind: &str,
+        name: &str,
+        format: &str,
+        file_hash: [u8; 32],
+        key: Option<&str>,
+        replace: bool,
+        only_check: bool,
+    ) -> PyResult<Option<super::import::PyImport>> {
+        let request = (kind, name, format, file_hash);
+        super::import::begin(slf, request, key, replace, only_check)
+    }
+
     fn _ingested_line(&self, database: &str, table: &str, file_hash: [u8; 32]) -> u64 {
         self.core.ingested_line(database, table, file_hash)
     }
 }
 
 impl PyReactor {
+    /// The engine.
+    pub(super) fn core(&self) -> &Reactor {
+        &self.core
+    }
+
     fn start(py: Python<'_>, source: SourceFile, options: Options) -> PyResult<Self> {
         let (core, warnings) = py.detach(|| Reactor::open(&source, &options))?;
         let plan = &core.published().plan;
@@ -578,7 +636,8 @@ pub(super) fn profile_dict<'py>(
     profile.set_item("rid", reading.rid.to_string())?;
     profile.set_item("identifiers", identifiers)?;
     profile.set_item("attributes", attributes)?;
-    profile.set_item("segments", PyList::empty(py))?;
+    let segments = reading.segments.iter().map(|id| id.as_str());
+    profile.set_item("segments", PyList::new(py, segments)?)?;
     profile.set_item("updated", reading.updated_ms)?;
     Ok(profile)
 }

@@ -1,7 +1,7 @@
 //! Stats: the reactor's counts and sizes as a dict.
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyList};
 
 use crate::reactor::counters::Labelled;
 use crate::reactor::{Reactor, SnapshotReport};
@@ -32,7 +32,24 @@ pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     stats.set_item("recovery", recovery(py, reactor)?)?;
     stats.set_item("snapshots", snapshots(py, reactor)?)?;
     stats.set_item("retention", retention(py, reactor)?)?;
+    stats.set_item("linked", counters.linked.get())?;
+    stats.set_item("batch", batch(py, reactor)?)?;
     Ok(stats)
+}
+
+/// What was imported: of each kind of data and each catalog its layers, rows and bytes.
+fn batch<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyList>> {
+    let all = PyList::empty(py);
+    for (dataset, layers) in reactor.batch_layers() {
+        let one = PyDict::new(py);
+        one.set_item("kind", dataset.kind.word())?;
+        one.set_item("name", dataset.name.as_str())?;
+        one.set_item("layers", layers.len())?;
+        one.set_item("rows", layers.iter().map(|layer| layer.rows).sum::<u64>())?;
+        one.set_item("bytes", layers.iter().map(|layer| layer.bytes).sum::<u64>())?;
+        all.append(one)?;
+    }
+    Ok(all)
 }
 
 /// What `Reactor.snapshot` answers.

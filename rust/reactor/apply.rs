@@ -8,7 +8,8 @@
 
 use super::computed::{ComputedValues, read_before};
 use super::draws::{Drawer, Draws, EventKey};
-use super::scope::{EventScope, ProfileView, Unchanged};
+use super::lookups::Lookups;
+use super::scope::{EventScope, ProfileView, Seen, Unchanged};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Program, Template, Vm};
@@ -46,6 +47,8 @@ pub struct Facts<'a> {
     pub moment: Moment,
     /// What keys its random numbers.
     pub key: EventKey<'a>,
+    /// What batch data gives.
+    pub lookups: &'a Lookups<'a>,
     /// What computed attributes came to since the profile last changed.
     pub computed: &'a ComputedValues,
 }
@@ -277,10 +280,12 @@ fn scope<'a, P>(
         fields: facts.fields,
         whole: facts.whole,
         now_ms: facts.moment.now_ms,
+        lookups: facts.lookups,
         draws,
         locals: Vec::new(),
         before,
         computed: facts.computed,
         audience: Audience::SERVER,
+        seen: Seen::default(),
     }
 }

@@ -123,6 +123,10 @@ impl<P: ProfileView> Scope for OfNoEvent<'_, '_, P> {
         self.scope.profile(slot)
     }
 
+    fn take_failure(&self) -> Option<&'static str> {
+        self.scope.take_failure()
+    }
+
     fn profile_object(&self) -> &Value {
         &UNDEFINED
     }

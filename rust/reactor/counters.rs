@@ -17,6 +17,8 @@ pub struct Counters {
     pub events: Count,
     /// Repeats answered.
     pub duplicates: Count,
+    /// Imported rows of identifiers.
+    pub linked: Count,
     /// Events of tables that are no destination, stored only.
     pub unrouted: Count,
     /// Events that `ignore` let into the log only.

@@ -11,13 +11,16 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::erasure::pending::Erasures;
+use super::lookups::Lookups;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Installed, Refused, Replay, replay_error};
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Secret};
+use crate::batch::Live;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Vm;
 use crate::log::{self, Log, Lsn, ReplayError};
@@ -52,18 +55,21 @@ pub struct Scene<'a> {
     vm: &'a mut Vm,
     /// The directory's, for random numbers.
     secret_seed: u64,
+    /// The batch data in force.
+    live: Arc<Live>,
 }
 
 impl Scene<'_> {
     /// Decides the event's offers again, as live did, each with the rule that won. A live answer may
     /// have been cut at its limit of bytes; here all are given.
     pub fn offers(&mut self, mut give: impl FnMut(Given<'_>)) {
-        if !self.event.routed {
+        if !self.event.routed || self.event.links_only() {
             return;
         }
         let plan = &self.published.plan;
         let key = EventKey { secret_seed: self.secret_seed, uuid: &self.event.uuid };
         let draws = Draws::new(key, Drawer::Offer(0, 0));
+        let lookups = Lookups::new(&self.live, plan);
         let computed = ComputedValues::default();
         let mut scope = EventScope {
             plan,
@@ -71,11 +77,13 @@ impl Scene<'_> {
             fields: &self.event.taken,
             whole: &self.event.whole,
             now_ms: self.event.now_ms,
+            lookups: &lookups,
             draws: &draws,
             locals: Vec::new(),
             before: self.before,
             computed: &computed,
             audience: offer::Audience::SERVER,
+            seen: Seen::default(),
         };
         let matched = &self.event.events;
         offer::decide_each(&plan.offers, matched, &mut scope, self.vm, &mut give, &mut |_, _| {});
@@ -159,7 +167,8 @@ impl History {
                 let Installed { lsn, event, published, profile, before } = installed;
                 let secret_seed = reactor.secret.random_seed();
                 let vm = &mut *vm;
-                let scene = Scene { lsn, event, published, profile, before, vm, secret_seed };
+                let live = reactor.batch.live();
+                let scene = Scene { lsn, event, published, profile, before, vm, secret_seed, live };
                 flow = visit(&mut { scene });
             })?;
             *lsn = counter;
@@ -221,7 +230,8 @@ impl Start {
     ) -> Result<Self> {
         let fresh = || -> Result<Self> {
             let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
-            let reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
+            let mut reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
+            reactor.batch = Arc::new(Batch::of_directory(&options.disk, directory));
             reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
             Ok(Self { reactor, replay: Replay::default(), lsn: 0 })
         };

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::batch::{Batch, Gate};
 use super::counters::Count;
 use super::erasure::pending::Erasures;
 use super::identities::Registry;
@@ -97,6 +98,7 @@ pub(super) struct Keep {
     pub(super) clock: Arc<Clock>,
     pub(super) lines: Arc<Mutex<HashMap<FileKey, u64>>>,
     pub(super) configurations: Arc<Mutex<Vec<Arc<[u8]>>>>,
+    pub(super) batch: Arc<Batch>,
     pub(super) disk: Arc<dyn Disk>,
     /// Where the snapshots are.
     pub(super) folder: PathBuf,
@@ -144,6 +146,8 @@ struct Aside {
     head: Head,
     configurations: Vec<Arc<[u8]>>,
     lines: Vec<(FileKey, u64)>,
+    /// The ledger of batch data.
+    imports: Vec<u8>,
     written: u64,
 }
 
@@ -185,13 +189,14 @@ impl Keep {
         self.settle_erasures()?;
         let begun = Instant::now();
         let (cut, aside) = self.cut();
-        let Aside { head, configurations, lines, written } = aside;
+        let Aside { head, configurations, lines, imports, written } = aside;
         if mutant::is(Mutant::RetainTooLittle) {
             self.log.retain_from(head.lsn + 1)?;
         }
         let mut writer = Writer::create(&*self.disk, &shelf.temporary(), &head)?;
         writer.configurations(&configurations)?;
         writer.lines(lines.iter().map(|(key, line)| encode_line(key, *line)))?;
+        writer.imports(&imports)?;
         let mut uuids = Vec::new();
         cut.dedup(|shard| {
             uuids.extend_from_slice(shard);
@@ -238,7 +243,8 @@ impl Keep {
         let configurations = self.configurations.lock().clone();
         let written = self.log.stats().written_bytes;
         let cut = barrier.cut(head.lsn);
-        (cut, Aside { head, configurations, lines, written })
+        let imports = self.batch.ledger_bytes();
+        (cut, Aside { head, configurations, lines, imports, written })
     }
 
     /// Lets go of the log's old segments once a base stands before what is left.
@@ -276,7 +282,10 @@ impl Keep {
         }
         shelf.read(&base, APPLY_EPOCH)?.check()?;
         shelf.make_base(base.number)?;
-        Ok(self.log.retain_from(base.lsn + 1)?.segments)
+        let gone = self.log.retain_from(base.lsn + 1)?.segments;
+        // Nobody can ask for a state before the base any more.
+        self.batch.let_go(base.lsn)?;
+        Ok(gone)
     }
 
     fn bytes_max(&self) -> Result<u64> {
@@ -322,6 +331,26 @@ impl Keep {
         }
     }
 
+    /// The merger's work until it is told to stop: layers of batch data to fewer that read the same.
+    fn merge(&self) {
+        let gate =
+            Gate { batch: &self.batch, store: &self.store, clock: &self.clock, log: &self.log };
+        let mut rests_until = Instant::now();
+        while self.pause() {
+            if self.log.stopped().is_some() || Instant::now() < rests_until {
+                continue;
+            }
+            let merging =
+                catch_unwind(AssertUnwindSafe(|| gate.merge_one(&|| *self.stopping.lock())));
+            let merged =
+                merging.unwrap_or_else(|_| Err(ErrorKind::Panic("merging batch data").into()));
+            if let Err(error) = merged {
+                self.note(Some(&error));
+                rests_until = Instant::now() + REST;
+            }
+        }
+    }
+
     /// Carries erasures out that are due; what fails is noted, and tried again.
     fn erase_at_leisure(&self, rests_until: &mut Instant) {
         let Some(_alone) = self.erasures.working.try_lock() else { return };
@@ -347,19 +376,24 @@ fn encode_line((database, table, file): &FileKey, line: u64) -> Vec<u8> {
     LinesRecord { database, table, source: SourceLine { file: *file, line } }.encode()
 }
 
-/// The keeper's thread; dropping it ends it.
+/// The keeper's threads; dropping it ends them.
 pub(super) struct Keeper {
     keep: Arc<Keep>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Keeper {
     pub(super) fn start(keep: Keep) -> std::io::Result<Self> {
         let keep = Arc::new(keep);
-        let shared = Arc::clone(&keep);
-        let thread =
-            thread::Builder::new().name("p13n-keeper".into()).spawn(move || shared.run())?;
-        Ok(Self { keep, thread: Mutex::new(Some(thread)) })
+        let keeper = Self { keep: Arc::clone(&keep), threads: Mutex::default() };
+        let works: [(&str, fn(&Keep)); 2] =
+            [("p13n-keeper", Keep::run), ("p13n-merger", Keep::merge)];
+        for (name, work) in works {
+            let shared = Arc::clone(&keep);
+            let thread = thread::Builder::new().name(name.into()).spawn(move || work(&shared))?;
+            keeper.threads.lock().push(thread);
+        }
+        Ok(keeper)
     }
 
     pub(super) fn keep(&self) -> &Keep {
@@ -369,7 +403,7 @@ impl Keeper {
     fn stop(&self) {
         *self.keep.stopping.lock() = true;
         self.keep.wake.notify_all();
-        if let Some(thread) = self.thread.lock().take() {
+        for thread in self.threads.lock().drain(..) {
             // Panics are caught where snapshots are taken; nothing else of it can fail.
             let _ended = thread.join();
         }

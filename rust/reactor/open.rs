@@ -13,6 +13,7 @@ use std::time::Duration;
 use crate::sync::Mutex;
 use arc_swap::ArcSwap;
 
+use super::batch::Batch;
 use super::evict::Evictor;
 use super::history::{self, Start};
 use super::keep::SnapshotPolicy;
@@ -143,6 +144,7 @@ impl Reactor {
             room: Arc::default(),
             lines: Arc::default(),
             configurations: Arc::default(),
+            batch: Arc::new(Batch::in_memory()),
             identities: None,
             keeper: None,
             evictor: None,

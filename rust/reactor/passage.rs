@@ -14,7 +14,8 @@ use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::evict::is_expired;
 use super::ignore::{self, Admission};
-use super::scope::EventScope;
+use super::lookups::Lookups;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, Request, Verdict};
 use smallvec::SmallVec;
 
@@ -37,7 +38,7 @@ const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
 /// About what a new profile takes until it is measured, beside its identifiers.
 const NEWCOMER_BYTES: usize = 256;
 /// How often an event waits for room at most, a few milliseconds each; answers are awaited by somebody.
-const WAITS_MAX: u32 = 4;
+const WAITS_MAX: u32 = 2;
 const WAITS_OF_BULK_MAX: u32 = 200;
 
 /// The room that is reserved in the log's queue for an event of so many bytes.
@@ -85,6 +86,8 @@ struct Computed {
     outcome: RecordedOutcome,
     rid: Option<Rid>,
     lets_go: bool,
+    /// Batch data could not be read, so that no rule has read any.
+    unreadable: bool,
     change: Change,
     /// `BEFORE.<name>`, for the offers.
     before: Vec<Value>,
@@ -115,7 +118,8 @@ impl<'a> Passage<'a> {
             Admission::Dropped => return self.answer_dropped().map(Some),
         }
         let identifiers = mem::take(&mut self.event.identifiers);
-        if self.table.is_some() && identifiers.is_empty() {
+        let is_linked = self.table.is_some() || request.links_only;
+        if is_linked && identifiers.is_empty() {
             return Err(nobody(&self.published.plan));
         }
         let reservation = self.reserve();
@@ -126,7 +130,7 @@ impl<'a> Passage<'a> {
             (Err(refused), None) => return Err(refused),
             (reservation, _) => reservation,
         };
-        let linking = if self.table.is_some() { identifiers.as_slice() } else { &[] };
+        let linking = if is_linked { identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, linking, &self.published.plan.rails, newcomer);
         if !self.is_current() {
             return Ok(None);
@@ -285,14 +289,33 @@ impl<'a> Passage<'a> {
         tick: Tick,
         passing: bool,
     ) -> Result<Computed> {
+        let computed = self.compute_reading(locked, uuid, tick, passing, false)?;
+        if !computed.unreadable {
+            return Ok(computed);
+        }
+        // What was read before it failed is not read either: replay must be able to do the same.
+        self.compute_reading(locked, uuid, tick, passing, true)
+    }
+
+    /// As [`Passage::compute`]; `refuses`: no batch data is read, and a rule that asks for some throws.
+    fn compute_reading(
+        &mut self,
+        locked: &Locked<'_>,
+        uuid: &[u8; 16],
+        tick: Tick,
+        passing: bool,
+        refuses: bool,
+    ) -> Result<Computed> {
         self.scratch.troubles.truncate(self.noted);
+        let live = self.reactor.batch.live();
         let computed = catch_unwind(AssertUnwindSafe(|| {
             let plan = &self.published.plan;
             let now_ms = tick.now_ms;
             let moment = Moment::of_event(self.event.time_s, now_ms, plan.clock_skew_ms);
             self.fill(now_ms, uuid);
             let mut fuel = Fuel::request();
-            self.match_events(moment, uuid, &mut fuel);
+            let lookups = Lookups::obeying(&live, plan, refuses);
+            self.match_events(moment, uuid, &mut fuel, &lookups);
             let fuel_for_rules = fuel.left as u32;
             let mut draft = locked
                 .draft(locked.decide(now_ms), moment, |id| self.published.spec(id, now_ms))
@@ -301,7 +324,7 @@ impl<'a> Passage<'a> {
             let mut before = Vec::new();
             if self.table.is_some() {
                 let computed = ComputedValues::default();
-                let facts = facts(&self.event, moment, self.key(uuid), &computed);
+                let facts = facts(&self.event, moment, self.key(uuid), &computed, &lookups);
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut bench = Bench { vm, fuel: &mut fuel, troubles };
                 before = apply::apply_rules(plan, matched, &facts, &mut draft, &mut bench);
@@ -311,8 +334,9 @@ impl<'a> Passage<'a> {
                 (outcome, _) => outcome,
             };
             let (rid, lets_go) = (draft.rid(), draft.may_let_go());
-            let (fuel, change) = (fuel_for_rules, draft.finish());
-            Computed { tick, fuel, outcome, rid, lets_go, change, before }
+            let (fuel, unreadable) = (fuel_for_rules, refuses || lookups.has_failed());
+            let change = draft.finish();
+            Computed { tick, fuel, outcome, rid, lets_go, unreadable, change, before }
         }));
         computed.map_err(|_| self.panicked("computing an event"))
     }
@@ -322,7 +346,13 @@ impl<'a> Passage<'a> {
         EventKey { secret_seed: self.reactor.secret.random_seed(), uuid }
     }
 
-    fn match_events(&mut self, moment: Moment, uuid: &[u8; 16], fuel: &mut Fuel) {
+    fn match_events(
+        &mut self,
+        moment: Moment,
+        uuid: &[u8; 16],
+        fuel: &mut Fuel,
+        lookups: &Lookups<'_>,
+    ) {
         let key = self.key(uuid);
         let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
         matched.clear();
@@ -331,7 +361,7 @@ impl<'a> Passage<'a> {
         let table = &plan.tables[usize::from(table)];
         let mut bench = Bench { vm, fuel, troubles };
         let computed = ComputedValues::default();
-        let facts = facts(&self.event, moment, key, &computed);
+        let facts = facts(&self.event, moment, key, &computed, lookups);
         apply::match_events(plan, table, &facts, &mut bench, matched);
     }
 
@@ -351,10 +381,11 @@ impl<'a> Passage<'a> {
             event_clock: self.reactor.clock.mode() == ClockMode::Event,
             moves_clock: computed.tick.moves,
             client_uuid: self.event.uuid.is_some(),
-            routed: self.table.is_some(),
+            routed: self.table.is_some() || self.request.links_only,
             kept_out: self.kept_out,
             public: self.request.caller.public,
             lets_go: computed.lets_go,
+            unreadable: computed.unreadable,
             now_ms: computed.tick.now_ms,
             time_s: self.event.time_s,
             uuid,
@@ -377,6 +408,7 @@ impl<'a> Passage<'a> {
         let counters = &self.reactor.counters;
         counters.events.add(1);
         match (self.kept_out, self.table) {
+            _ if self.request.links_only => counters.linked.add(1),
             (true, _) => counters.only_stored.add(1),
             (false, None) => counters.unrouted.add(1),
             (false, Some(_)) => {}
@@ -399,7 +431,9 @@ impl<'a> Passage<'a> {
             let matching = catch_unwind(AssertUnwindSafe(|| {
                 self.fill(now_ms, uuid);
                 let moment = Moment { now_ms, time_ms: now_ms };
-                self.match_events(moment, uuid, &mut Fuel::request());
+                let live = self.reactor.batch.live();
+                let lookups = Lookups::new(&live, &self.published.plan);
+                self.match_events(moment, uuid, &mut Fuel::request(), &lookups);
             }));
             matching.map_err(|_| self.panicked("matching a repeat"))?;
             let ttl_ms = self.published.plan.profile_ttl_ms;
@@ -422,7 +456,9 @@ impl<'a> Passage<'a> {
         let read = catch_unwind(AssertUnwindSafe(|| {
             let computed = ComputedValues::default();
             let moment = Moment { now_ms, time_ms: now_ms };
-            facts(&self.event, moment, self.key(uuid), &computed)
+            let live = self.reactor.batch.live();
+            let lookups = Lookups::new(&live, &self.published.plan);
+            facts(&self.event, moment, self.key(uuid), &computed, &lookups)
                 .before_of(&self.published.plan, profile)
         }));
         read.map_err(|_| self.panicked("reading a repeat's profile"))
@@ -442,6 +478,8 @@ impl<'a> Passage<'a> {
             if self.table.is_some() {
                 let plan = &self.published.plan;
                 let draws = Draws::new(key, Drawer::Offer(0, 0));
+                let live = self.reactor.batch.live();
+                let lookups = Lookups::new(&live, plan);
                 let computed = ComputedValues::default();
                 let mut scope = EventScope {
                     plan,
@@ -449,11 +487,13 @@ impl<'a> Passage<'a> {
                     fields: &self.event.fields,
                     whole: &self.event.whole,
                     now_ms,
+                    lookups: &lookups,
                     draws: &draws,
                     locals: Vec::new(),
                     before,
                     computed: &computed,
                     audience: self.request.caller.audience(),
+                    seen: Seen::default(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =
@@ -480,8 +520,9 @@ fn facts<'a>(
     moment: Moment,
     key: EventKey<'a>,
     computed: &'a ComputedValues,
+    lookups: &'a Lookups<'a>,
 ) -> Facts<'a> {
-    Facts { fields: &event.fields, whole: &event.whole, moment, key, computed }
+    Facts { fields: &event.fields, whole: &event.whole, moment, key, computed, lookups }
 }
 
 fn nobody(plan: &Plan) -> Error {

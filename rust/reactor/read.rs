@@ -3,9 +3,10 @@
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::evict::is_expired;
-use super::scope::EventScope;
+use super::lookups::Lookups;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, RecoveryReport};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Scope;
 use crate::mutant::{self, Mutant};
 use crate::offer::Audience;
@@ -22,6 +23,8 @@ pub struct ProfileReading {
     pub identifiers: Vec<(Text, Vec<Text>)>,
     /// Each attribute and window by name, in the configuration's order.
     pub attributes: Vec<(Text, Value)>,
+    /// Ids of the batch segments that it is in, ascending.
+    pub segments: Vec<Text>,
     /// Processing time of its last event, epoch milliseconds.
     pub updated_ms: i64,
 }
@@ -42,10 +45,13 @@ impl Reactor {
         let reading = self.store.visit(&identifier, |profile| {
             // It is let go by the next event of its own, or by the evictor.
             let is_there = !is_expired(ttl_ms, profile.updated_ms(), now_ms);
-            is_there.then(|| read(&published, profile, seed, now_ms))
+            let live = self.batch.live();
+            let lookups = Lookups::new(&live, &published.plan);
+            let reading = is_there.then(|| read(&published, profile, seed, now_ms, &lookups));
+            if lookups.has_failed() { Err(unreadable(lookups.why())) } else { Ok(reading) }
         });
         self.wait(&Receipt { lsn: self.seen_lsn(), duplicate: true, dropped: false })?;
-        Ok(reading.flatten())
+        Ok(reading.transpose()?.flatten())
     }
 
     /// The newest LSN that whoever reads now could have seen: what its answer waits for (page 5.1).
@@ -104,11 +110,16 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
+pub(super) fn unreadable(why: String) -> Error {
+    ErrorKind::Replay(why).into()
+}
+
 pub(super) fn read(
     published: &Published,
     profile: &Packed,
     secret_seed: u64,
     now_ms: i64,
+    lookups: &Lookups<'_>,
 ) -> ProfileReading {
     let plan = &published.plan;
     let identifiers: Vec<_> = profile.identifiers().collect();
@@ -125,11 +136,13 @@ pub(super) fn read(
         fields: &[],
         whole: &Value::Undefined,
         now_ms,
+        lookups,
         draws: &draws,
         locals: Vec::new(),
         before: &[],
         computed: &computed,
         audience: Audience::SERVER,
+        seen: Seen::default(),
     };
     let slots = plan.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_attribute());
     let attributes =
@@ -143,6 +156,15 @@ pub(super) fn read(
             .filter(|(_, values)| !values.is_empty())
             .collect(),
         attributes: attributes.collect(),
+        segments: texts_of(&lookups.segments(Some(profile))),
         updated_ms: profile.updated_ms(),
     }
+}
+
+fn texts_of(list: &Value) -> Vec<Text> {
+    let text = |item: &Value| match item {
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    };
+    list.items().map_or_else(Vec::new, |items| items.iter().filter_map(text).collect())
 }

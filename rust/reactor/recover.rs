@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::batch::Batch;
 use super::crew::replay_together;
 use super::erasure::pending::{Erasures, Pending};
 use super::keep::{Keep, Keeper, Since};
@@ -143,6 +144,8 @@ impl Reactor {
             return Err(ends_too_early(replayed.last_lsn, since_lsn));
         }
         let took = replaying.elapsed();
+        reactor.batch.check()?;
+        reactor.batch.clear()?;
         reactor.take_up_erasures(&replay, directory, options)?;
         reactor.clock.recovered();
         reactor.recovery = RecoveryReport {
@@ -177,6 +180,7 @@ impl Reactor {
             clock: Arc::clone(&self.clock),
             lines: Arc::clone(&self.lines),
             configurations: Arc::clone(&self.configurations),
+            batch: Arc::clone(&self.batch),
             disk: Arc::clone(&options.disk),
             folder: directory.join(SNAPSHOT_FOLDER),
             directory: self.secret.directory(),
@@ -256,6 +260,9 @@ impl Reactor {
             return Err(snapshot::Error::Foreign { file }.into());
         }
         let loaded = snapshot::load(snapshot, &self.store, progress)?;
+        if let Some(ledger) = &loaded.imports {
+            self.batch.restore(ledger)?;
+        }
         self.forget_erased(head.lsn);
         let lsn = Lsn { partition: 0, term: 0, counter: head.lsn };
         let configurations = loaded.configurations.iter().map(|bytes| (KIND_CONFIGURATION, bytes));
@@ -285,6 +292,7 @@ fn from_shelf(
     loop {
         let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
         let mut reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
+        reactor.batch = Arc::new(Batch::of_directory(&options.disk, directory));
         reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
         let mut replay = Replay::default();
         reactor.recovery.snapshots_damaged = snapshots_damaged;

@@ -11,6 +11,7 @@ use super::apply::{self, Bench, Facts, Trouble};
 use super::computed::ComputedValues;
 use super::draws::EventKey;
 use super::erasure::pending::left_of;
+use super::lookups::Lookups;
 use super::versions::Known;
 use super::{Published, Reactor, erasure};
 use crate::config::diagnostic::Diagnostic;
@@ -21,8 +22,8 @@ use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, ErasedRecord, ErasureRecord, EventReplay, EvictionRecord,
-    KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_EVICTION, KIND_LINES,
-    KIND_TOMBSTONE, LinesRecord, RecordedOutcome, Tombstone,
+    KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_EVICTION, KIND_IMPORT,
+    KIND_LINES, KIND_TOMBSTONE, LinesRecord, RecordedOutcome, Tombstone,
 };
 use crate::value::Value;
 
@@ -60,6 +61,8 @@ pub(super) enum Refused {
     Configuration(u32, String),
     #[error("the event names configuration {0}, in force is {1}")]
     Order(u32, u32),
+    #[error("its rules read batch data: {0}")]
+    Unreadable(String),
     #[error("its kind {0} is unknown to this release")]
     Kind(u8),
     #[error(transparent)]
@@ -109,6 +112,7 @@ impl Replay {
                 reactor.remember_line(database, table, source);
                 Ok(())
             }
+            KIND_IMPORT => Ok(reactor.batch.replayed(record.payload, record.lsn.counter)?),
             KIND_TOMBSTONE => {
                 pass_over(reactor, &Tombstone::decode(record.payload)?, record.lsn.counter);
                 Ok(())
@@ -200,16 +204,21 @@ impl Hand {
         let mut draft = locked.draft(outcome, moment, |id| published.spec(id, event.now_ms))?;
         published.gone(event.now_ms).for_each(|id| draft.forget(id));
         let mut before = Vec::new();
-        if event.routed {
+        if event.routed && !event.links_only() {
             let computed = ComputedValues::default();
             let key = EventKey { secret_seed: reactor.secret.random_seed(), uuid: &event.uuid };
+            let live = reactor.batch.live();
+            let lookups = Lookups::obeying(&live, plan, event.unreadable);
             let (fields, whole, computed) = (&event.taken, &event.whole, &computed);
-            let facts = Facts { fields, whole, moment, key, computed };
+            let facts = Facts { fields, whole, moment, key, computed, lookups: &lookups };
             let mut fuel = Fuel::left(event.fuel);
             let mut bench =
                 Bench { vm: &mut self.vm, fuel: &mut fuel, troubles: &mut self.troubles };
             before = apply::apply_rules(plan, &event.events, &facts, &mut draft, &mut bench);
             self.troubles.clear();
+            if lookups.has_failed() && !event.unreadable {
+                return Err(Refused::Unreadable(lookups.why()));
+            }
         }
         let change = draft.finish();
         if let RecordedOutcome::Passing(_) = event.outcome {

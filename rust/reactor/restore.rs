@@ -10,6 +10,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::batch::copy_generations;
 use super::erasure::pending::{Erasures, Pending};
 use super::erasure::read_error;
 use super::open::{LOG_FOLDER, SNAPSHOT_FOLDER, io_error};
@@ -160,6 +161,10 @@ fn copy(directory: &Path, target: &Path, disk: &Arc<dyn Disk>, last_lsn: u64) ->
             }
             continue;
         }
+        let (files, bytes, same) = copy_generations(directory, target, disk, true)?;
+        copied.files += files;
+        copied.bytes += bytes;
+        copied.kept += same;
         trim_copy(&to, &**disk, copied.first_lsn)?;
         return Ok(copied);
     }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::batch::{Batch, copy_generations};
 use super::ingest::PATIENCE;
 use super::inspect::damage_of;
 use super::open::{LOG_FOLDER, SNAPSHOT_FOLDER, io_error, memory_error};
@@ -22,7 +23,7 @@ use crate::log::storage::Disk;
 use crate::log::{Log, Record, ReserveError, SyncPolicy, Verification, verify};
 use crate::record::{
     APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE,
-    KIND_EVENT, KIND_EVICTION, KIND_LINES, KIND_TOMBSTONE,
+    KIND_EVENT, KIND_EVICTION, KIND_IMPORT, KIND_LINES, KIND_TOMBSTONE,
 };
 use crate::snapshot::{self, Shelf, Snapshot};
 
@@ -82,6 +83,8 @@ pub fn salvage(source: &Path, target: &Path, disk: &Arc<dyn Disk>) -> Result<Sal
     let (reactor, replay) = Reactor::recover(target, &options)?;
     let configurations = found.configurations;
     let report = Salvage { source: verification, ..Salvage::default() };
+    // What cannot be copied is told of when a record names it.
+    let _copied = copy_generations(source, target, disk, false);
     let mut feed =
         Feed { reactor, replay, configurations, report, answer: Vec::new(), base_lsn: 0 };
     if let Some(base) = &base {
@@ -156,7 +159,8 @@ impl Found {
                 continue;
             }
             let log = Log::memory().map_err(memory_error)?;
-            let reader = Reactor::empty(log, secret, &Options::default());
+            let mut reader = Reactor::empty(log, secret, &Options::default());
+            reader.batch = Arc::new(Batch::of_directory(disk, source));
             let snapshot = Snapshot::open(&**disk, &file, APPLY_EPOCH)?;
             reader.restore(&mut Replay::default(), &snapshot, &snapshot::Progress::default())?;
             for payload in reader.configurations.lock().iter() {
@@ -210,9 +214,8 @@ impl Feed {
                 Ok(configuration) => self.publish(configuration.number, lsn),
                 Err(error) => self.refuse(lsn, error.to_string()),
             },
-            KIND_LINES | KIND_EVICTION | KIND_TOMBSTONE | KIND_ERASURE | KIND_ERASED => {
-                self.keep(record, lsn)
-            }
+            KIND_LINES | KIND_EVICTION | KIND_IMPORT | KIND_TOMBSTONE | KIND_ERASURE
+            | KIND_ERASED => self.keep(record, lsn),
             kind => self.refuse(lsn, Refused::Kind(kind).to_string()),
         }
     }

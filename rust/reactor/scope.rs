@@ -4,12 +4,16 @@
 //! are decided; both are seen at one processing time. Invariant: reading changes nothing.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+
+use smallvec::SmallVec;
 
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws};
+use super::lookups::Lookups;
 use crate::config::plan::{Attribute, Plan, Slot};
 use crate::event::uuid_text;
-use crate::expr::Scope;
+use crate::expr::{EvalErrorKind, Scope};
 use crate::offer::{Audience, RuleScope};
 use crate::profile::{Draft, Packed, Rid};
 use crate::value::date::Zone;
@@ -23,6 +27,8 @@ pub trait ProfileView {
     fn rid(&self) -> Option<Rid>;
     /// The most recently seen value of a key.
     fn key_value(&self, key: u16) -> Option<Text>;
+    /// Every identifier that it has, by its key's number, the least recently seen first.
+    fn each_identifier(&self, give: &mut dyn FnMut(u16, &str));
     /// What an attribute reads.
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value>;
     /// What one of a counter's windows reads.
@@ -38,6 +44,12 @@ impl ProfileView for Packed {
 
     fn key_value(&self, key: u16) -> Option<Text> {
         self.newest_value(key)
+    }
+
+    fn each_identifier(&self, give: &mut dyn FnMut(u16, &str)) {
+        for seen in self.identifiers() {
+            give(seen.identifier.key, &seen.identifier.value);
+        }
     }
 
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
@@ -60,6 +72,10 @@ impl ProfileView for Draft<'_> {
 
     fn key_value(&self, key: u16) -> Option<Text> {
         Draft::key_value(self, key)
+    }
+
+    fn each_identifier(&self, give: &mut dyn FnMut(u16, &str)) {
+        Draft::each_identifier(self, give);
     }
 
     fn read(&self, attribute: &Attribute, _now_ms: i64) -> Cow<'_, Value> {
@@ -85,6 +101,11 @@ impl ProfileView for Unchanged<'_, '_> {
 
     fn key_value(&self, key: u16) -> Option<Text> {
         self.0.key_value_before(key)
+    }
+
+    /// Those of the event, too: no event changes what is imported for them.
+    fn each_identifier(&self, give: &mut dyn FnMut(u16, &str)) {
+        self.0.each_identifier(give);
     }
 
     fn read(&self, attribute: &Attribute, now_ms: i64) -> Cow<'_, Value> {
@@ -118,6 +139,8 @@ pub struct EventScope<'a, P> {
     pub whole: &'a Value,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
+    /// What batch data gives.
+    pub lookups: &'a Lookups<'a>,
     /// What `Math.random` gives.
     pub draws: &'a Draws<'a>,
     /// `ITEM`, or the names of `let`.
@@ -128,14 +151,45 @@ pub struct EventScope<'a, P> {
     pub computed: &'a ComputedValues,
     /// Who the value is for.
     pub audience: Audience,
+    /// What was read of the profile, which stays as it is for as long as the scope lives.
+    pub seen: Seen,
+}
+
+/// What was read of a profile so far, by position of the attribute and window. A profile is packed, so that a
+/// value is made when it is read: several expressions of one scope pay once. Values are shared, not copied.
+#[derive(Debug, Default)]
+pub struct Seen(RefCell<SmallVec<[(usize, Option<usize>, Value); 4]>>);
+
+impl Seen {
+    fn read(&self, position: usize, window: Option<usize>, read: impl FnOnce() -> Value) -> Value {
+        let of = |seen: &&(usize, Option<usize>, Value)| (seen.0, seen.1) == (position, window);
+        if let Some((_, _, value)) = self.0.borrow().iter().find(of) {
+            return value.clone();
+        }
+        let value = read();
+        self.0.borrow_mut().push((position, window, value.clone()));
+        value
+    }
 }
 
 impl<P: ProfileView> EventScope<'_, P> {
     fn attribute(&self, position: usize) -> Cow<'_, Value> {
         let attribute = &self.plan.attributes[position];
+        Cow::Owned(match self.profile {
+            Some(profile) => {
+                self.seen.read(position, None, || profile.read(attribute, self.now_ms).into_owned())
+            }
+            None => attribute.spec.nothing(),
+        })
+    }
+
+    fn window(&self, position: usize, window: usize) -> Value {
+        let attribute = &self.plan.attributes[position];
         match self.profile {
-            Some(profile) => profile.read(attribute, self.now_ms),
-            None => Cow::Owned(attribute.spec.nothing()),
+            Some(profile) => self.seen.read(position, Some(window), || {
+                profile.read_window(attribute, window, self.now_ms)
+            }),
+            None => attribute.spec.nothing(),
         }
     }
 }
@@ -151,12 +205,13 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
                 }
             }
             Slot::Attribute(position) => self.attribute(position),
-            Slot::Window(position, window) => Cow::Owned(match self.profile {
-                Some(profile) => {
-                    profile.read_window(&self.plan.attributes[position], window, self.now_ms)
-                }
-                None => self.plan.attributes[position].spec.nothing(),
-            }),
+            Slot::Window(position, window) => Cow::Owned(self.window(position, window)),
+            Slot::Imported(position) => self.lookups.imported(position, self.profile),
+            Slot::Segments => self.lookups.segments(self.profile),
+            Slot::Segment(position) => {
+                let id = &self.plan.segments[position].id;
+                Cow::Owned(Value::Bool(self.lookups.is_in_segment(id, self.profile)))
+            }
             Slot::Aggregate(position, at) => {
                 let aggregate = &self.plan.attributes[position].aggregates[at];
                 Cow::Owned(aggregate.of(&self.attribute(position)))
@@ -173,6 +228,14 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
             }
             Slot::Before(at) => Cow::Borrowed(self.before.get(at).unwrap_or(&UNDEFINED)),
         }
+    }
+
+    fn catalog(&self, catalog: u32, key: &Value) -> Value {
+        self.lookups.row(catalog, key)
+    }
+
+    fn take_failure(&self) -> Option<&'static str> {
+        self.lookups.take_failure()
     }
 
     fn profile_object(&self) -> &Value {
@@ -215,6 +278,15 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
 impl<P: ProfileView> RuleScope for EventScope<'_, P> {
     fn push_local(&mut self, value: Value) {
         self.locals.push(value);
+    }
+
+    fn among_segments(&self, ids: &[Text]) -> Result<Vec<Text>, EvalErrorKind> {
+        let is_in = |id: &&Text| self.lookups.is_in_segment(id, self.profile);
+        let found = ids.iter().filter(is_in).cloned().collect();
+        match self.lookups.take_failure() {
+            None => Ok(found),
+            Some(_) => Err(EvalErrorKind::Unreadable),
+        }
     }
 
     fn start_rule(&mut self, offer: usize, rule: usize) {

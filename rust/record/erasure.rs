@@ -14,7 +14,7 @@
 //!   erasure      u64   the LSN of its record
 //!   tombstones   u64   records of events that were replaced, in all
 //! tombstone (kind 9): stands where an erased person's event stood, under its LSN
-//!   flags        u8    1 event clock, 2 client's uuid, 8 has a source line, 16 moves no clock: as an event's;
+//!   flags        u16   1 event clock, 2 client's uuid, 8 has a source line, 16 moves no clock: as an event's;
 //!                      128 took identifiers from others
 //!   configuration u32
 //!   now_ms       i64   processing time
@@ -42,7 +42,7 @@ pub const KIND_ERASED: u8 = 8;
 pub const KIND_TOMBSTONE: u8 = 9;
 
 /// A flag of tombstones alone.
-const FLAG_MOVED: u8 = 128;
+const FLAG_MOVED: u16 = 128;
 
 /// Bytes of one identifier in an erasure's record.
 const IDENTIFIER_BYTES: usize = 2 + 16 + 8 + 8;
@@ -212,14 +212,13 @@ impl<'a> Tombstone<'a> {
     /// The record's bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        let mut out = vec![
-            flag(self.event_clock, FLAG_EVENT_CLOCK)
-                | flag(self.uuid.is_some(), FLAG_CLIENT_UUID)
-                | flag(self.source.is_some(), FLAG_SOURCE)
-                | flag(!self.moves_clock, FLAG_STILL)
-                | flag(!self.moved.is_empty(), FLAG_MOVED),
-        ];
+        let flag = |set: bool, bit: u16| if set { bit } else { 0 };
+        let flags = flag(self.event_clock, FLAG_EVENT_CLOCK)
+            | flag(self.uuid.is_some(), FLAG_CLIENT_UUID)
+            | flag(self.source.is_some(), FLAG_SOURCE)
+            | flag(!self.moves_clock, FLAG_STILL)
+            | flag(!self.moved.is_empty(), FLAG_MOVED);
+        let mut out = flags.to_le_bytes().to_vec();
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
         if let Some(uuid) = self.uuid {
@@ -247,7 +246,7 @@ impl<'a> Tombstone<'a> {
     /// `BadRecord` when the bytes are not what `encode` writes.
     pub fn decode(payload: &'a [u8]) -> Result<Self, BadRecord> {
         let mut bytes = Bytes(payload);
-        let flags = bytes.u8()?;
+        let flags = bytes.u16()?;
         let (configuration, now_ms) = (bytes.u32()?, bytes.i64()?);
         let uuid = match flags & FLAG_CLIENT_UUID {
             0 => None,
@@ -297,7 +296,7 @@ impl<'a> Whose<'a> {
     /// `BadRecord` when the bytes are not what `encode_head` writes.
     pub fn decode(payload: &'a [u8]) -> Result<Self, BadRecord> {
         let mut bytes = Bytes(payload);
-        bytes.take(1 + 4 + 8 + 8 + 16)?;
+        bytes.take(2 + 4 + 8 + 8 + 16)?;
         skip_text(&mut bytes)?;
         skip_text(&mut bytes)?;
         let count = usize::from(bytes.u8()?);

@@ -58,6 +58,7 @@ fn encoded(
         client_uuid: source.is_some(),
         routed: true,
         kept_out: source.is_some(),
+        unreadable: false,
         public: false,
         lets_go: true,
         now_ms: 1_700_000_000_123,

@@ -42,6 +42,8 @@ pub struct Loaded {
     pub configurations: Vec<Vec<u8>>,
     /// Records of how far files are dealt with.
     pub lines: Vec<Vec<u8>>,
+    /// The ledger of batch data, when something was imported.
+    pub imports: Option<Vec<u8>>,
 }
 
 /// Loads a snapshot into a store that holds nothing yet.
@@ -56,7 +58,7 @@ pub fn load(snapshot: &Snapshot, store: &Store, progress: &Progress) -> Result<L
     let (records, profiles): (Vec<&Block>, Vec<&Block>) = snapshot
         .blocks()
         .iter()
-        .partition(|block| matches!(block.kind, Kind::Configurations | Kind::Lines));
+        .partition(|block| !matches!(block.kind, Kind::Profiles | Kind::Dedup));
     let work =
         Work { snapshot, store, progress, next: AtomicUsize::new(0), failed: Mutex::new(None) };
     let identifiers = thread::scope(|scope| {
@@ -76,6 +78,10 @@ pub fn load(snapshot: &Snapshot, store: &Store, progress: &Progress) -> Result<L
     for block in records {
         let bytes = snapshot.block(block, &mut buffers)?;
         let into = match block.kind {
+            Kind::Imports => {
+                loaded.imports = Some(bytes.to_vec());
+                continue;
+            }
             Kind::Configurations => &mut loaded.configurations,
             _ => &mut loaded.lines,
         };

@@ -59,7 +59,7 @@
 //!     16 configurations  u64   how many
 //!     24 lines           u64   how many
 //!     32 blocks          16 each:
-//!          0 kind         u8   1 profiles, 2 dedup, 3 configurations, 4 lines
+//!          0 kind         u8   1 profiles, 2 dedup, 3 configurations, 4 lines, 5 imports
 //!          1 form         u8   0 plain, 1 one zstd frame
 //!          2 zero          2
 //!          4 stored      u32   bytes in the file
@@ -72,8 +72,9 @@
 //!     16 "p13n-snz"        8   magic
 //! ```
 //!
-//! Blocks: profiles as in `profile::codec`, one after another; dedup, of each shard as in `profile::dedup`;
-//! configurations and lines, each a u32 length and the bytes of its log record (`record`), in the log's order. The
+//! Blocks: profiles as in `profile::packed`, one after another; dedup, of each shard as in `profile::dedup`;
+//! configurations and lines, each a u32 length and the bytes of its log record (`record`), in the log's order. Imports is
+//! one ledger as in `batch::ledger`, when something was imported. The
 //! index of identifiers is not written: it follows from the profiles.
 //!
 //! Nothing is believed before its crc has matched, and no length is used before the crc over it has. A
@@ -148,11 +149,13 @@ pub enum Kind {
     Configurations = 3,
     /// Records of how far files are dealt with.
     Lines = 4,
+    /// The ledger of batch data.
+    Imports = 5,
 }
 
 impl Kind {
     fn of(byte: u8) -> Option<Self> {
-        [Self::Profiles, Self::Dedup, Self::Configurations, Self::Lines]
+        [Self::Profiles, Self::Dedup, Self::Configurations, Self::Lines, Self::Imports]
             .into_iter()
             .find(|kind| *kind as u8 == byte)
     }

@@ -45,6 +45,7 @@ impl Shelf {
                     }
                 }
                 Kind::Dedup => writer.dedup(bytes)?,
+                Kind::Imports => writer.imports(bytes)?,
                 Kind::Configurations | Kind::Lines => {
                     let mut records = Vec::new();
                     split(bytes, &mut records).map_err(|bad| snapshot.damaged(bad))?;

@@ -117,6 +117,14 @@ impl<'d> Writer<'d> {
         Ok(())
     }
 
+    /// Writes the ledger of batch data; nothing when it is empty.
+    ///
+    /// # Errors
+    /// What the disk refused.
+    pub fn imports(&mut self, ledger: &[u8]) -> Result<(), Error> {
+        if ledger.is_empty() { Ok(()) } else { self.block(Kind::Imports, ledger) }
+    }
+
     fn records<B: AsRef<[u8]>>(
         &mut self,
         kind: Kind,

@@ -10,7 +10,20 @@ from typing import Annotated
 
 import typer
 
-from p13n.cli import backup, check, config, demo, eval, ingest, key, log, profile, serve, sql
+from p13n.cli import (
+    backup,
+    batch_import,
+    check,
+    config,
+    demo,
+    eval,
+    ingest,
+    key,
+    log,
+    profile,
+    serve,
+    sql,
+)
 from p13n.exit_codes import ExitCode
 from p13n.system_error import sentence_of
 
@@ -57,6 +70,7 @@ app.command("ingest")(ingest.ingest)
 app.command("sql")(sql.sql)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.add_typer(batch_import.app, name="import")
 app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
 app.add_typer(profile.app, name="profile")

@@ -94,8 +94,8 @@ def restore(
     """Make a new data directory from a backup, whole or as of an earlier moment.
 
     Everything is checked first; the directory appears whole or not at all. TIME is processing
-    time: when events arrived, or their own times under `--clock event`. Erasures that came later, in
-    the backup or in `--current`, are carried out when the new directory is first opened.
+    time: when events arrived, or their own times under `--clock event`. Erasures that came later,
+    in the backup or in `--current`, are carried out when the new directory is first opened.
 
     Examples:
 

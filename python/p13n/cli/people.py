@@ -24,4 +24,3 @@ def people_of(identifiers: list[str], listing: Path | None) -> list[tuple[str, s
     if not named:
         fail("Name whom: `key=value`, or `--file LIST` with one a line.", ExitCode.USAGE)
     return [key_and_value(identifier) for identifier in named]
-

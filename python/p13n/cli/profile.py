@@ -22,7 +22,13 @@ class _OrShow(TyperGroup):
 
 app = typer.Typer(
     cls=_OrShow,
-    help="What is known about people: show, export, erase, anonymize, prove.",
+    help=(
+        "What is known about people: print a profile, hand everything out, prove somebody gone, "
+        "erase, anonymize.\n\n"
+        "Examples:\n\n\b\n"
+        "  p13n profile retail.yaml customer_id=17850 --data-dir data\n"
+        "  p13n profile erase customer_id=17850 --data-dir data\n"
+    ),
     no_args_is_help=True,
 )
 app.command(DEFAULT)(profile_show.show)

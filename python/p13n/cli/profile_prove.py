@@ -1,4 +1,4 @@
-"""`p13n profile prove`: that no file holds a person, by a search that finds somebody who is there."""
+"""`p13n profile prove`: that no file holds a person, by a search that finds somebody else."""
 
 from pathlib import Path
 from typing import Annotated, Any

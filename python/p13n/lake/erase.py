@@ -35,9 +35,7 @@ def erase(directory: Path, root: Path, texts: list[str], rids: list[str]) -> tup
             lsns = table.column("lsn").to_pylist()
             mentions = _mentions(table, forms) if min(lsns, default=first_lsn) < first_lsn else []
             keep = [
-                lsn not in erased
-                if lsn >= first_lsn
-                else not (mentions and mentions[position])
+                lsn not in erased if lsn >= first_lsn else not (mentions and mentions[position])
                 for position, lsn in enumerate(lsns)
             ]
             rows += _replace(folder, path, table, keep)
@@ -70,7 +68,7 @@ def look(paths: Iterable[Path], texts: list[str], control: list[str]) -> dict[st
 
 def _tombstones(directory: Path) -> tuple[int, set[int]]:
     cursor = LogCursor(directory)
-    erased = set()
+    erased: set[int] = set()
     while records := cursor.records(RECORDS):
         erased.update(record["lsn"] for record in records if record["kind"] == "tombstone")
     return cursor.first_lsn, erased

@@ -88,7 +88,7 @@ impl Compiler<'_, '_> {
         };
         let span = base.span.start..span.end;
         if let Some(slot) = names.slot(name) {
-            return Ok((Head::Base(Base::Profile(slot)), 1));
+            return Ok((slot_head(names, slot, span), 1));
         }
         match name.as_str() {
             "rid" => Ok((Head::Made(Node { kind: NodeKind::Rid, span }), 1)),
@@ -112,7 +112,7 @@ impl Compiler<'_, '_> {
         };
         let span = base.span.start..span.end;
         match names.find(space, name) {
-            Found::Slot(slot) => Ok((Head::Base(Base::Profile(slot)), 1)),
+            Found::Slot(slot) => Ok((slot_head(names, slot, span), 1)),
             Found::Absent(sentence) => Err(CompileError::new("E0304", span, sentence)),
             Found::Unknown => {
                 let message = format!("the configuration declares no `{name}` for {word}");
@@ -277,5 +277,14 @@ fn join_slice(parts: &mut [Part]) {
             call.quick = Quick::Count;
         }
         _ => {}
+    }
+}
+
+/// Where a name of the configuration is read: at once, or by a look-up, which has its price.
+fn slot_head(names: &dyn ProfileSlots, slot: u32, span: Span) -> Head {
+    if names.is_looked_up(slot) {
+        Head::Made(Node { kind: NodeKind::Lookup(slot), span })
+    } else {
+        Head::Base(Base::Profile(slot))
     }
 }

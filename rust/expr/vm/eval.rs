@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::super::ast::{BinaryOperator, UnaryOperator};
-use super::super::error::Fault;
-use super::super::limits::{PIECE_FUEL, STRING_BYTES_MAX};
+use super::super::error::{EvalErrorKind, Fault};
+use super::super::limits::{LOOKUP_FUEL, PIECE_FUEL, STRING_BYTES_MAX};
 use super::super::operators::{self, too_long};
 use super::super::program::{Comparison, Node, NodeKind};
 use super::convert::push_number;
@@ -56,9 +56,16 @@ impl<'m> Machine<'m> {
             NodeKind::Rid => {
                 Ok(self.rid().map_or(Cow::Borrowed(&UNDEFINED), |rid| Cow::Owned(rid.into())))
             }
+            NodeKind::Lookup(slot) => {
+                self.charge(LOOKUP_FUEL)?;
+                let value = self.scope.profile(*slot);
+                self.looked_up(value)
+            }
             NodeKind::Row { catalog, key } => {
+                self.charge(LOOKUP_FUEL)?;
                 let key = self.eval::<TRACED>(key)?;
-                Ok(Cow::Owned(self.scope.catalog(*catalog, &key)))
+                let row = self.scope.catalog(*catalog, &key);
+                self.looked_up(Cow::Owned(row))
             }
             NodeKind::Chain { base, parts } => self.chain::<TRACED>(base, parts),
             NodeKind::Not(operand) => Ok(truth(!self.test::<TRACED>(operand)?)),
@@ -99,6 +106,14 @@ impl<'m> Machine<'m> {
                 let given = self.arguments::<TRACED>(arguments)?;
                 self.call_function(function, given, arguments.callback.as_ref()).map(Cow::Owned)
             }
+        }
+    }
+
+    /// What a look-up gave, unless it could not be made.
+    fn looked_up(&self, value: Lent<'m>) -> Result<Lent<'m>, Fault> {
+        match self.scope.take_failure() {
+            None => Ok(value),
+            Some(sentence) => Err(Fault::new(EvalErrorKind::Unreadable, sentence)),
         }
     }
 

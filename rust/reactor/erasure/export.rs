@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::super::history::History;
-use super::super::read::{ProfileReading, identifier, read};
+use super::super::lookups::Lookups;
+use super::super::read::{ProfileReading, identifier, read, unreadable};
 use super::super::{Options, open::LOG_FOLDER};
 use super::people::People;
 use super::{gather, read_error, register_of};
@@ -74,8 +75,12 @@ pub fn export_person(
     people.add_identifier(known.key, &known.value, &reactor.secret);
     let profile = reactor.store.visit(&known, |profile| {
         people.add_profile(profile, &reactor.secret);
-        read(&published, profile, reactor.secret.random_seed(), now_ms)
+        let live = reactor.batch.live();
+        let lookups = Lookups::new(&live, &published.plan);
+        let reading = read(&published, profile, reactor.secret.random_seed(), now_ms, &lookups);
+        if lookups.has_failed() { Err(unreadable(lookups.why())) } else { Ok(reading) }
     });
+    let profile = profile.transpose()?;
     gather(&mut people, u64::MAX, &reactor.secret, register.as_ref(), &mut || {
         Ok(Reader::open(&directory.join(LOG_FOLDER), Arc::clone(&options.disk))?)
     })?;

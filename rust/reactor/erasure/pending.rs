@@ -18,7 +18,7 @@
 //! no file: none is pending.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::Secret;
@@ -286,7 +286,7 @@ fn decode(bytes: &[u8]) -> Result<Vec<Arc<Pending>>, BadBytes> {
     if fields.is_empty() { Ok(pending) } else { Err(BadBytes("bytes follow its end")) }
 }
 
-fn damaged(path: &PathBuf, what: &'static str) -> Error {
+fn damaged(path: &Path, what: &'static str) -> Error {
     ErrorKind::Replay(format!("{} is damaged: {what}", path.display())).into()
 }
 

@@ -92,7 +92,7 @@ pub fn prove(
     wanted: &Wanted<'_>,
 ) -> Result<Proof> {
     let texts = wanted.erased.iter().chain(wanted.control).map(String::as_str);
-    let forms = Forms::of(texts).map_err(|sentence| ErrorKind::Argument(sentence))?;
+    let forms = Forms::of(texts).map_err(ErrorKind::Argument)?;
     let mut look = Look {
         disk,
         forms,
