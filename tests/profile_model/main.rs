@@ -1,8 +1,8 @@
 //! The profile model: random lives of a reactor against plain maps that page 4 was written down in.
 //!
 //! Without arguments, as `cargo test` runs it: a short form with one seed. `--cases N --seed S` is the long form
-//! (`make profile-model`), `--erasures 1` forgets people in between. A difference is shrunk: steps are left out as long as it stays, and what is left
-//! is printed with the configuration.
+//! (`make profile-model`), `--erasures 1` forgets people in between. A difference is shrunk: steps are left out
+//! as long as it stays, and what is left is printed with the configuration.
 
 mod plain;
 #[allow(dead_code, reason = "the campaign uses more of it")]
