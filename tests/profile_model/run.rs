@@ -156,7 +156,7 @@ impl<'a> Life<'a> {
         if read != Json::Object(expected.clone()) {
             return Err(format!("{body}\nanswered {read}\nexpected {}", Json::Object(expected)));
         }
-        if number % 4 == 0 { self.compare_all() } else { self.compare_sizes() }
+        if number.is_multiple_of(4) { self.compare_all() } else { self.compare_sizes() }
     }
 
     fn body(&self, event: &Event, number: u64) -> String {
