@@ -106,6 +106,12 @@ fuzz-expr: .make/node  ## Random expressions against Node (PROGRAMS=1000000, SEE
 	cargo test --quiet --profile campaign --test oracle -- \
 	  fuzz --programs $(or $(PROGRAMS),1000000) $(SEEDED)
 
+# Random lives of a reactor, here and in plain maps; the short form is in `cargo test`.
+.PHONY: profile-model
+profile-model: .make/tools  ## Random lives of a reactor against plain maps (CASES=100000, SEED=N)
+	cargo test --quiet --profile campaign --test profile_model -- \
+	  --cases $(or $(CASES),100000) $(SEEDED)
+
 # The assertions of a test262 checkout that lie in our grammar; not in CI: the checkout is not ours.
 .PHONY: test262
 test262: .make/node  ## Assertions of a test262 checkout that our grammar holds (DIR=path)

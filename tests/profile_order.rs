@@ -36,7 +36,11 @@ attributes:
     type: list
     max_items: 4
     set: [{event: did, value: {v: "${EVENT.v}", n: "${EVENT.n}"}}]
-  - {name: distinct, type: list, distinct: true, max_items: 3, set: [{event: did, value: "${EVENT.v}"}]}
+  - name: distinct
+    type: list
+    distinct: true
+    max_items: 3
+    set: [{event: did, value: "${EVENT.v}"}]
   - name: by_id
     type: list
     id: v
@@ -175,7 +179,11 @@ fn cases() -> u32 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: cases(),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn events_in_any_order_come_to_the_profile_of_one_identifier((dids, order) in dids()) {

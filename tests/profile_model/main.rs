@@ -1,8 +1,8 @@
 //! The profile model: random lives of a reactor against plain maps that page 4 was written down in.
 //!
 //! Without arguments, as `cargo test` runs it: a short form with one seed. `--cases N --seed S` is the long form
-//! (`make profile-model`). A difference is shrunk: steps are left out as long as it stays, and what is left
-//! is printed with the configuration.
+//! (`make profile-model`), `--erasures 1` forgets people in between. A difference is shrunk: steps are left out
+//! as long as it stays, and what is left is printed with the configuration.
 
 mod plain;
 #[allow(dead_code, reason = "the campaign uses more of it")]
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     if words.iter().any(|word| word == "--list") {
         return ExitCode::SUCCESS;
     }
-    let (mut seed, mut cases, mut first) = (SHORT_SEED, SHORT_CASES, 0);
+    let (mut seed, mut cases, mut first, mut erasures) = (SHORT_SEED, SHORT_CASES, 0, 0);
     if words.iter().any(|word| word == "--cases") {
         seed = random::fresh_seed();
     }
@@ -42,19 +42,23 @@ fn main() -> ExitCode {
             "--cases" => &mut cases,
             "--seed" => &mut seed,
             "--first" => &mut first,
+            "--erasures" => &mut erasures,
             // What `cargo test` hands to every test.
             _ => continue,
         };
         let Ok(number) = value.parse() else {
-            eprintln!("profile model: {} {value}? --cases N, --seed N, --first N", pair[0]);
+            eprintln!(
+                "profile model: {} {value}? --cases N, --seed N, --first N, --erasures 1",
+                pair[0]
+            );
             return ExitCode::from(2);
         };
         *slot = number;
     }
-    check(seed, first, cases)
+    check(seed, first, cases, erasures > 0)
 }
 
-fn check(seed: u64, first: u64, cases: u64) -> ExitCode {
+fn check(seed: u64, first: u64, cases: u64, erasures: bool) -> ExitCode {
     println!("profile model: seed {seed}, {cases} cases");
     let begun = Instant::now();
     let (next, steps) = (AtomicU64::new(first), AtomicU64::new(0));
@@ -66,7 +70,7 @@ fn check(seed: u64, first: u64, cases: u64) -> ExitCode {
             if number >= first + cases {
                 break;
             }
-            let script = Script::random(&mut Random::part(seed, number));
+            let script = Script::random(&mut Random::part(seed, number), erasures);
             steps.fetch_add(script.steps.len() as u64, Ordering::Relaxed);
             match run(&script) {
                 Ok(figures) => total.lock().expect("no panic holds it").add(&figures),

@@ -89,12 +89,13 @@ pub struct Script {
 }
 
 impl Script {
-    pub fn random(random: &mut Random) -> Self {
+    /// With `erasures`, people are forgotten in half of the scripts.
+    pub fn random(random: &mut Random, erasures: bool) -> Self {
         let shape = Shape::random(random);
         let mut now = shape.clone();
         let few = 1 + random.below(5);
         let length = 3 + random.below(60);
-        let forgets = random.percent(25);
+        let forgets = erasures && random.percent(50);
         let steps = (0..length).map(|_| match random.below(100) {
             0..3 => Step::Snapshot,
             3..6 => Step::Restart {

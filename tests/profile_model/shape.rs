@@ -65,6 +65,8 @@ pub struct Attribute {
 pub struct Shape {
     pub max_values: [Option<usize>; 3],
     pub attributes: Vec<Attribute>,
+    /// How long a profile stays without an event.
+    pub ttl_ms: Option<i64>,
     /// Raised by each publish, so that its text is another.
     pub number: u64,
 }
@@ -83,7 +85,9 @@ impl Shape {
             was: None,
             kind: Kind::random(random),
         });
-        Self { max_values, attributes: attributes.collect(), number: 0 }
+        let attributes = attributes.collect();
+        let ttl_ms = random.percent(25).then(|| DAY_MS * (1 + random.below(6) as i64));
+        Self { max_values, attributes, ttl_ms, number: 0 }
     }
 
     /// Another configuration over the same values: attributes come, go, are renamed, get other bounds.
@@ -92,7 +96,7 @@ impl Shape {
         next.number += 1;
         next.attributes.iter_mut().for_each(|attribute| attribute.was = None);
         let at = random.below(next.attributes.len() as u64) as usize;
-        match [0, 1, 3, 4][random.below(4) as usize] {
+        match random.below(5) {
             0 => next.attributes.push(Attribute {
                 name: format!("n{}", next.number),
                 was: None,
@@ -122,6 +126,9 @@ impl Shape {
                 Some(bound) => format!("  - {{name: {name}, max_values: {bound}}}\n"),
                 None => format!("  - {{name: {name}}}\n"),
             };
+        }
+        if let Some(ttl_ms) = self.ttl_ms {
+            yaml += &format!("profiles: {{ttl: {}h}}\n", ttl_ms / HOUR_MS);
         }
         yaml += "events:\n  - {name: did, table: did}\nattributes:\n";
         self.attributes.iter().for_each(|attribute| yaml += &attribute.yaml());

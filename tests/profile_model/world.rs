@@ -20,6 +20,8 @@ pub type Identifier = (usize, u64);
 pub struct Person {
     /// Processing time of the event that made it: what its id orders by.
     pub made_ms: i64,
+    /// Processing time of the last event.
+    pub updated_ms: i64,
     /// Identifiers, the least recently seen first, and when that was.
     pub seen: Vec<(Identifier, i64)>,
     /// Attributes by name; those that the configuration no longer has sleep on.
@@ -63,6 +65,7 @@ pub struct Figures {
     pub let_go: u64,
     pub repeated: u64,
     pub erased: u64,
+    pub expired: u64,
 }
 
 impl Figures {
@@ -73,16 +76,17 @@ impl Figures {
         self.let_go += other.let_go;
         self.repeated += other.repeated;
         self.erased += other.erased;
+        self.expired += other.expired;
     }
 }
 
 impl fmt::Display for Figures {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { made, merged, moved, let_go, repeated, erased } = self;
+        let Self { made, merged, moved, let_go, repeated, erased, expired } = self;
         write!(
             out,
             "made={made} merged={merged} moved={moved} let_go={let_go} repeated={repeated} \
-             erased={erased}"
+             erased={erased} expired={expired}"
         )
     }
 }
@@ -107,7 +111,7 @@ impl World {
     /// The uuid that the event may send: one that is surely remembered or surely forgotten. "Two
     /// generations turned by recorded processing time (each one hour)" keep it for one hour at least.
     pub fn uuid_for(&self, event: &Event) -> Option<u64> {
-        let uuid = event.uuid?;
+        let uuid = event.uuid.filter(|_| self.shape.ttl_ms.is_none())?;
         match self.uuids.get(&uuid) {
             Some(stored_ms) if self.now_of(event) - stored_ms > HOUR_MS => None,
             _ => Some(uuid),
@@ -135,6 +139,7 @@ impl World {
 
     /// Applies an event, which is number `number` of all.
     pub fn event(&mut self, event: &Event, number: u64) -> Came {
+        self.expire(self.now_of(event));
         let identifiers = event.keys.iter().enumerate();
         let identifiers: Vec<Identifier> =
             identifiers.filter_map(|(key, value)| Some((key, (*value)?))).collect();
@@ -205,6 +210,7 @@ impl World {
         }
         let gained = identifiers.iter().filter(|one| !held.contains(one)).map(|(key, _)| *key);
         self.let_go(person, &gained.collect::<Vec<_>>());
+        self.people.get_mut(&person).expect("it is there").updated_ms = self.now_ms;
         person
     }
 
@@ -230,7 +236,12 @@ impl World {
     fn make(&mut self) -> u64 {
         self.figures.made += 1;
         self.next += 1;
-        let person = Person { made_ms: self.now_ms, seen: Vec::new(), attributes: BTreeMap::new() };
+        let person = Person {
+            made_ms: self.now_ms,
+            updated_ms: self.now_ms,
+            seen: Vec::new(),
+            attributes: BTreeMap::new(),
+        };
         self.people.insert(self.next, person);
         self.next
     }
@@ -344,6 +355,16 @@ impl World {
     /// From here on the identifier is another's.
     fn leaves(&mut self, identifier: Identifier) {
         *self.times_left.entry(identifier).or_default() += 1;
+    }
+
+    /// "`profiles: {ttl: 395d}`": whoever had no event for so long is not known any more.
+    fn expire(&mut self, now_ms: i64) {
+        let Some(ttl_ms) = self.shape.ttl_ms else { return };
+        let before = self.people.len();
+        self.people.retain(|_, person| now_ms - person.updated_ms <= ttl_ms);
+        let people = &self.people;
+        self.index.retain(|_, holder| people.contains_key(holder));
+        self.figures.expired += (before - people.len()) as u64;
     }
 
     /// Another configuration: renamed attributes take their values along.
