@@ -36,6 +36,7 @@ pub mod salvage;
 pub mod scope;
 pub mod secret;
 pub mod stitching;
+pub mod versions;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -62,6 +63,7 @@ use self::passage::{Passage, Scratch};
 use self::room::Room;
 use crate::clock::Clock;
 use crate::config::Numbers;
+use crate::config::numbers::is_gone;
 use crate::config::plan::{AttributeId, Plan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{EVENT_BYTES_MAX, Event, EventShape, TIME_MS_MAX, Taken};
@@ -81,23 +83,41 @@ pub struct Published {
     pub shape: EventShape,
     /// Position of each attribute in the plan, by its number.
     positions: Vec<Option<usize>>,
+    /// Numbers of attributes that are not in the plan: since when they sleep, by processing time;
+    /// `None`: they were given up.
+    absent: Vec<(AttributeId, Option<i64>)>,
 }
+
+/// What stands under a number that holds no state any more.
+static STATELESS: AttributeSpec = AttributeSpec::Stateless;
 
 impl Published {
     /// Derives from a plan what requests need beside it.
-    pub fn new(plan: Plan) -> Self {
+    pub fn new(plan: Plan, given: &Numbers) -> Self {
         let numbers = plan.attributes.iter().map(|attribute| usize::from(attribute.id) + 1);
         let mut positions = vec![None; numbers.max().unwrap_or(0)];
         for (position, attribute) in plan.attributes.iter().enumerate() {
             positions[usize::from(attribute.id)] = Some(position);
         }
-        Self { shape: EventShape::of(&plan), plan, positions }
+        let asleep = given.asleep_attributes.iter().map(|(id, since_ms)| (*id, Some(*since_ms)));
+        let absent = asleep.chain(given.given_up_attributes().map(|id| (id, None))).collect();
+        Self { shape: EventShape::of(&plan), plan, positions, absent }
     }
 
-    /// The options of an attribute by its number; `None` for one that the plan no longer has.
-    pub fn spec(&self, id: AttributeId) -> Option<&AttributeSpec> {
-        let position = self.positions.get(usize::from(id)).copied().flatten()?;
-        Some(&self.plan.attributes[position].spec)
+    /// The options of an attribute by its number, at a processing time; `None` for one that sleeps:
+    /// its values stay as they are, and nobody reads them.
+    pub fn spec(&self, id: AttributeId, now_ms: i64) -> Option<&AttributeSpec> {
+        match self.positions.get(usize::from(id)).copied().flatten() {
+            Some(position) => Some(&self.plan.attributes[position].spec),
+            None => self.gone(now_ms).any(|gone| gone == id).then_some(&STATELESS),
+        }
+    }
+
+    /// Numbers of attributes whose values nobody will find again.
+    pub fn gone(&self, now_ms: i64) -> impl Iterator<Item = AttributeId> + '_ {
+        let absent = self.absent.iter();
+        let gone = absent.filter(move |(_, since)| since.is_none_or(|ms| is_gone(ms, now_ms)));
+        gone.map(|(id, _)| *id)
     }
 }
 

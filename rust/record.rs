@@ -36,7 +36,10 @@
 //!   number           u32
 //!   now_ms           i64
 //!   hash             32 bytes, SHA-256 of the text
-//!   keys, attributes, fields   each: u32 count, texts; position is the number given
+//!   keys, attributes, fields   each: u32 count, texts; position is the number given, and an empty
+//!                    text that it was given up
+//!   asleep keys, asleep attributes   each: u32 count, each: number u16, since i64: those that are not
+//!                    configured, and since which processing time
 //!   text             text, every secret replaced by its digest
 //! import (kind 16): batch data, as in `batch::ledger`
 //! lines (kind 3): of a file, all up to this one are dealt with; written when the last of them left
@@ -68,7 +71,7 @@ pub const IDENTITY_DATABASE: &str = "IMPORT";
 /// Table that the records of imported identifiers name: no event can come in for it.
 pub const IDENTITY_TABLE: &str = "IDENTITIES";
 /// Raised by any change of what apply computes (page 5.3).
-pub const APPLY_EPOCH: u32 = 1;
+pub const APPLY_EPOCH: u32 = 2;
 
 const FLAG_EVENT_CLOCK: u8 = 1;
 const FLAG_CLIENT_UUID: u8 = 2;
@@ -418,6 +421,10 @@ pub struct ConfigurationRecord {
     pub attributes: Vec<Text>,
     /// Names of fields by index.
     pub fields: Vec<Text>,
+    /// Numbers of keys that are not configured, and since which processing time.
+    pub asleep_keys: Vec<(u16, i64)>,
+    /// Numbers of attributes that are not configured, likewise.
+    pub asleep_attributes: Vec<(u16, i64)>,
     /// The text, secrets replaced by digests.
     pub text: String,
 }
@@ -433,6 +440,13 @@ impl ConfigurationRecord {
             out.extend_from_slice(&(names.len() as u32).to_le_bytes());
             for name in names {
                 put_text(&mut out, name);
+            }
+        }
+        for asleep in [&self.asleep_keys, &self.asleep_attributes] {
+            out.extend_from_slice(&(asleep.len() as u32).to_le_bytes());
+            for (number, since_ms) in asleep {
+                out.extend_from_slice(&number.to_le_bytes());
+                out.extend_from_slice(&since_ms.to_le_bytes());
             }
         }
         put_text(&mut out, &self.text);
@@ -452,8 +466,23 @@ impl ConfigurationRecord {
             (0..bytes.u32()?).map(|_| Ok(Text::new(bytes.text()?))).collect()
         };
         let (keys, attributes, fields) = (names()?, names()?, names()?);
+        let mut asleep = || -> Result<Vec<(u16, i64)>, BadRecord> {
+            let count = bytes.count(2 + 8)?;
+            Ok(bytes.several(count, |bytes| Ok((bytes.u16()?, bytes.i64()?)))?)
+        };
+        let (asleep_keys, asleep_attributes) = (asleep()?, asleep()?);
         let text = bytes.text()?.to_owned();
-        Ok(Self { number, now_ms, hash, keys, attributes, fields, text })
+        Ok(Self {
+            number,
+            now_ms,
+            hash,
+            keys,
+            attributes,
+            fields,
+            asleep_keys,
+            asleep_attributes,
+            text,
+        })
     }
 }
 

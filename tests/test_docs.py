@@ -1,7 +1,8 @@
 """README and docs/ as tests: what a reader would paste is run, what a page claims is compared.
 
 A block's info string says what becomes of it: `yaml` is checked and has no diagnostics, `yaml
-error` has an error, `python` and `console` are run in a folder with the examples, `sh serve` is
+error` has an error, `yaml file=NAME` is also written where the `python file=NAME` blocks of its page
+run, `python` and `console` are run in a folder with the examples, `sh serve` is
 served while the next `sh` block runs against it. Tables of expressions and of limits are compared
 with the engine and with the sources.
 """
@@ -104,7 +105,9 @@ def diagnostics(text: str, folder: Path) -> list[p13n.Diagnostic]:
     return p13n.check([str(file)])
 
 
-@pytest.mark.parametrize("block", blocks("yaml", "yaml fragment"), ids=str)
+@pytest.mark.parametrize(
+    "block", blocks("yaml", "yaml fragment", "yaml file=shop.yaml"), ids=str
+)
 def test_a_configuration_on_a_page_has_no_diagnostics(block: Block, tmp_path: Path) -> None:
     assert [str(diagnostic) for diagnostic in diagnostics(block.text, tmp_path)] == []
 
@@ -199,8 +202,18 @@ def test_a_limit_on_the_page_is_the_one_in_the_sources(limit: str, value: str, p
 # ------------------------------------------------------------------ what a reader pastes
 
 
-@pytest.mark.parametrize("block", blocks("python"), ids=str)
+def written(block: Block, folder: Path) -> None:
+    """Writes the file that a `python file=NAME` block reads."""
+    _, _, name = block.kind.partition("file=")
+    texts = [other.text for other in blocks(f"yaml file={name}") if other.page == block.page]
+    assert len(texts) == 1, f"{block}: one block of {block.page} is {name}"
+    (folder / name).write_text(texts[0])
+
+
+@pytest.mark.parametrize("block", blocks("python", "python file=shop.yaml"), ids=str)
 def test_python_on_a_page_runs(block: Block, folder: Path) -> None:
+    if "file=" in block.kind:
+        written(block, folder)
     subprocess.run([sys.executable, "-c", block.text], cwd=folder, check=True)
 
 

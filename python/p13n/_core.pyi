@@ -391,12 +391,12 @@ class Reactor:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
         `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `linked` (rows of
         identifiers), `errors`, `ignored_identifiers`, `rejected_values` (each {name: {reason:
-        count}}), `batch` (a list of kind, name, layers, rows, bytes), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
-        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
-        snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
-        snapshot, events_per_s, ms, torn_bytes), `snapshots`
-        (taken, failed, failure, last), `retention` (segments_retired, log_bytes, bytes_max,
-        days_max, bytes_per_day: None until the log spans an hour)."""
+        count}}), `batch` (a list of kind, name, layers, rows, bytes), `clock_step_ms` (None:
+        the wall clock is followed), `log` (lsn, synced_lsn, syncs, batches, bytes,
+        queued_bytes, full_since_ms), `recovery` (snapshot_lsn, snapshot_profiles, snapshot_ms,
+        snapshots_damaged, events: those replayed behind the snapshot, events_per_s, ms,
+        torn_bytes), `snapshots` (taken, failed, failure, last), `retention` (segments_retired,
+        log_bytes, bytes_max, days_max, bytes_per_day: None until the log spans an hour)."""
     def snapshot(self) -> dict[str, int]:
         """Takes a snapshot of the state while events go on (5.4): the next start is quick.
 

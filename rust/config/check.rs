@@ -19,6 +19,7 @@ pub fn check(configuration: &Configuration, problems: &mut Problems<'_>) {
     keys(configuration, problems);
     names_are_unique(configuration, problems);
     destinations_are_unique(&configuration.destinations, problems);
+    renames_are_of_what_is_gone(configuration, problems);
     events_are_known(configuration, problems);
     configuration.offers.iter().for_each(|offer| rules_are_reached(offer, problems));
     batch_names_are_sound(configuration, problems);
@@ -91,6 +92,23 @@ fn batch_names_are_sound(configuration: &Configuration, problems: &mut Problems<
             });
         let sentence = format!("There is no batch segment `{}`.", named.value);
         problems.error_with_help("E0217", named.span.clone(), sentence, help);
+    }
+}
+
+/// `was` names an attribute that the file has no more, and each one once.
+fn renames_are_of_what_is_gone(configuration: &Configuration, problems: &mut Problems<'_>) {
+    let attributes = &configuration.attributes;
+    let mut taken: HashSet<&Text> = HashSet::new();
+    for was in attributes.iter().filter_map(|attribute| attribute.was.as_ref()) {
+        let sentence = if attributes.iter().any(|other| other.name.value == was.value) {
+            format!("`{}` is still there: it cannot be what another was.", was.value)
+        } else if !taken.insert(&was.value) {
+            format!("Two attributes say that they were `{}`.", was.value)
+        } else {
+            continue;
+        };
+        let help = "say `was` of the one that takes over the values of a name that is gone";
+        problems.error_with_help("E0227", was.span.clone(), sentence, help);
     }
 }
 

@@ -16,6 +16,7 @@ use super::expressions::{Expressions, Locals, Slots};
 use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
+use super::numbers::Numbers;
 use super::plan::{
     Action, Attribute, AttributeRule, Catalog, EventId, EventSet, Ignore, Imported, Key, Offer,
     OfferRule, Plan, Rails, Segment, Slot, Table,
@@ -29,17 +30,6 @@ use crate::expr::advice::Type;
 use crate::expr::{FieldTable, Program, Space, Template};
 use crate::profile::attribute::{Aggregate, AttributeSpec, Conversion};
 use crate::value::Text;
-
-/// Numbers given once a name by a data directory: a name's position is its number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Numbers {
-    /// Names of keys.
-    pub keys: Vec<Text>,
-    /// Names of attributes.
-    pub attributes: Vec<Text>,
-    /// `EVENT.<field>` names by field index, as recorded with the plan; `None`: not yet recorded.
-    pub fields: Option<Vec<Text>>,
-}
 
 /// What came of a file without errors.
 #[derive(Debug)]
@@ -238,7 +228,7 @@ impl Builder<'_> {
             let (spec, windows) = spec(&attribute.kind);
             let (conversion, aggregates) = readings(attribute);
             attributes.push(Attribute {
-                id: number(&mut self.numbers.attributes, &attribute.name, problems),
+                id: self.attribute_number(attribute, problems),
                 name: attribute.name.value.clone(),
                 spec,
                 windows,
@@ -279,6 +269,18 @@ impl Builder<'_> {
                 .collect(),
         });
         (segments.collect(), catalogs.collect())
+    }
+
+    /// The number of an attribute: its own, that of the name that it had, or the next.
+    fn attribute_number(&mut self, entry: &model::Attribute, problems: &mut Problems<'_>) -> u16 {
+        let names = &mut self.numbers.attributes;
+        if let Some(was) = &entry.was
+            && !names.contains(&entry.name.value)
+            && let Some(held) = names.iter_mut().find(|name| **name == was.value)
+        {
+            *held = entry.name.value.clone();
+        }
+        number(names, &entry.name, problems)
     }
 
     /// Destinations, then tables that only `events` names, in file order.

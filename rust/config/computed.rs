@@ -4,11 +4,49 @@
 //! request evaluates them one after the other and never one inside the other; those that read
 //! each other in a circle have no value, and are refused by name.
 
-use super::expressions::Expressions;
+use super::expressions::{Expressions, Locals};
 use super::model::{AttributeKind, Configuration};
 use super::plan::{Computed, Slot};
+use super::source::Spanned;
+use super::yaml::Node;
 use crate::expr::Template;
 use crate::value::{Text, Value};
+
+impl Expressions<'_, '_> {
+    /// The `value` of a computed attribute, over `PROFILE` alone, and the slots that it reads.
+    fn computed(&mut self, node: &Node) -> (Option<Template>, Vec<u32>) {
+        let fields = std::mem::take(&mut self.fields);
+        self.slots.start_reading(true);
+        let template = self.template(node, &Locals::default());
+        let read = self.slots.start_reading(false);
+        let own = std::mem::replace(&mut self.fields, fields);
+        if own.names().is_empty() && !own.needs_whole() {
+            return (template, read);
+        }
+        if self.recorded {
+            return (self.throwing().map(Template::Expression), Vec::new());
+        }
+        self.problems.error_with_help(
+            "E0226",
+            node.span.clone(),
+            "A computed attribute reads PROFILE, not EVENT: it is read with and without an event.",
+            "keep what it needs of events in an attribute of type single, list or counter",
+        );
+        (None, read)
+    }
+
+    /// Notes a computed attribute that needs itself.
+    fn refuse_circle(&mut self, name: &Spanned<Text>) {
+        if !self.recorded {
+            self.problems.error_with_help(
+                "E0225",
+                name.span.clone(),
+                format!("`{}` is computed from itself, directly or through others.", name.value),
+                "break the circle: let one of them read what events leave",
+            );
+        }
+    }
+}
 
 /// Compiles all computed attributes; `slots` are those of `PROFILE`.
 pub fn build(

@@ -63,6 +63,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0224", "an item without the list's `id`"),
     ("E0225", "computed attributes that read each other in a circle"),
     ("E0226", "a computed attribute that reads an event"),
+    ("E0227", "a `was` that names what is still there, or what another one was"),
     // Tokens.
     ("E0230", "a malformed token"),
     ("E0231", "a token given twice"),

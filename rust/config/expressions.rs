@@ -16,7 +16,7 @@ use super::pitfall;
 use super::place::place;
 use super::quantity::is_json_number;
 use super::scan;
-use super::source::{Problems, Span, Spanned};
+use super::source::{Problems, Span};
 use super::yaml::{Content, Node, Scalar};
 use crate::expr::advice::{self, Advice, ProfileTypes, Purpose, Type, Types};
 use crate::expr::{
@@ -220,9 +220,9 @@ impl ProfileSlots for Slots {
 pub struct Expressions<'a, 'p> {
     /// `EVENT.<field>` names seen so far.
     pub fields: FieldTable,
-    slots: &'a Slots,
-    problems: &'a mut Problems<'p>,
-    recorded: bool,
+    pub(super) slots: &'a Slots,
+    pub(super) problems: &'a mut Problems<'p>,
+    pub(super) recorded: bool,
     /// Whether a condition of `ignore` is being compiled.
     in_ignore: bool,
 }
@@ -236,40 +236,6 @@ impl<'a, 'p> Expressions<'a, 'p> {
         recorded: bool,
     ) -> Self {
         Self { fields, slots, problems, recorded, in_ignore: false }
-    }
-
-    /// The `value` of a computed attribute, over `PROFILE` alone, and the slots that it reads.
-    pub fn computed(&mut self, node: &Node) -> (Option<Template>, Vec<u32>) {
-        let fields = std::mem::take(&mut self.fields);
-        self.slots.start_reading(true);
-        let template = self.template(node, &Locals::default());
-        let read = self.slots.start_reading(false);
-        let own = std::mem::replace(&mut self.fields, fields);
-        if own.names().is_empty() && !own.needs_whole() {
-            return (template, read);
-        }
-        if self.recorded {
-            return (self.throwing().map(Template::Expression), Vec::new());
-        }
-        self.problems.error_with_help(
-            "E0226",
-            node.span.clone(),
-            "A computed attribute reads PROFILE, not EVENT: it is read with and without an event.",
-            "keep what it needs of events in an attribute of type single, list or counter",
-        );
-        (None, read)
-    }
-
-    /// Notes a computed attribute that needs itself.
-    pub fn refuse_circle(&mut self, name: &Spanned<Text>) {
-        if !self.recorded {
-            self.problems.error_with_help(
-                "E0225",
-                name.span.clone(),
-                format!("`{}` is computed from itself, directly or through others.", name.value),
-                "break the circle: let one of them read what events leave",
-            );
-        }
     }
 
     /// The filter of an event, which sees EVENT only. Several conditions become one.
@@ -607,7 +573,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
     }
 
     /// On replay, a program that throws; else nothing, since the error is noted.
-    fn throwing(&mut self) -> Option<Program> {
+    pub(super) fn throwing(&mut self) -> Option<Program> {
         if !self.recorded {
             return None;
         }

@@ -23,6 +23,7 @@ mod load_options;
 mod load_rules;
 mod model;
 mod names;
+pub mod numbers;
 mod pitfall;
 mod place;
 pub mod plan;
@@ -40,9 +41,10 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
-pub use compile::{Compiled, Numbers, compile, compile_recorded, diagnose as check};
+pub use compile::{Compiled, compile, compile_recorded, diagnose as check};
 pub use diagnostic::{Diagnostic, Severity};
 pub use document::read_document;
+pub use numbers::Numbers;
 pub use plan::Plan;
 pub use secret::{Environment, Secrets};
 pub use source::SourceFile;

@@ -227,7 +227,7 @@ fn known_names_keep_their_numbers_and_new_ones_get_the_next() {
     let known = Numbers {
         keys: vec![Text::new("email"), Text::new("customer_id")],
         attributes: vec![Text::new("gone"), Text::new("views")],
-        fields: None,
+        ..Numbers::default()
     };
     let text = format!(
         "{HEAD}keys: [{{name: customer_id}}, {{name: phone}}, {{name: email}}]\n{EVENTS}\

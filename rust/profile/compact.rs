@@ -280,38 +280,37 @@ fn value_at(bytes: &mut Bytes<'_>, depth: usize) -> Result<Value, BadBytes> {
     })
 }
 
-/// Passes over a value, after looking at every byte of it.
+/// Passes over a value that was written here: what is in it is not looked at.
 pub(super) fn skip_value(bytes: &mut Bytes<'_>) -> Result<(), BadBytes> {
-    skip_value_at(bytes, 0)
+    // Values within lists and objects that are yet to come.
+    let mut left = 1u64;
+    while left > 0 {
+        left -= 1;
+        let head = varint(bytes)?;
+        let argument = head >> KIND_BITS;
+        match head & 7 {
+            TEXT => {
+                let length = plausible(argument, bytes, 1)?;
+                bytes.take(length)?;
+            }
+            DOUBLE => drop(bytes.take(8)?),
+            UUID => drop(bytes.take(16)?),
+            LIST => left += argument,
+            OBJECT => return skip_entries(bytes, argument, left),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
-fn skip_value_at(bytes: &mut Bytes<'_>, depth: usize) -> Result<(), BadBytes> {
-    if depth > VALUE_DEPTH_MAX {
-        return Err(BadBytes("a value is nested too deep"));
+/// Passes over an object's entries, and over the values that follow it.
+fn skip_entries(bytes: &mut Bytes<'_>, entries: u64, values: u64) -> Result<(), BadBytes> {
+    for _ in 0..entries {
+        let length = count(bytes, 1)?;
+        bytes.take(length)?;
+        skip_value(bytes)?;
     }
-    let head = Bytes(bytes.0);
-    let argument = varint(bytes)? >> KIND_BITS;
-    match u64::from(head.0[0]) & 7 {
-        TEXT => {
-            let length = plausible(argument, bytes, 1)?;
-            utf8(bytes, length).map(|_| ())
-        }
-        LIST => {
-            let count = plausible(argument, bytes, 1)?;
-            (0..count).try_for_each(|_| skip_value_at(bytes, depth + 1))
-        }
-        OBJECT => {
-            let count = plausible(argument, bytes, 2)?;
-            (0..count).try_for_each(|_| {
-                text(bytes)?;
-                skip_value_at(bytes, depth + 1)
-            })
-        }
-        _ => {
-            *bytes = head;
-            value_at(bytes, depth).map(|_| ())
-        }
-    }
+    (0..values).try_for_each(|_| skip_value(bytes))
 }
 
 #[cfg(test)]
@@ -378,7 +377,7 @@ mod tests {
         }
 
         #[test]
-        fn damaged_values_never_panic_and_are_passed_over_exactly_when_they_read(
+        fn damaged_values_never_panic_and_what_reads_is_passed_over_whole(
             value in any_value(),
             at in any::<prop::sample::Index>(),
             other in any::<u8>(),
@@ -387,8 +386,10 @@ mod tests {
             let at = at.index(out.len());
             out[at] = other;
             let (mut bytes, mut passed) = (Bytes(&out), Bytes(&out));
-            let read = super::value(&mut bytes).map(|_| ());
-            prop_assert_eq!(read, skip_value(&mut passed));
+            if super::value(&mut bytes).is_ok() {
+                prop_assert_eq!(skip_value(&mut passed), Ok(()));
+                prop_assert_eq!(bytes.0, passed.0);
+            }
             out.truncate(at);
             let _ = super::value(&mut Bytes(&out));
         }
@@ -429,7 +430,6 @@ mod tests {
             let nested = (0..depth).fold(Value::Null, |inner, _| Value::array(vec![inner]));
             let out = bytes_of(&nested);
             assert_eq!(super::value(&mut Bytes(&out)).is_ok(), good, "{depth}");
-            assert_eq!(skip_value(&mut Bytes(&out)).is_ok(), good, "{depth}");
         }
     }
 }

@@ -10,9 +10,10 @@ use std::borrow::Cow;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::attribute::{Bounds, LSN_PENDING, List, ListChange};
+use super::attribute::{Bounds, LSN_PENDING, List, ListChange, Written, change_items};
+use super::listed::{Listed, ListedAll};
 use super::lock::Locked;
-use super::packed::{self, Listed, ListedAll, Source, Unsettled};
+use super::packed::{self, Source, Unsettled};
 use super::{
     AttributeSpec, AttributeState, IDENTIFIERS_MAX, Identifier, Moment, Operation, Outcome, Packed,
     Profile, Rails, Rejected, Rid, SeenIdentifier, Store,
@@ -111,8 +112,6 @@ pub(super) enum Touched {
     State(AttributeState),
     /// Changes of the list that is there.
     List { bounds: Bounds, moment: Moment, changes: SmallVec<[ListChange; 1]> },
-    /// An amount for the counter that is there, which takes it.
-    Amount { moment: Moment, amount: f64 },
 }
 
 impl Touched {
@@ -121,8 +120,19 @@ impl Touched {
         match self {
             Self::List { changes, .. } => changes.len() >= LIST_CHANGES_MAX,
             Self::State(_) => true,
-            Self::Amount { .. } => false,
         }
+    }
+
+    /// What attribute `id` of `base` becomes.
+    fn next<'s>(&'s self, base: &'s Base<'_>, id: u16) -> Next<'s> {
+        if let (Self::List { bounds, moment, changes }, Base::Held(profile)) = (self, base)
+            && let Some(state) = profile.state(id)
+            && let Some(written) = change_items(state, bounds, *moment, changes)
+        {
+            return Next::List(written);
+        }
+        let before = if let Self::State(_) = self { None } else { base.attribute(id) };
+        Next::State(self.applied(before))
     }
 
     /// The state after the change; `before` is the state without it.
@@ -139,14 +149,15 @@ impl Touched {
                 }
                 Cow::Owned(AttributeState::List(list))
             }
-            Self::Amount { moment, amount } => {
-                let before = before.expect("an amount is for a counter that is there");
-                let mut state = before.into_owned();
-                state.put_amount(*moment, *amount);
-                Cow::Owned(state)
-            }
         }
     }
+}
+
+/// What an attribute becomes.
+enum Next<'s> {
+    State(Cow<'s, AttributeState>),
+    /// A list that was changed as it stood.
+    List(Written),
 }
 
 /// A finished draft: what [`Locked::install`] moves in.
@@ -298,10 +309,10 @@ impl<'l> Draft<'l> {
 
     /// The state of an attribute, earlier rules of this event included.
     fn state(&self, id: u16) -> Option<Cow<'_, AttributeState>> {
-        let before = self.base.attribute(id);
-        match self.touched_at(id) {
-            Some(at) => Some(self.touched[at].1.applied(before)),
-            None => before,
+        match self.touched_at(id).map(|at| &self.touched[at].1) {
+            Some(Touched::State(state)) => Some(Cow::Borrowed(state)),
+            Some(touched) => Some(touched.applied(self.base.attribute(id))),
+            None => self.base.attribute(id),
         }
     }
 
@@ -340,34 +351,16 @@ impl<'l> Draft<'l> {
         if let AttributeSpec::List { .. } = spec {
             return self.apply_to_list(id, spec, operation, value_bytes_max);
         }
-        let before = self.base.attribute(id);
-        let Some(at) = self.touched_at(id) else {
-            let touched = match (before.as_deref(), added(&operation)) {
-                (Some(AttributeState::Counter(counter)), Some(amount))
-                    if counter.takes(spec, self.moment, amount) =>
-                {
-                    Touched::Amount { moment: self.moment, amount }
-                }
-                (Some(AttributeState::Single(single)), _)
-                    if matches!(spec, AttributeSpec::Single { .. }) =>
-                {
-                    let next = single.next(spec, self.moment, operation, value_bytes_max)?;
-                    let Some(next) = next else { return Ok(()) };
-                    Touched::State(AttributeState::Single(next))
-                }
-                _ => {
-                    let new = || AttributeState::new(spec);
-                    let mut state = before.map_or_else(new, Cow::into_owned);
-                    state.apply(spec, self.moment, operation, value_bytes_max)?;
-                    Touched::State(state)
-                }
-            };
-            self.touched.push((id, touched));
-            return Ok(());
+        let at = self.touched_at(id);
+        let mut state = match self.state(id) {
+            Some(state) => state.into_owned(),
+            None => AttributeState::new(spec),
         };
-        let mut state = self.touched[at].1.applied(before).into_owned();
         state.apply(spec, self.moment, operation, value_bytes_max)?;
-        self.touched[at].1 = Touched::State(state);
+        match at {
+            Some(at) => self.touched[at].1 = Touched::State(state),
+            None => self.touched.push((id, Touched::State(state))),
+        }
         Ok(())
     }
 
@@ -430,13 +423,14 @@ impl<'l> Draft<'l> {
             outcome,
         };
         let Some(rid) = change.outcome.rid() else { return change };
-        let states: SmallVec<[(u16, Cow<'_, AttributeState>); 6]> = touched
-            .iter()
-            .map(|(id, touched)| (*id, touched.applied(base.attribute(*id))))
-            .collect();
+        let states: SmallVec<[(u16, Next<'_>); 6]> =
+            touched.iter().map(|(id, touched)| (*id, touched.next(&base, *id))).collect();
         let mut sources = base.sources();
-        for (id, state) in &states {
-            let source = Source::State(state);
+        for (id, next) in &states {
+            let source = match next {
+                Next::State(state) => Source::State(state),
+                Next::List(list) => Source::List(list),
+            };
             match sources.binary_search_by_key(id, |(id, _)| *id) {
                 Ok(at) => sources[at].1 = source,
                 Err(at) => sources.insert(at, (*id, source)),
@@ -567,14 +561,5 @@ impl Index<'_> {
         let new = |(fingerprint, home)| Repointed { fingerprint, from: None, to: Some(home) };
         left.extend(come.into_iter().map(new));
         left
-    }
-}
-
-/// What the operation adds to a counter.
-fn added(operation: &Operation) -> Option<f64> {
-    match operation {
-        Operation::Increment => Some(1.0),
-        Operation::Set(Value::Number(amount)) => Some(*amount),
-        _ => None,
     }
 }

@@ -120,3 +120,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_holds_no_state_any_more_leaves_the_profile_with_its_next_change() {
+    let spec = AttributeSpec::Single { aggregation: Aggregation::Last, duration_ms: None };
+    let gone = AttributeSpec::Stateless;
+    let store = Store::new(1, 1, 100);
+    let names = [Identifier { key: 0, value: "somebody".into() }];
+    let moment = Moment { now_ms: 1_700_000_000_000, time_ms: 1_700_000_000_000 };
+    let send = |is_gone: bool, lsn| {
+        let spec = |id: u16| Some(if is_gone && id == 3 { &gone } else { &spec });
+        let mut locked = store.lock(None, &names, &NO_RAILS, Rid::new(0, 7));
+        let outcome = locked.decide(moment.now_ms);
+        let mut draft = locked.draft(outcome, moment, spec).expect("decided");
+        if is_gone {
+            draft.forget(3);
+            draft.forget(4);
+        } else {
+            for id in [2, 3] {
+                let value = Operation::Set(Value::Number(f64::from(id)));
+                draft.apply(id, spec(id).expect("known"), value, 99).expect("applies");
+            }
+        }
+        locked.install(draft.finish(), lsn);
+        let profile = locked.profile(locked.held()[0].expect("installed")).expect("installed");
+        [2, 3, 4].map(|id| profile.has(id))
+    };
+    assert_eq!(send(false, 1), [true, true, false]);
+    assert_eq!(send(true, 2), [true, false, false]);
+}

@@ -28,7 +28,7 @@
 use smallvec::SmallVec;
 
 use super::identity::{self, Moved, Outcome};
-use super::packed::Listed;
+use super::listed::Listed;
 use super::{Identifier, Packed, Rid};
 
 /// How many values of which keys one profile may hold, the strongest key first.

@@ -8,7 +8,7 @@ use hashbrown::hash_table::Entry as Place;
 use smallvec::SmallVec;
 
 use super::dedup::Generations;
-use super::packed::Listed;
+use super::listed::Listed;
 use super::store::{Entry, Store, homes};
 use super::{Identifier, Packed, Rid};
 use crate::value::codec::{BadBytes, Bytes};

@@ -16,7 +16,7 @@ use super::dedup::Generations;
 use super::draft::{Change, Draft, Repointed};
 use super::guard::Meeting;
 use super::identity::{self, Outcome};
-use super::packed::{Listed, ListedAll};
+use super::listed::{Listed, ListedAll};
 use super::store::{Entry, IdentifierShard, ProfileTable, Store, homes};
 use super::{AttributeSpec, IDENTIFIERS_MAX, Identifier, Moment, Packed, Rails, Rid};
 

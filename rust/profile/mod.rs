@@ -22,6 +22,7 @@ pub mod guard;
 #[cfg(test)]
 mod guard_tests;
 pub mod identity;
+mod listed;
 mod load;
 mod lock;
 mod packed;

@@ -29,9 +29,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::attribute::{AttributeSpec, AttributeState};
+use super::attribute::{AttributeSpec, AttributeState, Written};
 use super::compact::{self, put_signed, put_varint};
-use super::{IDENTIFIERS_MAX, Identifier, Profile, Rid, SeenIdentifier};
+use super::listed::{Listed, ListedAll};
+use super::{IDENTIFIERS_MAX, Profile, Rid, SeenIdentifier};
 use crate::value::codec::{BadBytes, Bytes};
 use crate::value::{Text, Value};
 
@@ -71,85 +72,6 @@ struct Parted {
 /// Why reading what the store holds cannot fail.
 const WAS_CHECKED: &str = "a packed profile was written or checked by its own code";
 
-/// An identifier's value where it stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spelling<'a> {
-    Uuid([u8; 16]),
-    Text(&'a [u8]),
-}
-
-impl<'a> Spelling<'a> {
-    pub(super) fn of(text: &'a str) -> Self {
-        match compact::uuid_of(text) {
-            Some(uuid) => Self::Uuid(uuid),
-            None => Self::Text(text.as_bytes()),
-        }
-    }
-
-    fn text(&self) -> Result<Text, BadBytes> {
-        match self {
-            Self::Uuid(uuid) => Ok(compact::uuid_text(uuid)),
-            Self::Text(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => Ok(Text::new(text)),
-                Err(_) => Err(BadBytes("a text is not UTF-8")),
-            },
-        }
-    }
-}
-
-/// An identifier of a profile where it stands.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Listed<'a> {
-    pub(super) key: u16,
-    pub(super) value: Spelling<'a>,
-    pub(super) seen_ms: i64,
-}
-
-impl<'a> Listed<'a> {
-    /// An event's identifier, seen at `seen_ms`.
-    pub(super) fn new(identifier: &'a Identifier, seen_ms: i64) -> Self {
-        Self { key: identifier.key, value: Spelling::of(&identifier.value), seen_ms }
-    }
-
-    pub(super) fn is(&self, other: &Listed<'_>) -> bool {
-        self.key == other.key && self.value == other.value
-    }
-
-    /// The identifier, in an allocation of its own.
-    pub(super) fn identifier(&self) -> Identifier {
-        Identifier { key: self.key, value: self.value.text().expect(WAS_CHECKED) }
-    }
-
-    fn put(&self, updated_ms: i64, out: &mut Vec<u8>) {
-        let is_uuid = matches!(self.value, Spelling::Uuid(_));
-        put_varint(out, u64::from(self.key) << 1 | u64::from(is_uuid));
-        put_signed(out, updated_ms.wrapping_sub(self.seen_ms));
-        match self.value {
-            Spelling::Uuid(uuid) => out.extend_from_slice(&uuid),
-            Spelling::Text(text) => {
-                put_varint(out, text.len() as u64);
-                out.extend_from_slice(text);
-            }
-        }
-    }
-
-    fn take(updated_ms: i64, bytes: &mut Bytes<'a>) -> Result<Self, BadBytes> {
-        let head = compact::varint(bytes)?;
-        let key = u16::try_from(head >> 1).map_err(|_| BadBytes("a key's number is too large"))?;
-        let seen_ms = updated_ms.wrapping_sub(compact::signed(bytes)?);
-        let value = if head & 1 == 1 {
-            Spelling::Uuid(bytes.array()?)
-        } else {
-            let length = compact::count(bytes, 1)?;
-            Spelling::Text(bytes.take(length)?)
-        };
-        Ok(Self { key, value, seen_ms })
-    }
-}
-
-/// Identifiers of a profile: most have one or two.
-pub(super) type ListedAll<'a> = SmallVec<[Listed<'a>; 4]>;
-
 /// Where an attribute's state comes from when a profile is written.
 pub(super) enum Source<'a> {
     /// It stays as it is.
@@ -158,6 +80,8 @@ pub(super) enum Source<'a> {
     KeptPart(&'a Arc<[u8]>),
     /// It is new.
     State(&'a AttributeState),
+    /// It is new, and a list that was changed as it stood.
+    List(&'a Written),
 }
 
 /// Places in one allocation that wait for the record's LSN.
@@ -215,6 +139,11 @@ pub(super) fn write(
         match source {
             Source::State(state) if state.is_empty() => continue,
             Source::State(state) => state.pack(&mut states, &mut pending),
+            Source::List(list) if list.bytes.is_empty() => continue,
+            Source::List(list) => {
+                states.extend_from_slice(&list.bytes);
+                pending.extend(list.pending.iter().map(|place| begins as u32 + place));
+            }
             Source::Kept(bytes) => states.extend_from_slice(bytes),
             Source::KeptPart(part) => parts.push((*id, Arc::clone(part))),
         }
@@ -253,16 +182,6 @@ pub(super) fn write(
         Form::Parted(Box::new(Parted { bytes, parts }))
     };
     Unsettled { packed: Packed(form), pending, pending_parts }
-}
-
-impl Spelling<'_> {
-    /// The most bytes that an identifier of this value takes.
-    fn room(&self) -> usize {
-        16 + match self {
-            Self::Uuid(_) => 16,
-            Self::Text(text) => text.len(),
-        }
-    }
 }
 
 const fn entry_bytes(is_wide: bool) -> usize {
@@ -401,7 +320,7 @@ impl Packed {
     }
 
     /// Where the state of an attribute stands.
-    fn state(&self, id: u16) -> Option<&[u8]> {
+    pub(super) fn state(&self, id: u16) -> Option<&[u8]> {
         let directory = self.directory();
         let state = directory.state(directory.find(id)?).expect(WAS_CHECKED);
         Some(if state.is_empty() { self.part(id) } else { state })
@@ -446,7 +365,7 @@ impl Packed {
             let state: &[u8] = match &source {
                 Source::Kept(state) => state,
                 Source::KeptPart(part) => part,
-                Source::State(_) => unreachable!("a packed profile holds bytes"),
+                Source::State(_) | Source::List(_) => unreachable!("a packed profile holds bytes"),
             };
             (id, AttributeState::unpack(&mut Bytes(state)).expect(WAS_CHECKED))
         })
@@ -582,20 +501,6 @@ fn check(bytes: &[u8], parts: &[(u16, &[u8])]) -> Result<(), BadBytes> {
         return Err(BadBytes("a profile is longer than it says"));
     }
     Ok(())
-}
-
-impl Spelling<'_> {
-    fn check(&self) -> Result<(), BadBytes> {
-        match self {
-            Self::Uuid(_) => Ok(()),
-            Self::Text(text) => match std::str::from_utf8(text) {
-                // One identifier has one spelling, or it would be found under one and not the other.
-                Ok(text) if compact::uuid_of(text).is_none() => Ok(()),
-                Ok(_) => Err(BadBytes("a UUID is written as text")),
-                Err(_) => Err(BadBytes("a text is not UTF-8")),
-            },
-        }
-    }
 }
 
 /// The bytes that an allocation of so many takes with the usual allocator.

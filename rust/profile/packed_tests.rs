@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::attribute::{Aggregation, LSN_PENDING};
-use super::packed::{self, Listed, Source};
+use super::attribute::{Aggregation, Bounds, LSN_PENDING, change_items};
+use super::listed::Listed;
+use super::packed::{self, Source};
 use super::*;
 use crate::value::Value;
 use crate::value::codec::{BadBytes, Bytes};
@@ -189,6 +190,54 @@ proptest! {
     }
 
     #[test]
+    fn a_list_that_is_changed_as_it_stands_is_what_its_working_form_comes_to(
+        before in prop::collection::vec((list_operation(), 0..DAY_MS), 0..30),
+        after in prop::collection::vec(list_operation(), 1..5),
+        pause_ms in 0..20 * DAY_MS,
+        late_ms in prop_oneof![2 => Just(0), 1 => 0..12 * DAY_MS],
+        distinct in any::<bool>(),
+        max_items in 1..12usize,
+    ) {
+        let duration_ms = 10 * DAY_MS;
+        let spec = AttributeSpec::List { max_items, duration_ms, distinct, id: None };
+        let bounds = Bounds::of(&spec).unwrap();
+        let mut state = AttributeState::new(&spec);
+        let mut now_ms = NOW_MS;
+        for (at, (operation, pause_ms)) in before.into_iter().enumerate() {
+            now_ms += pause_ms;
+            let moment = Moment { now_ms, time_ms: now_ms };
+            state.apply(&spec, moment, operation, 200).unwrap();
+            state.settle(5 * at as u64 + 1);
+        }
+        let (mut bytes, mut pending) = (Vec::new(), packed::Pending::new());
+        state.pack(&mut bytes, &mut pending);
+        now_ms += pause_ms;
+        let moment = Moment { now_ms, time_ms: now_ms - late_ms };
+        let changes: Vec<_> = after
+            .iter()
+            .filter_map(|operation| bounds.prepare(moment, operation.clone(), 200).unwrap())
+            .collect();
+        for operation in after {
+            state.apply(&spec, moment, operation, 200).unwrap();
+        }
+        if let Some(written) = change_items(&bytes, &bounds, moment, &changes) {
+            prop_assert_eq!(written.bytes.is_empty(), state.is_empty());
+            if !state.is_empty() {
+                let again = AttributeState::unpack(&mut Bytes(&written.bytes)).unwrap();
+                let one = |state| Profile {
+                    attributes: vec![(0, state)],
+                    ..Profile::new(Rid::new(0, 0), 0)
+                };
+                prop_assert_eq!(form(&one(again)), form(&one(state)));
+                let waiting = |place: &u32| {
+                    written.bytes[*place as usize..][..8] == LSN_PENDING.to_le_bytes()
+                };
+                prop_assert!(written.pending.iter().all(waiting));
+            }
+        }
+    }
+
+    #[test]
     fn damaged_bytes_are_refused_or_can_be_read_and_never_panic(
         profile in profile(),
         places in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
@@ -209,6 +258,45 @@ proptest! {
             }
             prop_assert_eq!(form(&unpacked.packed().unpack()), form(&settled(&unpacked)));
         }
+    }
+}
+
+/// What is asked of lists: few values, so that they repeat, and few shapes.
+fn list_operation() -> impl Strategy<Value = Operation> {
+    let value = prop_oneof![
+        4 => "[ab]{1,2}".prop_map(Value::text),
+        2 => (0..3i32).prop_map(|number| Value::Number(f64::from(number))),
+        1 => Just(Value::Number(-0.0)),
+        1 => Just(Value::Null),
+    ];
+    let fields = prop::collection::vec(("a|b", value.clone()), 0..3).prop_map(|fields| {
+        let named = fields.into_iter().map(|(name, value)| (Text::from(name), value));
+        std::sync::Arc::new(crate::value::Object::from_entries(named.collect()))
+    });
+    prop_oneof![
+        12 => value.clone().prop_map(Operation::Set),
+        3 => fields.prop_map(Operation::SetFields),
+        1 => value.prop_map(Operation::Delete),
+        1 => Just(Operation::Clear),
+    ]
+}
+
+#[test]
+fn common_pushes_are_made_without_the_working_form() {
+    for distinct in [false, true] {
+        let duration_ms = 400 * DAY_MS;
+        let spec = AttributeSpec::List { max_items: 20, duration_ms, distinct, id: None };
+        let (_, state) = list_of(20);
+        let (mut bytes, mut pending) = (Vec::new(), packed::Pending::new());
+        state.pack(&mut bytes, &mut pending);
+        let bounds = Bounds::of(&spec).expect("a list");
+        let moment = Moment { now_ms: NOW_MS + 99, time_ms: NOW_MS + 99 };
+        let push = Operation::Set(Value::text("item-0000003"));
+        let push = bounds.prepare(moment, push, 100).expect("fits").expect("a push");
+        let written = change_items(&bytes, &bounds, moment, &[push]).expect("as it stands");
+        let again = AttributeState::unpack(&mut Bytes(&written.bytes)).expect("whole");
+        let Value::Array(items) = again.read(&spec, NOW_MS + 99).into_owned() else { panic!() };
+        assert_eq!(items.len(), 20);
     }
 }
 

@@ -17,8 +17,8 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128};
 use super::attribute::{AttributeSpec, write_text};
 use super::cut::ShardCut;
 use super::dedup::{Generation, Generations};
+use super::listed::{Listed, Spelling};
 use super::lock::Locked;
-use super::packed::{Listed, Spelling};
 use super::{Identifier, Packed, Profile, Rails, Rid};
 use crate::value::Text;
 

@@ -9,7 +9,7 @@
 use super::computed::{ComputedValues, read_before};
 use super::draws::{Drawer, Draws, EventKey};
 use super::lookups::Lookups;
-use super::scope::{EventScope, ProfileView, Unchanged};
+use super::scope::{EventScope, ProfileView, Seen, Unchanged};
 use crate::config::plan::{Action, AttributeRule, Plan, Table};
 use crate::expr::limits::LIST_ITEMS_MAX;
 use crate::expr::{EvalError, EvalErrorKind, Fuel, Program, Template, Vm};
@@ -286,5 +286,6 @@ fn scope<'a, P>(
         before,
         computed: facts.computed,
         audience: Audience::SERVER,
+        seen: Seen::default(),
     }
 }

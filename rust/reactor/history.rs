@@ -17,7 +17,7 @@ use super::draws::{Drawer, Draws, EventKey};
 use super::lookups::Lookups;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Installed, Refused, Replay, replay_error};
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Secret};
 use crate::batch::Live;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,6 +82,7 @@ impl Scene<'_> {
             before: self.before,
             computed: &computed,
             audience: offer::Audience::SERVER,
+            seen: Seen::default(),
         };
         let matched = &self.event.events;
         offer::decide_each(&plan.offers, matched, &mut scope, self.vm, &mut give, &mut |_, _| {});

@@ -5,7 +5,6 @@
 //! configuration is published when it differs from the last one published. A reactor without a
 //! directory keeps all in memory.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,16 +21,17 @@ use super::recover::{RecoveryProgress, RecoveryReport};
 use super::replay::{Refused, Replay, replay_error};
 use super::retention::Retention;
 use super::room::MemoryPolicy;
+use super::versions;
 use super::{Published, Reactor, Request, Secret, passage};
 use crate::clock::{Clock, ClockMode};
-use crate::config::diagnostic::{Diagnostic, Severity};
-use crate::config::plan::{AttributeId, Plan};
+use crate::config::diagnostic::Diagnostic;
+use crate::config::plan::Plan;
 use crate::config::{self, Environment, Numbers, SourceFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::EVENT_BYTES_MAX;
 use crate::log::storage::{Disk, RealDisk};
 use crate::log::{self, Log, SyncPolicy};
-use crate::profile::{AttributeSpec, Store, store};
+use crate::profile::{Store, store};
 use crate::record::{ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT};
 
 /// The least bound of the log's queue: the greatest event fits in, or it would be told to try again
@@ -131,7 +131,10 @@ impl Reactor {
 
     pub(super) fn empty(log: Log, secret: Secret, options: &Options) -> Self {
         Self {
-            published: Arc::new(ArcSwap::from_pointee(Published::new(Plan::default()))),
+            published: Arc::new(ArcSwap::from_pointee(Published::new(
+                Plan::default(),
+                &Numbers::default(),
+            ))),
             store: Arc::new(Store::new(secret.shard_seed(), options.shards, options.dedup_max)),
             log: Arc::new(log),
             clock: Arc::new(Clock::new(options.clock)),
@@ -163,22 +166,22 @@ impl Reactor {
 
     /// Publishes the configuration of a file, unless it is the last one published.
     fn take_over(&self, source: &SourceFile, replay: Replay) -> Result<Vec<Diagnostic>> {
-        let compiled = compile(source, &self.numbers.lock().clone())?;
+        let numbers = self.numbers.lock().clone();
+        let compiled = compile(source, &numbers)?;
         let published = self.published.load();
         if replay.configurations > 0 && published.plan.hash == compiled.plan.hash {
             // The recorded plan stays in force: its numbers are those of the records.
             return Ok(compiled.warnings);
         }
-        if replay.configurations > 0 {
-            refuse_changed_state(source, &replay.specs, &compiled.plan)?;
-        }
+        let compiled = versions::accept(self, source, numbers, &replay.specs)?;
         self.publish(compiled)
     }
 
     /// Appends a configuration and swaps the plan at the barrier; waits until it is durable.
     fn publish(&self, compiled: config::Compiled) -> Result<Vec<Diagnostic>> {
-        let config::Compiled { mut plan, warnings, numbers } = compiled;
+        let config::Compiled { mut plan, warnings, mut numbers } = compiled;
         plan.number = self.published.load().plan.number + 1;
+        numbers.put_to_sleep(&plan, self.clock.read_ms());
         let record = ConfigurationRecord {
             number: plan.number,
             now_ms: self.clock.server_ms(),
@@ -186,11 +189,13 @@ impl Reactor {
             keys: numbers.keys.clone(),
             attributes: numbers.attributes.clone(),
             fields: plan.fields.names().to_vec(),
+            asleep_keys: numbers.asleep_keys.clone(),
+            asleep_attributes: numbers.asleep_attributes.clone(),
             text: plan.recorded_text.clone(),
         };
         let payload = record.encode();
         let reservation = self.log.reserve_internal(payload.len())?;
-        let published = Arc::new(Published::new(plan));
+        let published = Arc::new(Published::new(plan, &numbers));
         let lsn = {
             let _barrier = self.store.lock_all();
             // An event without identifiers on a table that is no destination locks no shard.
@@ -238,67 +243,9 @@ impl Reactor {
     }
 }
 
-fn compile(source: &SourceFile, numbers: &Numbers) -> Result<config::Compiled> {
+pub(super) fn compile(source: &SourceFile, numbers: &Numbers) -> Result<config::Compiled> {
     config::compile(source, numbers, &Environment::beside(&source.name))
         .map_err(|diagnostics| ErrorKind::Config(diagnostics).into())
-}
-
-/// Refuses a configuration under which stored values would change their meaning (page 2
-/// "Versions"): that takes `reset: true`, which is not built yet.
-fn refuse_changed_state(
-    source: &SourceFile,
-    old: &HashMap<AttributeId, AttributeSpec>,
-    new: &Plan,
-) -> Result<()> {
-    let changed = new.attributes.iter().filter_map(|attribute| {
-        let what = changed_state(old.get(&attribute.id)?, &attribute.spec)?;
-        let (line, source_line) = line_naming(&source.text, &attribute.name);
-        Some(Diagnostic {
-            severity: Severity::Error,
-            code: "E0290",
-            file: source.name.clone(),
-            line,
-            column: source_line.find(attribute.name.as_str()).map_or(1, |at| at + 1),
-            length: attribute.name.len(),
-            source_line: source_line.to_owned(),
-            message: format!(
-                "attribute `{}` changes its {what} while profiles hold values of it; `reset: true`, \
-                 which would drop them, is not built yet",
-                attribute.name
-            ),
-            help: Some("give the attribute a new name".to_owned()),
-        })
-    });
-    let changed: Vec<_> = changed.collect();
-    if changed.is_empty() { Ok(()) } else { Err(ErrorKind::Config(changed).into()) }
-}
-
-/// Number, from 1, and text of the line that gives an attribute its name.
-fn line_naming<'t>(text: &'t str, name: &str) -> (usize, &'t str) {
-    let names_it = |line: &str| {
-        line.split_once("name:").is_some_and(|(_, value)| {
-            let value = value.split(['#', ',', '}']).next().unwrap_or_default();
-            value.trim().trim_matches(['"', '\'']) == name
-        })
-    };
-    let found = text.lines().enumerate().find(|(_, line)| names_it(line));
-    found.map_or((1, text.lines().next().unwrap_or_default()), |(at, line)| (at + 1, line))
-}
-
-fn changed_state(old: &AttributeSpec, new: &AttributeSpec) -> Option<&'static str> {
-    use AttributeSpec::{Counter, List, Single};
-    match (old, new) {
-        (Single { aggregation: old, .. }, Single { aggregation: new, .. }) => {
-            (old != new).then_some("aggregation")
-        }
-        (List { distinct: old, .. }, List { distinct: new, .. }) => {
-            (old != new).then_some("`distinct`")
-        }
-        (Counter { duration_ms: old, .. }, Counter { duration_ms: new, .. }) => {
-            (old.is_none() != new.is_none()).then_some("`duration` or `total`")
-        }
-        _ => Some("type"),
-    }
 }
 
 fn fresh() -> Result<Secret> {

@@ -15,7 +15,7 @@ use super::draws::{Drawer, Draws, EventKey};
 use super::evict::is_expired;
 use super::ignore::{self, Admission};
 use super::lookups::Lookups;
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, Request, Verdict};
 use smallvec::SmallVec;
 
@@ -311,8 +311,9 @@ impl<'a> Passage<'a> {
             self.match_events(moment, uuid, &mut fuel, &lookups);
             let fuel_for_rules = fuel.left as u32;
             let mut draft = locked
-                .draft(locked.decide(now_ms), moment, |id| self.published.spec(id))
+                .draft(locked.decide(now_ms), moment, |id| self.published.spec(id, now_ms))
                 .expect("an outcome decided under these locks fits them");
+            self.published.gone(now_ms).for_each(|id| draft.forget(id));
             let mut before = Vec::new();
             if self.table.is_some() {
                 let computed = ComputedValues::default();
@@ -484,6 +485,7 @@ impl<'a> Passage<'a> {
                     before,
                     computed: &computed,
                     audience: self.request.caller.audience(),
+                    seen: Seen::default(),
                 };
                 let Scratch { vm, matched, troubles, .. } = &mut *self.scratch;
                 let mut on_error =

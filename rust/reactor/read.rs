@@ -4,7 +4,7 @@ use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
 use super::evict::is_expired;
 use super::lookups::Lookups;
-use super::scope::EventScope;
+use super::scope::{EventScope, Seen};
 use super::{Published, Reactor, Receipt, RecoveryReport};
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Scope;
@@ -64,7 +64,7 @@ impl Reactor {
         let barrier = self.store.lock_all();
         let published = self.published();
         let now_ms = self.clock.last_ms().unwrap_or_default();
-        barrier.hash(|id| published.spec(id), now_ms)
+        barrier.hash(|id| published.spec(id, now_ms), now_ms)
     }
 
     /// How many profiles and identifiers there are.
@@ -142,6 +142,7 @@ fn read(
         before: &[],
         computed: &computed,
         audience: Audience::SERVER,
+        seen: Seen::default(),
     };
     let slots = plan.slots.iter().enumerate().filter(|(_, (_, slot))| slot.is_attribute());
     let attributes =

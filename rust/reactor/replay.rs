@@ -4,21 +4,20 @@
 //! no random number and decides nothing (page 5.2). What the caller does with the reactor while it replays
 //! is the caller's: nobody else may use it yet.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::computed::ComputedValues;
 use super::draws::EventKey;
 use super::lookups::Lookups;
+use super::versions::Known;
 use super::{Published, Reactor};
 use crate::config::diagnostic::Diagnostic;
-use crate::config::plan::AttributeId;
 use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
 use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
-use crate::profile::{AttributeSpec, Diverged, Moment, Outcome, Packed, Rid};
+use crate::profile::{Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
     BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION, KIND_EVENT,
     KIND_EVICTION, KIND_IMPORT, KIND_LINES, LinesRecord, RecordedOutcome,
@@ -31,7 +30,7 @@ pub(super) struct Replay {
     pub(super) events: u64,
     pub(super) configurations: u64,
     /// What each attribute was when it was last configured; its values may sleep since.
-    pub(super) specs: HashMap<AttributeId, AttributeSpec>,
+    pub(super) specs: Known,
     hand: Hand,
 }
 
@@ -98,7 +97,9 @@ impl Replay {
                 reactor.configurations.lock().push(record.payload.into());
                 let published = reactor.published.load();
                 let attributes = published.plan.attributes.iter();
-                self.specs.extend(attributes.map(|known| (known.id, known.spec.clone())));
+                let known =
+                    attributes.map(|one| (one.id, (one.spec.clone(), one.conversion.clone())));
+                self.specs.extend(known);
                 Ok(())
             }
             KIND_LINES => {
@@ -151,7 +152,8 @@ impl Hand {
         let identifiers = if event.routed { event.identifiers.as_slice() } else { &[] };
         let mut locked = reactor.store.lock(dedup, identifiers, &plan.rails, newcomer);
         let moment = Moment::of_event(event.time_s, event.now_ms, plan.clock_skew_ms);
-        let mut draft = locked.draft(outcome, moment, |id| published.spec(id))?;
+        let mut draft = locked.draft(outcome, moment, |id| published.spec(id, event.now_ms))?;
+        published.gone(event.now_ms).for_each(|id| draft.forget(id));
         let mut before = Vec::new();
         if event.routed && !event.links_only() {
             let computed = ComputedValues::default();
@@ -198,13 +200,18 @@ pub(super) enum Uuids {
 }
 
 fn publish_recorded(reactor: &Reactor, record: ConfigurationRecord) -> Result<(), Refused> {
-    let numbers =
-        Numbers { keys: record.keys, attributes: record.attributes, fields: Some(record.fields) };
+    let numbers = Numbers {
+        keys: record.keys,
+        attributes: record.attributes,
+        fields: Some(record.fields),
+        asleep_keys: record.asleep_keys,
+        asleep_attributes: record.asleep_attributes,
+    };
     let mut plan = config::compile_recorded(&record.text, &numbers)
         .map_err(|found| Refused::Configuration(record.number, sentences(&found)))?;
     plan.number = record.number;
     plan.hash = record.hash;
-    reactor.published.store(Arc::new(Published::new(plan)));
+    reactor.published.store(Arc::new(Published::new(plan, &numbers)));
     *reactor.numbers.lock() = Numbers { fields: None, ..numbers };
     Ok(())
 }

@@ -4,6 +4,9 @@
 //! are decided; both are seen at one processing time. Invariant: reading changes nothing.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+
+use smallvec::SmallVec;
 
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws};
@@ -148,14 +151,45 @@ pub struct EventScope<'a, P> {
     pub computed: &'a ComputedValues,
     /// Who the value is for.
     pub audience: Audience,
+    /// What was read of the profile, which stays as it is for as long as the scope lives.
+    pub seen: Seen,
+}
+
+/// What was read of a profile so far, by position of the attribute and window. A profile is packed, so that a
+/// value is made when it is read: several expressions of one scope pay once. Values are shared, not copied.
+#[derive(Debug, Default)]
+pub struct Seen(RefCell<SmallVec<[(usize, Option<usize>, Value); 4]>>);
+
+impl Seen {
+    fn read(&self, position: usize, window: Option<usize>, read: impl FnOnce() -> Value) -> Value {
+        let of = |seen: &&(usize, Option<usize>, Value)| (seen.0, seen.1) == (position, window);
+        if let Some((_, _, value)) = self.0.borrow().iter().find(of) {
+            return value.clone();
+        }
+        let value = read();
+        self.0.borrow_mut().push((position, window, value.clone()));
+        value
+    }
 }
 
 impl<P: ProfileView> EventScope<'_, P> {
     fn attribute(&self, position: usize) -> Cow<'_, Value> {
         let attribute = &self.plan.attributes[position];
+        Cow::Owned(match self.profile {
+            Some(profile) => {
+                self.seen.read(position, None, || profile.read(attribute, self.now_ms).into_owned())
+            }
+            None => attribute.spec.nothing(),
+        })
+    }
+
+    fn window(&self, position: usize, window: usize) -> Value {
+        let attribute = &self.plan.attributes[position];
         match self.profile {
-            Some(profile) => profile.read(attribute, self.now_ms),
-            None => Cow::Owned(attribute.spec.nothing()),
+            Some(profile) => self.seen.read(position, Some(window), || {
+                profile.read_window(attribute, window, self.now_ms)
+            }),
+            None => attribute.spec.nothing(),
         }
     }
 }
@@ -171,12 +205,7 @@ impl<P: ProfileView> Scope for EventScope<'_, P> {
                 }
             }
             Slot::Attribute(position) => self.attribute(position),
-            Slot::Window(position, window) => Cow::Owned(match self.profile {
-                Some(profile) => {
-                    profile.read_window(&self.plan.attributes[position], window, self.now_ms)
-                }
-                None => self.plan.attributes[position].spec.nothing(),
-            }),
+            Slot::Window(position, window) => Cow::Owned(self.window(position, window)),
             Slot::Imported(position) => self.lookups.imported(position, self.profile),
             Slot::Segments => self.lookups.segments(self.profile),
             Slot::Segment(position) => {

@@ -140,6 +140,8 @@ fn configuration() -> ConfigurationRecord {
         keys: vec![Text::new("email")],
         attributes: vec![Text::new("a"), Text::new("b")],
         fields: vec![],
+        asleep_keys: vec![],
+        asleep_attributes: vec![(1, -5)],
         text: "version: 1\n".to_owned(),
     }
 }

@@ -72,7 +72,7 @@
 //!     16 "p13n-snz"        8   magic
 //! ```
 //!
-//! Blocks: profiles as in `profile::codec`, one after another; dedup, of each shard as in `profile::dedup`;
+//! Blocks: profiles as in `profile::packed`, one after another; dedup, of each shard as in `profile::dedup`;
 //! configurations and lines, each a u32 length and the bytes of its log record (`record`), in the log's order. Imports is
 //! one ledger as in `batch::ledger`, when something was imported. The
 //! index of identifiers is not written: it follows from the profiles.

@@ -49,7 +49,7 @@ const MEAN: u8 = 4;
 const MINUTE_MS: i64 = 60_000;
 
 /// Forms of items; later ones are shapes.
-const PLAIN: usize = 0;
+pub(super) const PLAIN: usize = 0;
 const OTHER: usize = 1;
 const SHAPES: usize = 2;
 
@@ -65,8 +65,7 @@ impl AttributeState {
         match self {
             Self::Single(single) => put_single(out, single, pending),
             Self::List(list) => {
-                out.push(LIST);
-                put_signed(out, list.changed_ms);
+                begin_list(out, list.changed_ms);
                 put_list(out, list, pending);
             }
             Self::Counter(counter) => {
@@ -120,12 +119,12 @@ fn single(bytes: &mut Bytes<'_>, changed_ms: i64, count: u64) -> Result<Single, 
 
 /// LSNs one after another, each told by its difference from the last that was known when it was written.
 #[derive(Default)]
-struct Lsns {
+pub(super) struct Lsns {
     before: u64,
 }
 
 impl Lsns {
-    fn put(&mut self, out: &mut Vec<u8>, lsn: u64, pending: &mut Pending) {
+    pub(super) fn put(&mut self, out: &mut Vec<u8>, lsn: u64, pending: &mut Pending) {
         let difference = lsn.wrapping_sub(self.before).cast_signed();
         let folded = (difference.cast_unsigned() << 1) ^ (difference >> 63).cast_unsigned();
         if lsn == LSN_PENDING || folded == u64::MAX {
@@ -140,7 +139,7 @@ impl Lsns {
         }
     }
 
-    fn take(&mut self, bytes: &mut Bytes<'_>) -> Result<u64, BadBytes> {
+    pub(super) fn take(&mut self, bytes: &mut Bytes<'_>) -> Result<u64, BadBytes> {
         match varint(bytes)? {
             0 => bytes.u64(),
             code => {
@@ -156,15 +155,105 @@ impl Lsns {
 /// The names of an item's fields, `time` left out.
 type Shape<'a> = SmallVec<[&'a Text; 8]>;
 
-/// How an item is written: its form, and its values.
+/// Whether an item is told by its value and its time.
+fn is_plain(item: &Value, time_ms: i64) -> bool {
+    let entries = if let Value::Object(object) = item { object.entries() } else { &[] };
+    matches!(entries, [(value, _), (name, Value::Number(at))]
+        if *value == VALUE && *name == TIME && at.to_bits() == (time_ms as f64).to_bits())
+}
+
+/// What stands before a list's items, to be written again.
+pub(super) struct Head<'a> {
+    pub(super) count: usize,
+    pub(super) say_form: bool,
+    shapes: SmallVec<[SmallVec<[&'a str; 8]>; 2]>,
+    shape_bytes: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn take(bytes: &mut Bytes<'a>) -> Result<Self, BadBytes> {
+        let head = varint(bytes)?;
+        let begins = bytes.0;
+        let mut shapes = SmallVec::new();
+        for _ in 0..head >> 1 {
+            let names = count(bytes, 1)?;
+            let names: Result<_, BadBytes> = (0..names).map(|_| text(bytes)).collect();
+            shapes.push(names?);
+        }
+        let shape_bytes = &begins[..begins.len() - bytes.0.len()];
+        Ok(Self {
+            count: count(bytes, ITEM_BYTES_MIN)?,
+            say_form: head & 1 == 1,
+            shapes,
+            shape_bytes,
+        })
+    }
+
+    pub(super) fn put(&self, out: &mut Vec<u8>, count: usize) {
+        put_varint(out, (self.shapes.len() as u64) << 1 | u64::from(self.say_form));
+        out.extend_from_slice(self.shape_bytes);
+        put_varint(out, count as u64);
+    }
+
+    /// How many values an item of this form has.
+    pub(super) fn value_count(&self, form: usize) -> Result<usize, BadBytes> {
+        match form {
+            PLAIN | OTHER => Ok(1),
+            form => {
+                let shape = self.shapes.get(form - SHAPES);
+                shape.map(SmallVec::len).ok_or(BadBytes("an item's form is unknown"))
+            }
+        }
+    }
+
+    /// The form of a new item, when the list has it already.
+    pub(super) fn form_of(&self, item: &Value, time_ms: i64) -> Option<usize> {
+        if is_plain(item, time_ms) {
+            return Some(PLAIN);
+        }
+        let Value::Object(object) = item else { return None };
+        let [fields @ .., (name, Value::Number(at))] = object.entries() else { return None };
+        let is_shaped = *name == TIME && at.to_bits() == (time_ms as f64).to_bits();
+        let has_names =
+            |shape: &SmallVec<[&str; 8]>| shape.iter().copied().eq(names(fields).map(Text::as_str));
+        let shape = self.shapes.iter().position(has_names);
+        shape.filter(|_| is_shaped && self.say_form).map(|shape| SHAPES + shape)
+    }
+}
+
+/// The bytes of a list behind its tag, and when it changed; `None` for another kind.
+pub(super) fn of_list(state: &[u8]) -> Option<(Bytes<'_>, i64)> {
+    let mut bytes = Bytes(state);
+    if bytes.u8().ok()? != LIST {
+        return None;
+    }
+    let changed_ms = signed(&mut bytes).ok()?;
+    Some((bytes, changed_ms))
+}
+
+pub(super) fn begin_list(out: &mut Vec<u8>, changed_ms: i64) {
+    out.push(LIST);
+    put_signed(out, changed_ms);
+}
+
+/// Appends an item's values.
+pub(super) fn put_body(out: &mut Vec<u8>, form: usize, item: &Value) {
+    let entries = if let Value::Object(object) = item { object.entries() } else { &[] };
+    match (form, entries) {
+        (OTHER, _) | (_, []) => put_value(out, item),
+        (_, [fields @ .., _]) => fields.iter().for_each(|(_, value)| put_value(out, value)),
+    }
+}
+
+/// How an item is written: its form.
 fn form_of<'a>(item: &'a Value, time_ms: i64, shapes: &mut Vec<Shape<'a>>) -> usize {
+    if is_plain(item, time_ms) {
+        return PLAIN;
+    }
     let entries = if let Value::Object(object) = item { object.entries() } else { &[] };
     let time = (time_ms as f64).to_bits();
     match entries {
         [fields @ .., (name, Value::Number(at))] if *name == TIME && at.to_bits() == time => {
-            if matches!(fields, [(name, _)] if *name == VALUE) {
-                return PLAIN;
-            }
             let has_names = |shape: &Shape<'_>| shape.iter().copied().eq(names(fields));
             let known = shapes.iter().position(has_names);
             SHAPES
@@ -205,11 +294,7 @@ fn put_list(out: &mut Vec<u8>, list: &List, pending: &mut Pending) {
         if say_form {
             put_varint(out, form as u64);
         }
-        let entries = if let Value::Object(object) = item { object.entries() } else { &[] };
-        match (form, entries) {
-            (OTHER, _) | (_, []) => put_value(out, item),
-            (_, [fields @ .., _]) => fields.iter().for_each(|(_, value)| put_value(out, value)),
-        }
+        put_body(out, form, item);
     }
 }
 

@@ -96,19 +96,8 @@ impl Counter {
         }
     }
 
-    /// Whether `amount` can be added at install without any further check: the rows are those of
-    /// `spec`, and every sum stays finite.
-    pub(in crate::profile) fn takes(
-        &self,
-        spec: &AttributeSpec,
-        moment: Moment,
-        amount: f64,
-    ) -> bool {
-        self.conforms(spec) && self.fits(moment, amount)
-    }
-
-    /// Adds an amount that [`Counter::takes`] has let pass.
-    pub(in crate::profile) fn put(&mut self, moment: Moment, amount: f64) {
+    /// Adds an amount that fits.
+    fn put(&mut self, moment: Moment, amount: f64) {
         self.expire(moment.now_ms);
         if let Some(total) = &mut self.total {
             total.amount = bounded(total.amount + amount);

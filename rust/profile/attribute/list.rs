@@ -44,8 +44,8 @@ impl Mark {
 /// The options of a list.
 #[derive(Clone, Debug)]
 pub(in crate::profile) struct Bounds {
-    max_items: usize,
-    duration_ms: i64,
+    pub(super) max_items: usize,
+    pub(super) duration_ms: i64,
     repeats: Repeats,
 }
 
@@ -112,6 +112,16 @@ pub(in crate::profile) enum ListChange {
 }
 
 impl Bounds {
+    /// Whether no item is a repeat of another.
+    pub(super) fn keeps_repeats(&self) -> bool {
+        self.repeats.are_kept()
+    }
+
+    /// Whether items of one value are repeats.
+    pub(super) fn drops_equal_values(&self) -> bool {
+        matches!(self.repeats, Repeats::OfValue)
+    }
+
     /// Checks an operation and makes its item; `None`: it applies nothing.
     pub(in crate::profile) fn prepare(
         &self,

@@ -11,7 +11,10 @@ mod codec;
 mod counter;
 mod counters;
 mod data_type;
+mod items;
 mod json_form;
+#[cfg(test)]
+mod kinds_tests;
 mod list;
 #[cfg(test)]
 mod model_tests;
@@ -27,6 +30,7 @@ pub use data_type::{Conversion, DataType};
 pub use list::List;
 pub use single::Single;
 
+pub(super) use items::{Written, change as change_items};
 pub(super) use json_form::write_text;
 pub(super) use list::{Bounds, ListChange};
 
@@ -304,14 +308,6 @@ impl AttributeState {
                 counters.window(*ms, now_ms)
             }
             _ => spec.nothing(),
-        }
-    }
-
-    /// Adds an amount that the counter has been asked about ([`Counter::takes`]).
-    pub(super) fn put_amount(&mut self, moment: Moment, amount: f64) {
-        match self {
-            Self::Counter(counter) => counter.put(moment, amount),
-            _ => unreachable!("only a counter was asked whether it takes an amount"),
         }
     }
 

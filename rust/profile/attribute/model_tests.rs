@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 
 /// One event: how far time moves, how late it is, and what it does.
 #[derive(Clone, Debug)]
@@ -95,25 +95,25 @@ fn apply(state: &mut AttributeState, spec: &AttributeSpec, timed: (Moment, u64, 
     state.settle(lsn);
 }
 
-fn form(state: &AttributeState, spec: &AttributeSpec, now_ms: i64) -> Vec<u8> {
+pub(super) fn form(state: &AttributeState, spec: &AttributeSpec, now_ms: i64) -> Vec<u8> {
     let mut form = Vec::new();
     state.hash_into(Some(spec), now_ms, &mut form);
     form
 }
 
-fn single(aggregation: Aggregation, duration_ms: Option<i64>) -> AttributeSpec {
+pub(super) fn single(aggregation: Aggregation, duration_ms: Option<i64>) -> AttributeSpec {
     AttributeSpec::Single { aggregation, duration_ms }
 }
 
-fn list(max_items: usize, duration_ms: i64, distinct: bool) -> AttributeSpec {
+pub(super) fn list(max_items: usize, duration_ms: i64, distinct: bool) -> AttributeSpec {
     AttributeSpec::List { max_items, duration_ms, distinct, id: None }
 }
 
-fn list_by_sku(max_items: usize, duration_ms: i64) -> AttributeSpec {
+pub(super) fn list_by_sku(max_items: usize, duration_ms: i64) -> AttributeSpec {
     AttributeSpec::List { max_items, duration_ms, distinct: false, id: Some("sku".into()) }
 }
 
-const AGGREGATIONS: [Aggregation; 7] = [
+pub(super) const AGGREGATIONS: [Aggregation; 7] = [
     Aggregation::Last,
     Aggregation::First,
     Aggregation::Sum,
@@ -457,203 +457,4 @@ proptest! {
             }
         }
     }
-}
-
-#[test]
-fn fifty_names_are_counted_and_of_one_more_the_longest_untouched_goes() {
-    assert_eq!(counters::NAMES_MAX, 50);
-    let spec = AttributeSpec::Counter { duration_ms: None, windows_ms: Vec::new(), by: true };
-    let mut state = AttributeState::new(&spec);
-    let names = |state: &AttributeState| -> Vec<String> {
-        let Value::Object(read) = state.read(&spec, MOMENT.now_ms).into_owned() else { panic!() };
-        read.entries().iter().map(|(name, _)| name.to_string()).collect()
-    };
-    let count = |state: &mut AttributeState, name: String, lsn: u64| {
-        let operation = Operation::CountOf(name.into(), Value::Number(1.0));
-        state.apply(&spec, MOMENT, operation, 2048).expect("counts");
-        state.settle(lsn);
-    };
-    for number in 0..50 {
-        count(&mut state, format!("n{number}"), number + 1);
-    }
-    count(&mut state, "n0".to_owned(), 51);
-    let held = names(&state);
-    assert_eq!((held.len(), held[0].as_str(), held[49].as_str()), (50, "n1", "n0"));
-    count(&mut state, "one more".to_owned(), 52);
-    let held = names(&state);
-    assert_eq!((held.len(), held[0].as_str(), held[49].as_str()), (50, "n2", "one more"));
-    let mut other = AttributeState::new(&spec);
-    count(&mut other, "n1".to_owned(), 53);
-    count(&mut other, "n7".to_owned(), 54);
-    state.merge(&other, &spec, MOMENT.now_ms);
-    let held = names(&state);
-    assert_eq!((held.len(), held[0].as_str(), held[49].as_str()), (50, "n3", "n7"));
-    assert!(!held.contains(&"n2".to_owned()) && held.contains(&"n1".to_owned()));
-}
-
-#[test]
-fn an_item_without_its_id_is_not_taken() {
-    let spec = list_by_sku(5, DAY_MS);
-    let mut state = AttributeState::new(&spec);
-    for value in [Value::Undefined, Value::Null] {
-        let fields = Object::from_entries(vec![("sku".into(), value)]);
-        let operation = Operation::SetFields(Arc::new(fields));
-        assert_eq!(state.apply(&spec, MOMENT, operation, 2048), Err(Rejected::NoId));
-    }
-    assert_eq!(set(&mut state, &spec, Value::Number(1.0)), Err(Rejected::NoId));
-    assert_eq!(state.changed_ms(&spec, MOMENT.now_ms), None);
-}
-
-#[test]
-fn what_an_event_does_not_change_keeps_the_time_of_its_last_change() {
-    let late = Moment { now_ms: MOMENT.now_ms + 5_000, time_ms: MOMENT.now_ms - 2 * DAY_MS };
-    let single_day = |aggregation| single(aggregation, Some(DAY_MS));
-    let counter =
-        AttributeSpec::Counter { duration_ms: Some(DAY_MS), windows_ms: Vec::new(), by: false };
-    let specs = [
-        single_day(Aggregation::Last),
-        single_day(Aggregation::Sum),
-        list(5, DAY_MS, false),
-        counter,
-    ];
-    for spec in specs {
-        let mut state = AttributeState::new(&spec);
-        assert_eq!(state.changed_ms(&spec, MOMENT.now_ms), None);
-        set(&mut state, &spec, Value::Number(1.0)).unwrap();
-        assert_eq!(state.changed_ms(&spec, MOMENT.now_ms), Some(MOMENT.now_ms));
-        state.apply(&spec, late, Operation::Set(Value::Number(2.0)), 10).unwrap();
-        assert_eq!(state.changed_ms(&spec, late.now_ms), Some(MOMENT.now_ms), "{spec:?}");
-        let next = Moment { now_ms: late.now_ms, time_ms: late.now_ms };
-        state.apply(&spec, next, Operation::Set(Value::Number(2.0)), 10).unwrap();
-        assert_eq!(state.changed_ms(&spec, late.now_ms), Some(late.now_ms), "{spec:?}");
-        assert_eq!(state.changed_ms(&spec, late.now_ms + 2 * DAY_MS), None, "{spec:?}");
-    }
-}
-
-const MOMENT: Moment = Moment { now_ms: 1_700_000_000_000, time_ms: 1_700_000_000_000 };
-
-fn set(state: &mut AttributeState, spec: &AttributeSpec, value: Value) -> Result<(), Rejected> {
-    state.apply(spec, MOMENT, Operation::Set(value), 10)
-}
-
-#[test]
-fn numeric_folds_refuse_what_is_not_or_would_not_be_a_finite_number() {
-    let counter = AttributeSpec::Counter { duration_ms: None, windows_ms: vec![DAY_MS], by: false };
-    for spec in [single(Aggregation::Sum, None), counter] {
-        let mut state = AttributeState::new(&spec);
-        let large = Value::Number(1e308);
-        assert_eq!(state.apply(&spec, MOMENT, Operation::Set(large.clone()), 2048), Ok(()));
-        let again = state.apply(&spec, MOMENT, Operation::Set(large), 2048);
-        assert_eq!(again, Err(Rejected::NotFinite));
-        for value in [Value::Number(f64::NAN), Value::String("1".into()), Value::Bool(true)] {
-            assert_eq!(set(&mut state, &spec, value), Err(Rejected::NotFinite));
-        }
-        assert!(json_form::equal(&state.read(&spec, MOMENT.now_ms), &Value::Number(1e308)));
-    }
-}
-
-#[test]
-fn a_value_over_the_limit_leaves_the_old_one() {
-    let spec = single(Aggregation::Last, None);
-    let mut state = AttributeState::new(&spec);
-    assert_eq!(set(&mut state, &spec, Value::String("12345678".into())), Ok(()));
-    let long = set(&mut state, &spec, Value::String("123456789".into()));
-    assert_eq!(long, Err(Rejected::TooLarge));
-    let kept = Value::String("12345678".into());
-    assert!(json_form::equal(&state.read(&spec, MOMENT.now_ms), &kept));
-    let spec = list(5, DAY_MS, false);
-    let mut state = AttributeState::new(&spec);
-    let long = set(&mut state, &spec, Value::String("123456789".into()));
-    assert_eq!(long, Err(Rejected::TooLarge));
-    assert!(state.is_empty());
-}
-
-#[test]
-fn null_clears_a_single_unless_it_is_older_than_the_value() {
-    for aggregation in AGGREGATIONS {
-        let spec = single(aggregation, None);
-        let mut state = AttributeState::new(&spec);
-        set(&mut state, &spec, Value::Number(5.0)).unwrap();
-        let earlier = Moment { time_ms: MOMENT.time_ms - 1, ..MOMENT };
-        state.apply(&spec, earlier, Operation::Set(Value::Null), 10).unwrap();
-        assert!(!state.is_empty());
-        set(&mut state, &spec, Value::Undefined).unwrap();
-        assert!(!state.is_empty());
-        set(&mut state, &spec, Value::Null).unwrap();
-        assert!(state.is_empty());
-    }
-}
-
-#[test]
-fn clearing_a_counter_leaves_what_is_younger_than_the_event() {
-    let spec =
-        AttributeSpec::Counter { duration_ms: Some(60_000), windows_ms: Vec::new(), by: false };
-    let mut state = AttributeState::new(&spec);
-    for seconds in 0..5 {
-        let time_ms = MOMENT.now_ms - seconds * 1000;
-        let moment = Moment { now_ms: MOMENT.now_ms, time_ms };
-        state.apply(&spec, moment, Operation::Increment, 10).unwrap();
-    }
-    let clear = Moment { now_ms: MOMENT.now_ms, time_ms: MOMENT.now_ms - 2000 };
-    state.apply(&spec, clear, Operation::Clear, 10).unwrap();
-    assert!(json_form::equal(&state.read(&spec, MOMENT.now_ms), &Value::Number(2.0)));
-}
-
-#[test]
-fn a_new_window_starts_from_the_buckets_there() {
-    let old =
-        AttributeSpec::Counter { duration_ms: Some(7 * DAY_MS), windows_ms: Vec::new(), by: false };
-    let new = AttributeSpec::Counter {
-        duration_ms: Some(7 * DAY_MS),
-        windows_ms: vec![2 * DAY_MS],
-        by: false,
-    };
-    let mut state = AttributeState::new(&old);
-    for days in 0..5 {
-        let moment = Moment { time_ms: MOMENT.now_ms - days * DAY_MS, ..MOMENT };
-        state.apply(&old, moment, Operation::Increment, 10).unwrap();
-    }
-    let window = |state: &AttributeState| state.read_window(&new, 0, MOMENT.now_ms);
-    assert!(json_form::equal(&window(&state), &Value::Number(2.0)));
-    state.apply(&new, MOMENT, Operation::Increment, 10).unwrap();
-    assert!(json_form::equal(&window(&state), &Value::Number(3.0)));
-    assert!(json_form::equal(&state.read(&new, MOMENT.now_ms), &Value::Number(6.0)));
-}
-
-#[test]
-fn items_written_as_maps_are_compared_by_their_fields_without_the_time() {
-    let spec = list(5, DAY_MS, true);
-    let mut state = AttributeState::new(&spec);
-    let fields = |sku: &str| {
-        let entries = vec![("sku".into(), Value::String(sku.into()))];
-        Arc::new(Object::from_entries(entries))
-    };
-    for sku in ["a", "b", "a"] {
-        state.apply(&spec, MOMENT, Operation::SetFields(fields(sku)), 2048).unwrap();
-    }
-    let skus = |state: &AttributeState| -> Vec<String> {
-        let Value::Array(items) = state.read(&spec, MOMENT.now_ms).into_owned() else { panic!() };
-        let sku = |item: &Value| match item {
-            Value::Object(object) => match object.get("sku") {
-                Some(Value::String(sku)) => sku.to_string(),
-                other => panic!("{other:?}"),
-            },
-            other => panic!("{other:?}"),
-        };
-        items.iter().map(sku).collect()
-    };
-    assert_eq!(skus(&state), ["b", "a"]);
-    let delete = Operation::Delete(Value::Object(fields("b")));
-    state.apply(&spec, MOMENT, delete, 2048).unwrap();
-    assert_eq!(skus(&state), ["a"]);
-}
-
-#[test]
-fn reading_an_unexpired_list_shares_its_items() {
-    let spec = list(5, DAY_MS, false);
-    let mut state = AttributeState::new(&spec);
-    set(&mut state, &spec, Value::Number(1.0)).unwrap();
-    let reads = [state.read(&spec, MOMENT.now_ms), state.read(&spec, MOMENT.now_ms)];
-    let [Value::Array(left), Value::Array(right)] = reads.map(Cow::into_owned) else { panic!() };
-    assert!(Arc::ptr_eq(&left, &right));
 }
