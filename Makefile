@@ -148,6 +148,14 @@ faults: .make/tools  ## Crash images (IMAGES=1000000), the N-th call, every flip
 	$(CAMPAIGN) damage $(SEEDED)
 	$(CAMPAIGN) order $(SEEDED) $(OR_SKIPPED)
 
+.PHONY: soak
+soak: .make/tools  ## Visitors come and go for minutes (SECONDS=600), and memory stays where it was
+	P13N_SOAK_S=$(or $(SECONDS),600) cargo test --quiet --profile campaign --test soak -- --nocapture
+.PHONY: erasure
+erasure: .make/tools  ## Erase 1,000 people out of 100,000, prove it, die at every call of the disk, 100 kills
+	P13N_ERASURE=1 P13N_CASES=1 cargo test --profile campaign --test erasure -- --nocapture
+	P13N_ERASURE_KILLS=100 $(BIN)/python -m pytest -q -s tests/test_erasure.py
+
 .PHONY: mutants
 mutants: .make/tools  ## Twelve deliberate faults, each of which the campaign must catch
 	cargo test --quiet --profile campaign --features mutants --test campaign -- mutants $(SEEDED)

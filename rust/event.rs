@@ -4,10 +4,14 @@
 //! identifiers (page 1.3). Everything that can be wrong with an event is found here, before a lock
 //! is taken. Invariant: no message echoes a value of the event.
 
+use std::borrow::Cow;
+
 use crate::config::plan::{Key, Plan};
 use crate::error::Error;
+use crate::expr::{EvalErrorKind, Fuel, Scope, Template, Vm};
 use crate::profile::Identifier;
 use crate::profile::identity::{self, Refusal};
+use crate::value::date::Zone;
 use crate::value::{FieldIndex, JsonError, Text, Value, take_fields, take_fields_and_whole};
 
 /// Levels of nesting; the event itself is the first.
@@ -101,18 +105,32 @@ pub struct Event {
 }
 
 impl Event {
-    /// Makes an event of what was taken from its body.
+    /// Makes an event of what was taken from its body; `public`: of a caller that may be anybody.
     ///
     /// # Errors
     /// `BadEvent` for a `time` or `uuid` that is none.
-    pub fn new(taken: Taken, plan: &Plan, shape: &EventShape) -> Result<Self, Error> {
+    pub fn new(
+        taken: Taken,
+        plan: &Plan,
+        shape: &EventShape,
+        public: bool,
+        vm: &mut Vm,
+    ) -> Result<Self, Error> {
         let Taken { values: mut fields, whole } = taken;
         let time_s = time_s(&fields[shape.time])?;
         let uuid = uuid(&fields[shape.uuid])?;
         let mut identifiers = Vec::with_capacity(plan.keys.len().min(4));
         let mut ignored = Vec::new();
         for (key, &field) in plan.keys.iter().zip(&plan.key_fields) {
-            match identifying(key, &fields[field as usize]) {
+            let found = match &key.from[..] {
+                [] => identifying(key, &fields[field as usize]),
+                from => first_usable(key, from, &Sent { fields: &fields, whole: &whole, plan }, vm),
+            };
+            let found = match found {
+                Ok(_) if public && !key.stitches_public => Err(Refusal::Public),
+                found => found,
+            };
+            match found {
                 Ok(value) => identifiers.push(Identifier { key: key.id, value }),
                 Err(Refusal::Absent) => {}
                 Err(reason) => ignored.push((key.id, reason)),
@@ -144,6 +162,72 @@ fn identifying(key: &Key, value: &Value) -> Result<Text, Refusal> {
     identity::identifying_text(value, &key.normalize, &key.invalid_texts, |text| {
         key.valid_regexp.as_ref().is_none_or(|pattern| pattern.is_match(text))
     })
+}
+
+/// The first of a key's templates whose value is usable; else why not, by the first that gave a value.
+fn first_usable(
+    key: &Key,
+    from: &[Template],
+    sent: &Sent<'_>,
+    vm: &mut Vm,
+) -> Result<Text, Refusal> {
+    let mut refused = Refusal::Absent;
+    let mut fuel = Fuel::request();
+    for template in from {
+        let found = match template.evaluate(vm, sent, &mut fuel, &mut |_| {}) {
+            Ok(value) => identifying(key, &value),
+            // A member of what is not there: no value, as a field that is absent.
+            Err(error) if error.kind == EvalErrorKind::Type => Err(Refusal::Absent),
+            Err(_) => Err(Refusal::Throws),
+        };
+        match found {
+            Ok(value) => return Ok(value),
+            Err(reason) if refused == Refusal::Absent => refused = reason,
+            Err(_) => {}
+        }
+    }
+    Err(refused)
+}
+
+/// What a key's `from` sees: the event as it was sent, before anybody is known and any time is given.
+struct Sent<'a> {
+    fields: &'a [Value],
+    whole: &'a Value,
+    plan: &'a Plan,
+}
+
+impl Scope for Sent<'_> {
+    fn profile(&self, _slot: u32) -> Cow<'_, Value> {
+        Cow::Borrowed(&Value::Undefined)
+    }
+
+    fn profile_object(&self) -> &Value {
+        &Value::Undefined
+    }
+
+    fn field(&self, index: u32) -> &Value {
+        self.fields.get(index as usize).unwrap_or(&Value::Undefined)
+    }
+
+    fn event(&self) -> &Value {
+        self.whole
+    }
+
+    fn local(&self, _index: u32) -> &Value {
+        &Value::Undefined
+    }
+
+    fn now_ms(&self) -> i64 {
+        0
+    }
+
+    fn rid(&self) -> Option<Text> {
+        None
+    }
+
+    fn zone(&self) -> Zone {
+        self.plan.time_zone
+    }
 }
 
 fn not_an_event(error: JsonError) -> Error {

@@ -14,6 +14,7 @@ pub mod computed;
 pub mod counters;
 mod crew;
 pub mod draws;
+pub mod erasure;
 mod evict;
 pub mod history;
 pub mod identities;
@@ -50,12 +51,13 @@ pub use keep::{SnapshotFigures, SnapshotPolicy, SnapshotReport};
 pub use open::Options;
 pub use recover::{RecoveryPhase, RecoveryProgress, RecoveryReport};
 pub use retention::{Retention, RetentionOutlook};
-pub use room::{MemoryFigures, MemoryPolicy, OnMemoryFull};
+pub use room::{MEMORY_BUDGET_BYTES_MIN, MemoryFigures, MemoryPolicy, OnMemoryFull};
 pub use secret::Secret;
 
 use self::apply::Trouble;
 use self::batch::Batch;
 use self::counters::Counters;
+use self::erasure::pending::Erasures;
 use self::evict::Evictor;
 use self::identities::Registry;
 use self::keep::Keeper;
@@ -127,7 +129,9 @@ pub struct Reactor {
     store: Arc<Store>,
     log: Arc<Log>,
     clock: Arc<Clock>,
-    secret: Secret,
+    secret: Arc<Secret>,
+    /// Those that are recorded and not carried out in every file yet.
+    erasures: Arc<Erasures>,
     counters: Arc<Counters>,
     /// Whether there is memory for one more profile.
     room: Arc<Room>,
@@ -249,6 +253,7 @@ impl<'a> Request<'a> {
                 passing: matches!(event.outcome, RecordedOutcome::Passing(_)),
             }),
             links_only: event.links_only(),
+            caller: Caller { public: event.public, ..Caller::default() },
             decide: false,
             ..Self::new(event.database, event.table, event.body)
         }
@@ -307,7 +312,11 @@ impl Reactor {
         SCRATCH.with_borrow_mut(|scratch| scratch.waits = 0);
         loop {
             let published = self.published.load_full();
-            let event = Event::new(take(&published)?, &published.plan, &published.shape)?;
+            let taken = take(&published)?;
+            let event = SCRATCH.with_borrow_mut(|scratch| {
+                let Published { plan, shape, .. } = &*published;
+                Event::new(taken, plan, shape, request.caller.public, scratch.vm())
+            })?;
             let passed = SCRATCH.with_borrow_mut(|scratch| {
                 let passage = Passage::new(self, &published, request, event, scratch, out);
                 let passed = passage.pass();
@@ -462,6 +471,8 @@ fn refusal_name(refusal: Refusal) -> &'static str {
         Refusal::TooLong => "too long",
         Refusal::Invalid => "invalid text",
         Refusal::NoMatch => "no match",
+        Refusal::Throws => "from throws",
+        Refusal::Public => "public caller",
     }
 }
 

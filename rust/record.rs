@@ -7,11 +7,12 @@
 //!
 //! ```text
 //! event (kind 1)
-//!   flags            u8    1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
+//!   flags            u16   1 event clock, 2 client's uuid, 4 routed, 8 has a source line,
 //!                          16 moves no clock (page 4.2: without `time`, before the first),
 //!                          32 may let identifiers go: replay runs it with nothing else under way,
 //!                          64 kept out by `ignore`: stored, and to no profile, whatever its table (never routed),
-//!                          128 batch data could not be read: replay must not read it either
+//!                          128 batch data could not be read: replay must not read it either,
+//!                          256 of a public caller, whose `public: ignore` keys do not identify
 //!   configuration    u32   number of the publish
 //!   now_ms           i64   processing time
 //!   time_s           i64   the event's own time, -1 when it sent none
@@ -48,10 +49,16 @@
 //!   source           32 bytes hash of the file, u64 line
 //! ```
 //!
-//! Texts and values are as in `value::codec`; evictions stand in `eviction`.
+//! Texts and values are as in `value::codec`; evictions stand in `eviction`, what erasing people writes in
+//! `erasure`.
 
+mod erasure;
 mod eviction;
 
+pub use erasure::{
+    ErasedIdentifier, ErasedRecord, ErasureRecord, KIND_ERASED, KIND_ERASURE, KIND_TOMBSTONE, Lost,
+    Tombstone, Whose,
+};
 pub use eviction::{EvictionReason, EvictionRecord, KIND_EVICTION};
 
 use crate::profile::{Identifier, Moved, Outcome, Rid};
@@ -73,14 +80,15 @@ pub const IDENTITY_TABLE: &str = "IDENTITIES";
 /// Raised by any change of what apply computes (page 5.3).
 pub const APPLY_EPOCH: u32 = 2;
 
-const FLAG_EVENT_CLOCK: u8 = 1;
-const FLAG_CLIENT_UUID: u8 = 2;
-const FLAG_ROUTED: u8 = 4;
-const FLAG_SOURCE: u8 = 8;
-const FLAG_STILL: u8 = 16;
-const FLAG_LETS_GO: u8 = 32;
-const FLAG_KEPT_OUT: u8 = 64;
-const FLAG_UNREADABLE: u8 = 128;
+const FLAG_EVENT_CLOCK: u16 = 1;
+const FLAG_CLIENT_UUID: u16 = 2;
+const FLAG_ROUTED: u16 = 4;
+const FLAG_SOURCE: u16 = 8;
+const FLAG_STILL: u16 = 16;
+const FLAG_LETS_GO: u16 = 32;
+const FLAG_KEPT_OUT: u16 = 64;
+const FLAG_UNREADABLE: u16 = 128;
+const FLAG_PUBLIC: u16 = 256;
 /// A record that cannot be decoded although its checksum holds.
 #[derive(Debug, thiserror::Error)]
 #[error("a record cannot be decoded: {0}")]
@@ -166,6 +174,8 @@ pub struct EventRecord<'a> {
     pub routed: bool,
     /// Whether `ignore` kept it from profiles.
     pub kept_out: bool,
+    /// Whether a public caller sent it.
+    pub public: bool,
     /// Whether the profile may have to let identifiers go.
     pub lets_go: bool,
     /// Whether the rules could not read batch data.
@@ -217,6 +227,8 @@ pub struct EventReplay<'a> {
     pub unreadable: bool,
     /// Whether `ignore` kept it from profiles.
     pub kept_out: bool,
+    /// Whether a public caller sent it.
+    pub public: bool,
     /// Processing time, epoch milliseconds.
     pub now_ms: i64,
     /// The event's own time, epoch seconds.
@@ -250,17 +262,17 @@ pub struct EventReplay<'a> {
 impl EventRecord<'_> {
     /// Appends all but the body to `out`, which the log takes as one part, the body as the next.
     pub fn encode_head(&self, out: &mut Vec<u8>) {
-        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        out.push(
-            flag(self.event_clock, FLAG_EVENT_CLOCK)
-                | flag(self.client_uuid, FLAG_CLIENT_UUID)
-                | flag(self.routed, FLAG_ROUTED)
-                | flag(self.source.is_some(), FLAG_SOURCE)
-                | flag(!self.moves_clock, FLAG_STILL)
-                | flag(self.lets_go, FLAG_LETS_GO)
-                | flag(self.kept_out, FLAG_KEPT_OUT)
-                | flag(self.unreadable, FLAG_UNREADABLE),
-        );
+        let flag = |set: bool, bit: u16| if set { bit } else { 0 };
+        let flags = flag(self.event_clock, FLAG_EVENT_CLOCK)
+            | flag(self.client_uuid, FLAG_CLIENT_UUID)
+            | flag(self.routed, FLAG_ROUTED)
+            | flag(self.source.is_some(), FLAG_SOURCE)
+            | flag(!self.moves_clock, FLAG_STILL)
+            | flag(self.lets_go, FLAG_LETS_GO)
+            | flag(self.kept_out, FLAG_KEPT_OUT)
+            | flag(self.unreadable, FLAG_UNREADABLE)
+            | flag(self.public, FLAG_PUBLIC);
+        out.extend_from_slice(&flags.to_le_bytes());
         out.extend_from_slice(&self.configuration.to_le_bytes());
         out.extend_from_slice(&self.now_ms.to_le_bytes());
         out.extend_from_slice(&self.time_s.unwrap_or(-1).to_le_bytes());
@@ -316,7 +328,7 @@ impl Errand {
     /// `BadRecord` when the bytes are not what `encode_head` writes.
     pub fn decode(payload: &[u8]) -> Result<Self, BadRecord> {
         let mut bytes = Bytes(payload);
-        let flags = bytes.u8()?;
+        let flags = bytes.u16()?;
         bytes.take(4)?;
         let now_ms = bytes.i64()?;
         bytes.take(8)?;
@@ -348,7 +360,7 @@ impl<'a> EventReplay<'a> {
     /// `BadRecord` when the bytes are not what `encode_head` writes.
     pub fn decode(payload: &'a [u8]) -> Result<Self, BadRecord> {
         let mut bytes = Bytes(payload);
-        let flags = bytes.u8()?;
+        let flags = bytes.u16()?;
         let configuration = bytes.u32()?;
         let now_ms = bytes.i64()?;
         let time_s = Some(bytes.i64()?).filter(|&seconds| seconds >= 0);
@@ -388,6 +400,7 @@ impl<'a> EventReplay<'a> {
             routed: flags & FLAG_ROUTED != 0,
             unreadable: flags & FLAG_UNREADABLE != 0,
             kept_out: flags & FLAG_KEPT_OUT != 0,
+            public: flags & FLAG_PUBLIC != 0,
             now_ms,
             time_s,
             uuid,

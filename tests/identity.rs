@@ -10,6 +10,7 @@ use p13n::identity_log::{Entry, IDENTITY_FOLDER, Person, Register, Row};
 use p13n::log::storage::RealDisk;
 use p13n::profile::Identifier;
 use p13n::reactor::open::directory_of;
+use p13n::reactor::{Caller, Request};
 use p13n::reactor::{Options, Reactor, Retention};
 use shop::{on_disk, send};
 
@@ -224,4 +225,76 @@ fn copy(from: &Path, to: &Path) {
         let path = entry.expect("listed").path();
         std::fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("copied");
     }
+}
+
+/// A shop whose events name a customer in several ways, some of which a browser could forge.
+fn nested() -> SourceFile {
+    let keys = r#"keys:
+  - name: customer_id
+    public: ignore
+    max_values: 1
+  - name: email
+    from: ["${EVENT.email}", "${EVENT.user.email}", "${EVENT.user.name}@${EVENT.user.host}"]
+    normalize: [trim, lower]
+    valid_regexp: "@"
+  - {name: td_client_id, public: stitch}
+events:"#;
+    let (head, rest) = shop::CONFIGURATION.split_once("keys:").expect("keys");
+    let (_, rest) = rest.split_once("events:").expect("events");
+    SourceFile::new("test.yaml", format!("{head}{keys}{rest}"))
+}
+
+fn emails(reactor: &Reactor, client: &str) -> Vec<String> {
+    let profile = reactor.profile("td_client_id", client).expect("a key").expect("somebody");
+    let found = profile.identifiers.iter().find(|(key, _)| key == "email");
+    found.map_or_else(Vec::new, |(_, values)| values.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_first_usable_of_a_keys_templates_identifies() {
+    let reactor = open(&nested(), &Options::default());
+    for (client, body, email) in [
+        ("top", r#""email":" A@X ","user":{"email":"b@x"}"#, Some("a@x")),
+        ("not_usable", r#""email":"nobody","user":{"email":"b@x"}"#, Some("b@x")),
+        ("nested", r#""user":{"email":"c@x"}"#, Some("c@x")),
+        ("around", r#""user":{"name":"d","host":"y"}"#, Some("d@y")),
+        ("half", r#""user":{"name":"d"}"#, None),
+        ("text", r#""user":"a text""#, None),
+        ("nil", r#""user":null"#, None),
+    ] {
+        view(&reactor, &format!(r#"{{"td_client_id":"{client}",{body}}}"#));
+        let email: Vec<String> = email.iter().map(ToString::to_string).collect();
+        assert_eq!(emails(&reactor, client), email, "{client}");
+    }
+    let ignored = reactor.counters().ignored.snapshot();
+    assert_eq!(ignored, [("email".into(), "no match", 1)]);
+}
+
+#[test]
+fn a_public_caller_is_not_identified_by_what_it_could_forge_and_a_rehearsal_knows_it() {
+    let data_dir = tempfile::tempdir().expect("a directory");
+    let options = on_disk(data_dir.path());
+    let live = {
+        let reactor = open(&nested(), &options);
+        let mut answer = Vec::new();
+        let mut send = |public: bool, body: &str| {
+            let caller = Caller { public, sees_sensitive: !public, ..Caller::default() };
+            let request = Request { caller, ..Request::new("shop", "pageviews", body.as_bytes()) };
+            reactor.personalize_json(&request, &mut answer).map(|_| ())
+        };
+        send(false, r#"{"customer_id":"ann","td_client_id":"laptop"}"#).expect("a good event");
+        send(true, r#"{"customer_id":"ann","td_client_id":"thief"}"#).expect("a good event");
+        assert_eq!(reactor.sizes(), (2, 3));
+        let error = send(true, r#"{"customer_id":"ann"}"#).expect_err("nobody's");
+        assert!(error.to_string().contains("no usable identifier"), "{error}");
+        send(false, r#"{"customer_id":"ann","td_client_id":"thief"}"#).expect("a good event");
+        assert_eq!(reactor.sizes(), (1, 3));
+        let ignored = reactor.counters().ignored.snapshot();
+        assert_eq!(ignored, [("customer_id".into(), "public caller", 1)]);
+        reactor.close().expect("it closes");
+        reactor.state_hash()
+    };
+    assert_eq!(open(&nested(), &options).state_hash(), live);
+    let directory = directory_of(data_dir.path(), 1, 8);
+    assert_eq!(Reactor::rehearse(&directory, &options).expect("it rehearses"), live);
 }

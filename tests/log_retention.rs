@@ -209,6 +209,7 @@ fn a_log_has_at_most_as_many_segments_as_a_manifest_may_list() {
             closed_ms: 1,
             term: 1,
             state: SegmentState::Sealed,
+            revision: 0,
         };
         manifest.entries = (1..=entries as u64).map(entry).collect();
         let disk = SimulatedDisk::default();

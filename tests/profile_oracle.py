@@ -162,9 +162,7 @@ AGGREGATES: Final[dict[str, Callable[[list[Json]], Json]]] = {
     "min": lambda values: min(values) if values else ABSENT,
     "max": lambda values: max(values) if values else ABSENT,
     "count": len,
-    "distinct": lambda values: [
-        value for at, value in enumerate(values) if value not in values[:at]
-    ],
+    "distinct": lambda values: len(set(values)),
 }
 
 
@@ -293,14 +291,15 @@ class CounterBy:
 
     duration: int
     counters: dict[str, Counter] = field(default_factory=dict)
-    recent: dict[str, tuple[int, int]] = field(default_factory=dict)
+    recent: dict[str, int] = field(default_factory=dict)
 
     def add(self, by: str, amount: int, moment: Moment) -> None:
         """Adds to the counter of `by`; the least recent over the bound goes."""
         self.sweep(moment.now)
-        counter = self.counters.setdefault(by, Counter(self.duration))
-        counter.add(amount, moment)
-        self.recent[by] = max(self.recent.get(by, (0, 0)), (moment.time, moment.lsn))
+        if bucket_of(moment.time, self.duration) <= bucket_of(moment.now, self.duration) - BUCKETS:
+            return
+        self.counters.setdefault(by, Counter(self.duration)).add(amount, moment)
+        self.recent[by] = moment.lsn
         self.cap(moment.now)
 
     def unite(self, other: "CounterBy", now: int) -> None:
@@ -308,7 +307,7 @@ class CounterBy:
         self.sweep(now)
         for by, counter in other.counters.items():
             self.counters.setdefault(by, Counter(self.duration)).unite(counter, now)
-            self.recent[by] = max(self.recent.get(by, (0, 0)), other.recent[by])
+            self.recent[by] = max(self.recent.get(by, 0), other.recent[by])
         self.cap(now)
 
     def sweep(self, now: int) -> None:

@@ -2,12 +2,14 @@
 //! live and replayed; and no value is lost by a merge: it is the profile of one who had one identifier.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use p13n::clock::ClockMode;
 use p13n::config::SourceFile;
 use p13n::log::SyncPolicy;
+use p13n::log::storage::SimulatedDisk;
 use p13n::reactor::{Options, Reactor, Request, Retention, SnapshotPolicy};
-use p13n::value::write_json;
+use p13n::value::{Value, write_json};
 use proptest::prelude::*;
 
 const CONFIGURATION: &str = r#"
@@ -84,8 +86,9 @@ fn dids() -> impl Strategy<Value = (Vec<Did>, Vec<usize>)> {
     })
 }
 
-fn open(data_dir: &Path) -> Reactor {
+fn open(data_dir: &Path, disk: &SimulatedDisk) -> Reactor {
     let options = Options {
+        disk: Arc::new(disk.clone()),
         data_dir: Some(data_dir.to_path_buf()),
         sync: SyncPolicy::Never,
         clock: ClockMode::Event,
@@ -98,8 +101,8 @@ fn open(data_dir: &Path) -> Reactor {
 
 /// Sends the events in this order, then one that links all identifiers; what the one profile reads then.
 fn profile(dids: &[Did], order: &[usize], is_one: bool) -> Result<String, TestCaseError> {
-    let directory = tempfile::tempdir().unwrap();
-    let reactor = open(directory.path());
+    let (directory, disk) = (tempfile::tempdir().unwrap(), SimulatedDisk::default());
+    let reactor = open(directory.path(), &disk);
     let mut now_ms = NOW_MS;
     let mut send = |body: String| {
         now_ms += 1;
@@ -143,7 +146,7 @@ fn profile(dids: &[Did], order: &[usize], is_one: bool) -> Result<String, TestCa
         for (name, value) in &profile.attributes {
             text.extend_from_slice(name.as_bytes());
             text.push(b' ');
-            write_json(value, &mut text);
+            write_json(&in_order(value), &mut text);
             text.push(b'\n');
         }
         String::from_utf8(text).unwrap()
@@ -151,16 +154,24 @@ fn profile(dids: &[Did], order: &[usize], is_one: bool) -> Result<String, TestCa
     let (live, hash) = (read(&reactor), reactor.state_hash());
     reactor.close().unwrap();
     drop(reactor);
-    let again = open(directory.path());
+    let again = open(directory.path(), &disk);
     prop_assert_eq!(again.state_hash(), hash);
     prop_assert_eq!(&read(&again), &live);
     Ok(live)
 }
 
+/// A map's names in their own order: those of `by` stand in the log's.
+fn in_order(value: &Value) -> Value {
+    let Value::Object(fields) = value else { return value.clone() };
+    let mut entries = fields.entries().to_vec();
+    entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+    Value::object(entries)
+}
+
 /// More cases with `P13N_CASES`.
 fn cases() -> u32 {
     let given = std::env::var("P13N_CASES").ok();
-    given.map_or(48, |cases| cases.parse().expect("P13N_CASES is a number"))
+    given.map_or(24, |cases| cases.parse().expect("P13N_CASES is a number"))
 }
 
 proptest! {

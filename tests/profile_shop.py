@@ -294,7 +294,6 @@ def read_all(person: Person, now: int) -> dict[str, Json]:
         if isinstance(attribute, Counter):
             read |= {one: attribute.window(one, now) for one in attribute.windows}
     lines = read["lines_in_all"]
-    # `0 / undefined` is NaN, which has no JSON form.
     read["per_line"] = ABSENT if lines is ABSENT else read["units"] / lines
     read["is_regular"] = len(read["invoices"]) >= 3 and lines is not ABSENT and read["per_line"] > 5
     return {name: value for name, value in read.items() if value is not ABSENT}

@@ -87,7 +87,7 @@ fn a_backup_grows_with_a_log_that_is_shortened_and_is_always_complete() {
         assert!(!inspect(&own(&copy), &RealDisk).unwrap().is_damaged());
         // Opened as it is, in a copy of its own: what the server would make of it.
         let opened = place.path().join(format!("opened-{round}"));
-        restore(&own(&copy), &own(&opened), None, &disk()).unwrap();
+        restore(&own(&copy), &own(&opened), None, None, &disk()).unwrap();
         let read_back = hash_of(&opened);
         if copied.last_lsn == reactor.log().appended() {
             assert_eq!(read_back, hash, "round {round}");
@@ -124,7 +124,7 @@ fn a_shortened_log_is_restored_to_any_moment_that_its_snapshots_reach() {
     for number in (0..200).step_by(7) {
         let target = place.path().join(format!("restored-{number}"));
         let until_ms = START_MS + number * 1_000 + 999;
-        match restore(&own(&copy), &own(&target), Some(until_ms), &disk()) {
+        match restore(&own(&copy), &own(&target), Some(until_ms), None, &disk()) {
             Ok(_) => {
                 assert_eq!(hash_of(&target), hashes[number as usize], "event {number}");
                 restored += 1;

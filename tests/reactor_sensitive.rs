@@ -21,7 +21,10 @@ keys:
 events:
   - {name: pageview, table: pageviews}
 attributes:
-  - {name: diagnosis, type: single, sensitive: true, set: [{event: pageview, value: "${EVENT.icd}"}]}
+  - name: diagnosis
+    type: single
+    sensitive: true
+    set: [{event: pageview, value: "${EVENT.icd}"}]
   - {name: note, type: single, set: [{event: pageview, value: "said ${EVENT.icd}"}]}
 offers:
   - name: servers
@@ -40,6 +43,9 @@ offers:
           person: {mail: "${PROFILE.email}", client: "${PROFILE.td_client_id}"}
           list: [1, "${whole}"]
           known: ${PROFILE.email !== undefined}
+  - name: lottery
+    omit_sensitive: true
+    set: [{if: EVENT.play, data: {who: "${Math.random() + PROFILE.email}", draw: "${Math.random()}"}}]
 "#;
 
 const EVENT: &str = r#"{"td_client_id":"c","email":"canary@example.com","icd":"J11","uuid":"0190a0a0-0000-7000-8000-000000000001"}"#;
@@ -112,6 +118,23 @@ fn what_a_public_caller_did_not_see_is_stored_and_decided_again_for_the_history(
 }
 
 #[test]
+fn what_is_left_out_changes_no_random_number_of_the_rest() {
+    let (reactor, _) = Reactor::open(&source(), &Options::default()).expect("in memory");
+    let body = EVENT.replace(r#""icd""#, r#""play":true,"icd""#);
+    let lottery = |public| {
+        let caller = Caller { public, ..Caller::default() };
+        let request = Request { caller, ..Request::new("shop", "pageviews", body.as_bytes()) };
+        let mut out = Vec::new();
+        reactor.personalize_json(&request, &mut out).expect("an event that fits");
+        let answer: serde_json::Value = serde_json::from_slice(&out).expect("JSON");
+        answer["offers"]["lottery"]["attributes"].clone()
+    };
+    let (whole, public) = (lottery(false), lottery(true));
+    assert!(whole["who"].is_string() && whole["draw"].is_number(), "{whole}");
+    assert_eq!(public, serde_json::json!({"draw": whole["draw"]}));
+}
+
+#[test]
 fn the_plan_says_what_is_sensitive_marked_or_reached() {
     let (reactor, _) = Reactor::open(&source(), &Options::default()).expect("in memory");
     let plan = &reactor.published().plan;
@@ -120,5 +143,5 @@ fn the_plan_says_what_is_sensitive_marked_or_reached() {
     let attributes = plan.attributes.iter().map(|one| (one.name.as_str(), one.sensitive));
     assert_eq!(attributes.collect::<Vec<_>>(), [("diagnosis", true), ("note", true)]);
     let shown = plan.offers.iter().map(|offer| offer.shows_sensitive);
-    assert_eq!(shown.collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(shown.collect::<Vec<_>>(), [true, false, true, true]);
 }

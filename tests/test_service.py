@@ -52,6 +52,8 @@ def service_over(directory: Path, *configurations: Path) -> Service:
         dedup_max=1_000_000,
         retention_days=30,
         retention_bytes=0,
+        memory_budget=0,
+        on_memory_full="keep",
     )
     return Service(settings, KeyRing(directory))
 

@@ -42,6 +42,10 @@ from p13n._core import (
     log_restore,
     log_salvage,
     log_verify,
+    person_erase,
+    person_erased,
+    person_export,
+    person_prove,
     read_yaml,
 )
 
@@ -78,5 +82,9 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "person_erase",
+    "person_erased",
+    "person_export",
+    "person_prove",
     "read_yaml",
 ]

@@ -4,7 +4,7 @@
 command line only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any, Literal, Self, final
 
@@ -44,6 +44,10 @@ __all__ = [
     "log_restore",
     "log_salvage",
     "log_verify",
+    "person_erase",
+    "person_erased",
+    "person_export",
+    "person_prove",
     "read_yaml",
 ]
 
@@ -254,6 +258,8 @@ class Reactor:
         shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
+        memory_budget: int = 0,
+        on_memory_full: Literal["keep", "evict"] = "keep",
         progress: RecoveryProgress | None = None,
     ) -> Reactor:
         """Opens the reactor of a configuration file; without `data_dir` all stays in memory.
@@ -263,9 +269,11 @@ class Reactor:
         `queue_bytes_max` is at least 8000000. `shards` (1 to 65536, made a power of two) is into
         how many parts, each with a lock of its own, profiles are divided; it changes no result. The
         log lets go of events that are older than `retention_days` (0: not by age) or over
-        `retention_bytes` (0: 60 % of the disk); profiles stay. `progress` can be read by another
-        thread while this runs. Raises ConfigError, LogError, Corrupted, Locked, OSError,
-        ValueError for an option out of its range.
+        `retention_bytes` (0: 60 % of the disk); profiles stay. Profiles take `memory_budget` bytes
+        (0: 60 % of the machine; at least 16777216); without room a new profile is not kept, or
+        others are evicted for it (`on_memory_full`). `progress` can be read by another thread while
+        this runs. Raises ConfigError, LogError, Corrupted, Locked, OSError, ValueError for an
+        option out of its range.
         """
     @staticmethod
     def from_text(
@@ -281,6 +289,8 @@ class Reactor:
         shards: int = 256,
         retention_days: int = 30,
         retention_bytes: int = 0,
+        memory_budget: int = 0,
+        on_memory_full: Literal["keep", "evict"] = "keep",
         progress: RecoveryProgress | None = None,
     ) -> Reactor:
         """As `open`, from the configuration's text."""
@@ -389,20 +399,36 @@ class Reactor:
         """Stitches profiles by rows of identifiers; `layers` is 0."""
     def stats(self) -> dict[str, Any]:
         """Counters and sizes: `profiles`, `identifiers`, `events`, `duplicates`, `offers`,
-        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `linked` (rows of
-        identifiers), `errors`, `ignored_identifiers`, `rejected_values` (each {name: {reason:
-        count}}), `batch` (a list of kind, name, layers, rows, bytes), `clock_step_ms` (None:
-        the wall clock is followed), `log` (lsn, synced_lsn, syncs, batches, bytes,
-        queued_bytes, full_since_ms), `recovery` (snapshot_lsn, snapshot_profiles, snapshot_ms,
-        snapshots_damaged, events: those replayed behind the snapshot, events_per_s, ms,
-        torn_bytes), `snapshots` (taken, failed, failure, last), `retention` (segments_retired,
-        log_bytes, bytes_max, days_max, bytes_per_day: None until the log spans an hour)."""
+        `answers_cut`, `unrouted`, `only_stored` and `dropped` (by `ignore`), `not_kept` and
+        `evicted` (profiles, {reason: count}), `memory` (budget_bytes, profile_bytes, beside_bytes,
+        full), `linked` (rows of identifiers), `batch` (a list of kind, name, layers, rows,
+        bytes), `errors`, `ignored_identifiers`, `rejected_values` (each
+        {name: {reason: count}}), `clock_step_ms` (None: the wall clock is followed), `log` (lsn,
+        synced_lsn, syncs, batches, bytes, queued_bytes, full_since_ms), `recovery` (snapshot_lsn,
+        snapshot_profiles, snapshot_ms, snapshots_damaged, events: those replayed behind the
+        snapshot, events_per_s, ms, torn_bytes), `snapshots`
+        (taken, failed, failure, last), `retention` (segments_retired, log_bytes, bytes_max,
+        days_max, bytes_per_day: None until the log spans an hour)."""
     def snapshot(self) -> dict[str, int]:
         """Takes a snapshot of the state while events go on (5.4): the next start is quick.
 
         `{"lsn", "profiles", "bytes", "ms", "side_bytes_max"}`. One is also taken when replay would
         take long, and by `close`. Raises LogError (also for what the disk refused, which harms
         nothing), ValueError in memory.
+        """
+    def erase(
+        self,
+        people: dict[str, str] | list[dict[str, str]],
+        *,
+        anonymize: bool = False,
+        shared: bool = False,
+    ) -> dict[str, Any]:
+        """Erases people by any identifier of each, such as `{"email": "a@b.example"}`.
+
+        Their state and identifiers are gone when this returns, and their events and whatever else
+        files hold of them, too; with `shared` files follow within 10 minutes, together with other
+        erasures. `anonymize` leaves their profiles without identifiers and sensitive attributes.
+        Answers as `person_erase`. Raises ValueError, LogError, OSError.
         """
     def state_hash(self) -> str:
         """The canonical hash of the state (5.7), 32 hex digits."""
@@ -438,6 +464,11 @@ class Reactor:
     def _synced_lsn(self) -> int: ...
     def _full(self) -> bool:
         """Whether events are refused for want of room on the disk; ends by itself."""
+    @staticmethod
+    def _memory_budget() -> int:
+        """What profiles may take unless told otherwise, bytes; 0 where the system does not say."""
+    def _memory_full(self) -> bool:
+        """Whether new profiles are answered and not kept, for want of memory."""
     def _failure(self) -> str | None:
         """Why the log failed, None while it is well."""
     def _ingest_lines(
@@ -602,9 +633,15 @@ def log_backup(directory: str | PathLike[str], target: str | PathLike[str]) -> d
     """
 
 def log_restore(
-    directory: str | PathLike[str], target: str | PathLike[str], until_ms: int | None = None
+    directory: str | PathLike[str],
+    target: str | PathLike[str],
+    until_ms: int | None = None,
+    current: str | PathLike[str] | None = None,
 ) -> dict[str, int]:
     """Copies a backup into a new directory, up to the last record of at most `until_ms`.
+
+    Erasures that are recorded later, there or in the reactor's directory `current`, are carried out
+    when the new directory is first opened.
 
     All of it is checked first. Answers and raises as `log_backup`; `last_lsn` is 0 when no record
     is that old.
@@ -618,4 +655,40 @@ def log_salvage(directory: str | PathLike[str], target: str | PathLike[str]) -> 
     begun from (0: none) and how many records it had in it (`in_base`), `reconfigured` (events whose
     own configuration is lost), `refused` (list of (LSN in the source, why)). Raises OSError,
     LogError, ValueError when no configuration is left.
+    """
+
+def person_erase(
+    directory: str | PathLike[str], people: list[tuple[str, str]], anonymize: bool = False
+) -> dict[str, Any]:
+    """Erases or anonymizes people in a reactor's directory that nobody else uses.
+
+    `people` are (key, value); any identifier leads to all that a person ever had. `lsn` of the
+    record, `rids` of all profiles that ever were theirs, `identifiers` and `texts`: how many and
+    which, `profiles` in memory; of the files `tombstones`, `segments`, `log_bytes` looked through,
+    `snapshot_profiles`, `snapshots`, `removed`, `ms`. Raises Locked, OSError, Corrupted, LogError,
+    ValueError for an unknown key or a value that never identifies.
+    """
+
+def person_erased(directory: str | PathLike[str], people: list[tuple[str, str]]) -> list[str]:
+    """Ids of everybody with one of the identifiers whose erasure the log holds the record of.
+
+    Needs no lock. Raises as `person_erase`.
+    """
+
+def person_prove(
+    folders: Sequence[str | PathLike[str]], erased: list[str], rids: list[str], control: list[str]
+) -> dict[str, Any]:
+    """Looks for texts in all files under folders, each decoded as far as its form is known.
+
+    `kinds`: by kind of file `files`, `bytes`, `hits`, `mentions` (in other people's records),
+    `control`, `with_hits`; `unsound`: kinds that hold people and in which the control was not
+    found; `undecoded` files. Raises OSError, ValueError.
+    """
+
+def person_export(directory: str | PathLike[str], key: str, value: str) -> dict[str, Any]:
+    """Everything that is kept of one person, without a lock.
+
+    `rids`, `profile` (as `Reactor.profile`, or None), `events` with `lsn`, `time`, `uuid`,
+    `database`, `table`, `body` (bytes) and `offers` (`offer`, `rule`, `data`), `activations`.
+    Raises OSError, Corrupted, LogError, ValueError.
     """

@@ -10,6 +10,7 @@ from typing import Literal
 
 Sync = Literal["always", "interval", "never"]
 Clock = Literal["server", "event"]
+OnMemoryFull = Literal["keep", "evict"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +35,6 @@ class Settings:
     """0: events are not let go by age."""
     retention_bytes: int
     """0: 60 % of the disk."""
+    memory_budget: int
+    """Bytes, of all reactors together; 0: 60 % of the machine."""
+    on_memory_full: OnMemoryFull

@@ -36,6 +36,16 @@ fn keys(configuration: &Configuration, problems: &mut Problems<'_>) {
                 "remove it from `keys`; expressions read it as `EVENT.".to_owned() + name + "`";
             problems.warning("W0104", key.name.span.clone(), sentence, Some(help));
         }
+        let has_public = configuration.tokens.iter().any(|token| token.is_public);
+        if has_public && key.sensitive == Some(true) && key.stitches_public.is_none() {
+            let sentence = format!(
+                "`{name}` is sensitive and there is a public token: whoever holds that can send any \
+                 `{name}` and be taken for its owner."
+            );
+            let help = "write `public: ignore`, so that events of public tokens are not identified by it, \
+                        or `public: stitch` to take that risk";
+            problems.error_with_help("E0261", key.name.span.clone(), sentence, help);
+        }
     }
 }
 
@@ -59,6 +69,23 @@ fn names_are_unique(configuration: &Configuration, problems: &mut Problems<'_>) 
     for rule in configuration.offers.iter().flat_map(|offer| &offer.rules) {
         let mut locals = Unique::default();
         rule.lets.iter().for_each(|(name, _)| locals.take(name, "a name of `let`", problems));
+    }
+}
+
+/// `was` names an attribute that the file has no more, and each one once.
+fn renames_are_of_what_is_gone(configuration: &Configuration, problems: &mut Problems<'_>) {
+    let attributes = &configuration.attributes;
+    let mut taken: HashSet<&Text> = HashSet::new();
+    for was in attributes.iter().filter_map(|attribute| attribute.was.as_ref()) {
+        let sentence = if attributes.iter().any(|other| other.name.value == was.value) {
+            format!("`{}` is still there: it cannot be what another was.", was.value)
+        } else if !taken.insert(&was.value) {
+            format!("Two attributes say that they were `{}`.", was.value)
+        } else {
+            continue;
+        };
+        let help = "say `was` of the one that takes over the values of a name that is gone";
+        problems.error_with_help("E0227", was.span.clone(), sentence, help);
     }
 }
 
@@ -92,23 +119,6 @@ fn batch_names_are_sound(configuration: &Configuration, problems: &mut Problems<
             });
         let sentence = format!("There is no batch segment `{}`.", named.value);
         problems.error_with_help("E0217", named.span.clone(), sentence, help);
-    }
-}
-
-/// `was` names an attribute that the file has no more, and each one once.
-fn renames_are_of_what_is_gone(configuration: &Configuration, problems: &mut Problems<'_>) {
-    let attributes = &configuration.attributes;
-    let mut taken: HashSet<&Text> = HashSet::new();
-    for was in attributes.iter().filter_map(|attribute| attribute.was.as_ref()) {
-        let sentence = if attributes.iter().any(|other| other.name.value == was.value) {
-            format!("`{}` is still there: it cannot be what another was.", was.value)
-        } else if !taken.insert(&was.value) {
-            format!("Two attributes say that they were `{}`.", was.value)
-        } else {
-            continue;
-        };
-        let help = "say `was` of the one that takes over the values of a name that is gone";
-        problems.error_with_help("E0227", was.span.clone(), sentence, help);
     }
 }
 

@@ -142,6 +142,9 @@ impl Builder<'_> {
         let key_fields: Vec<u32> = keys.iter().map(|key| fields.intern(&key.name)).collect();
         let recorded = self.secrets.is_none();
         let mut expressions = Expressions::new(fields, &names, problems, recorded);
+        for (key, model) in keys.iter_mut().zip(&configuration.keys) {
+            key.from = model.from.iter().filter_map(|node| expressions.from(node)).collect();
+        }
         let (tables, routes) = self.tables(&mut expressions);
         let computed = computed::build(self.configuration, &slots, &mut expressions);
         for (attribute, entry) in attributes.iter_mut().zip(&configuration.attributes) {
@@ -211,6 +214,8 @@ impl Builder<'_> {
                 normalize: key.normalize.clone(),
                 valid_regexp: key.valid_regexp.as_ref().and_then(|text| regexp(text, problems)),
                 invalid_texts: key.invalid_texts.clone(),
+                from: Vec::new(),
+                stitches_public: key.stitches_public.unwrap_or(true),
                 sensitive: false,
             });
         }
@@ -242,6 +247,18 @@ impl Builder<'_> {
         attributes
     }
 
+    /// The number of an attribute: its own, that of the name that it had, or the next.
+    fn attribute_number(&mut self, entry: &model::Attribute, problems: &mut Problems<'_>) -> u16 {
+        let names = &mut self.numbers.attributes;
+        if let Some(was) = &entry.was
+            && !names.contains(&entry.name.value)
+            && let Some(held) = names.iter_mut().find(|name| **name == was.value)
+        {
+            *held = entry.name.value.clone();
+        }
+        number(names, &entry.name, problems)
+    }
+
     fn imported(&self, attributes: &[Attribute]) -> Vec<Imported> {
         let models = &self.configuration.attributes;
         let imported = attributes.iter().zip(models).enumerate();
@@ -269,18 +286,6 @@ impl Builder<'_> {
                 .collect(),
         });
         (segments.collect(), catalogs.collect())
-    }
-
-    /// The number of an attribute: its own, that of the name that it had, or the next.
-    fn attribute_number(&mut self, entry: &model::Attribute, problems: &mut Problems<'_>) -> u16 {
-        let names = &mut self.numbers.attributes;
-        if let Some(was) = &entry.was
-            && !names.contains(&entry.name.value)
-            && let Some(held) = names.iter_mut().find(|name| **name == was.value)
-        {
-            *held = entry.name.value.clone();
-        }
-        number(names, &entry.name, problems)
     }
 
     /// Destinations, then tables that only `events` names, in file order.

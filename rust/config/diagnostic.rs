@@ -74,6 +74,7 @@ pub const CODES: &[(&str, &str)] = &[
     ("E0240", "a limit is passed"),
     // Privacy.
     ("E0260", "an offer that would show a sensitive value to public callers"),
+    ("E0261", "a sensitive key without a word on public callers"),
     // Warnings.
     ("W0101", "`yes`, `no`, `on`, `off` or `~`, which YAML 1.2 reads as text"),
     ("W0102", "text that looks like an expression but has no `${...}`"),

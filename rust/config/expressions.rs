@@ -34,7 +34,10 @@ const FILTER_SEES_EVENT: &str =
     "The `if` of an event sees EVENT only: the profile is not known before the event is.";
 
 /// What `ignore` says of `PROFILE` and the names that belong to it.
-const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: who sent an event is judged before anything else.";
+const FROM_SEES_EVENT: &str =
+    "A key's `from` sees EVENT only: whose profile it is, is not known yet.";
+const IGNORE_SEES_REQUEST: &str = "The `if` of `ignore` sees REQUEST and EVENT only: \
+    who sent an event is judged before anything else.";
 
 /// What is said of `BEFORE` of what is imported.
 const IMPORTED_HAS_NO_BEFORE: &str =
@@ -225,6 +228,8 @@ pub struct Expressions<'a, 'p> {
     pub(super) recorded: bool,
     /// Whether a condition of `ignore` is being compiled.
     in_ignore: bool,
+    /// Whether a key's `from` is being compiled.
+    in_from: bool,
 }
 
 impl<'a, 'p> Expressions<'a, 'p> {
@@ -235,7 +240,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
         problems: &'a mut Problems<'p>,
         recorded: bool,
     ) -> Self {
-        Self { fields, slots, problems, recorded, in_ignore: false }
+        Self { fields, slots, problems, recorded, in_ignore: false, in_from: false }
     }
 
     /// The filter of an event, which sees EVENT only. Several conditions become one.
@@ -260,6 +265,24 @@ impl<'a, 'p> Expressions<'a, 'p> {
         let program = self.filter(nodes);
         self.in_ignore = false;
         program
+    }
+
+    /// An entry of a key's `from`: text with `${...}` over EVENT.
+    pub fn from(&mut self, node: &Node) -> Option<Template> {
+        self.in_from = true;
+        let template = self.text(node, node.scalar()?, &Locals::default());
+        self.in_from = false;
+        let (template, _) = template?;
+        if let Template::Literal(_) = template {
+            self.problems.error_with_help(
+                "E0221",
+                node.span.clone(),
+                "`from` holds no `${...}`: everybody would have the same identifier.",
+                "write `from: \"${EVENT.user.email}\"`",
+            );
+            return None;
+        }
+        Some(template)
     }
 
     /// The fields seen so far, and where problems are noted; nowhere on replay.
@@ -565,6 +588,7 @@ impl<'a, 'p> Expressions<'a, 'p> {
 
     fn names<'n>(&'n mut self, locals: &'n Locals, filter: bool) -> Names<'n> {
         let profile = match filter {
+            _ if self.in_from => ProfileNames::Absent(FROM_SEES_EVENT),
             true if self.in_ignore => ProfileNames::Request(IGNORE_SEES_REQUEST),
             true => ProfileNames::Absent(FILTER_SEES_EVENT),
             false => ProfileNames::Slots(self.slots),

@@ -188,11 +188,38 @@ fn key(node: &Node, problems: &mut Problems<'_>) -> Option<Key> {
         .filter_map(|item| text_of(item, "An entry of `invalid_texts`", &at, problems))
         .map(|text| text.value)
         .collect();
+    let from = from(&mut fields, problems);
     let sensitive = fields.boolean("sensitive", problems).map(|sensitive| sensitive.value);
+    let words = [("stitch", true), ("ignore", false)];
+    let public = fields.word("public", &words, &[], problems).map(|public| public.value);
     fields.finish(problems);
     let name = name?;
     names::check_name(&name, "A key's name", problems);
-    Some(Key { name, max_values, normalize, valid_regexp, invalid_texts, sensitive })
+    Some(Key {
+        name,
+        max_values,
+        normalize,
+        valid_regexp,
+        invalid_texts,
+        from,
+        sensitive,
+        stitches_public: public,
+    })
+}
+
+fn from(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<Node> {
+    let Some((entry, nodes)) = fields.one_or_many("from") else { return Vec::new() };
+    let help = "write `from: \"${EVENT.user.email}\"`, or a list of such texts";
+    if nodes.is_empty() {
+        let sentence = "`from` is present but empty.";
+        problems.error_with_help("E0203", entry.name.span.clone(), sentence, help);
+    }
+    let (good, bad): (Vec<&Node>, _) = nodes.into_iter().partition(|node| node.scalar().is_some());
+    for node in bad {
+        let sentence = format!("`from` takes text with `${{...}}`, not {}.", node.kind());
+        problems.error_with_help("E0204", node.span.clone(), sentence, help);
+    }
+    good.into_iter().cloned().collect()
 }
 
 fn normalize(fields: &mut Fields<'_>, problems: &mut Problems<'_>) -> Vec<Normalize> {
@@ -319,6 +346,8 @@ fn hide_secrets(node: &Node, field: Option<&str>, problems: &mut Problems<'_>) {
 fn token(node: &Node, problems: &mut Problems<'_>) -> Option<Token> {
     let mut fields = Fields::open(node, schema::TOKEN, problems)?;
     let name = fields.required_text("name", "name: server", problems);
+    let kind = node.entry("type").and_then(|entry| entry.value.scalar());
+    let is_public = kind.is_some_and(|kind| kind.text == "public");
     fields.word("type", &[("server", ())], &["public", "lookup"], problems);
     let sees_sensitive = fields.boolean("sees_sensitive", problems).is_none_or(|sees| sees.value);
     let secret = secret(&mut fields, problems);
@@ -327,7 +356,14 @@ fn token(node: &Node, problems: &mut Problems<'_>) -> Option<Token> {
     names::check_wire(&name, "A token's name", problems);
     let (secret, entry) = secret?;
     let field = entry.name.span.start..entry.value.span.end;
-    Some(Token { name, sees_sensitive, secret, field, value_span: entry.value.span.clone() })
+    Some(Token {
+        name,
+        is_public,
+        sees_sensitive,
+        secret,
+        field,
+        value_span: entry.value.span.clone(),
+    })
 }
 
 fn secret<'n>(fields: &mut Fields<'n>, problems: &mut Problems<'_>) -> Option<(Secret, &'n Entry)> {

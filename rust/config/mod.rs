@@ -3,8 +3,8 @@
 //! `yaml` reads the parser's events into a tree with places (and `pitfall` finds the expressions
 //! that YAML tore apart), `load` makes the `model` of it field by field (`fields`, `schema`,
 //! `names`, `quantity`), `check` looks at the whole, and `compile` builds the [`Plan`] with the
-//! programs that `expressions` compiles and the digests that `secret` looks up; `sensitive` follows what must
-//! not be shown to everybody. All problems of a
+//! programs that `expressions` compiles and the digests that `secret` looks up; `sensitive` follows
+//! what must not be shown to everybody. All problems of a
 //! file are reported at once, each as a [`Diagnostic`] (page 2).
 //!
 //! Invariant: what runs is a [`Plan`]; nothing outside this module ever sees YAML.

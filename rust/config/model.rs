@@ -71,6 +71,10 @@ pub struct Key {
     pub valid_regexp: Option<Spanned<Text>>,
     /// `invalid_texts`.
     pub invalid_texts: Vec<Text>,
+    /// `from`, one or many; empty: the field of its name.
+    pub from: Vec<Node>,
+    /// `public`: whether events of public callers are identified by it; `None`: not said.
+    pub stitches_public: Option<bool>,
     /// `sensitive`.
     pub sensitive: Option<bool>,
 }
@@ -280,6 +284,8 @@ pub struct OfferRule {
 pub struct Token {
     /// Its name.
     pub name: Spanned<Text>,
+    /// Whether it is of `type: public`.
+    pub is_public: bool,
     /// `sees_sensitive`.
     pub sees_sensitive: bool,
     /// Where its value comes from.

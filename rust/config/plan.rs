@@ -115,6 +115,10 @@ pub struct Key {
     pub valid_regexp: Option<Regex>,
     /// Values that never identify, compared whole after normalization, besides the defaults.
     pub invalid_texts: Vec<Text>,
+    /// Where its value comes from, the first that is usable; empty: the field of its name.
+    pub from: Vec<Template>,
+    /// Whether events of public callers are identified by it.
+    pub stitches_public: bool,
     /// Whether its values are sensitive: marked, or reached by what is.
     pub sensitive: bool,
 }

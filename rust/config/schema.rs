@@ -46,8 +46,17 @@ pub const TOP: Section = Section {
 /// An entry of `keys`.
 pub const KEY: Section = Section {
     what: "a key",
-    built: &["name", "max_values", "normalize", "valid_regexp", "invalid_texts", "sensitive"],
-    later: &["from", "public", "was"],
+    built: &[
+        "name",
+        "max_values",
+        "from",
+        "normalize",
+        "valid_regexp",
+        "invalid_texts",
+        "sensitive",
+        "public",
+    ],
+    later: &["was"],
 };
 
 /// An entry of `destinations`.

@@ -1,10 +1,10 @@
 //! Sensitive: which values a configuration marks as sensitive, and where they get to (page 4.5).
 //!
-//! Marked are keys and attributes. `EVENT.<field>` that feeds a marked one is sensitive as well, and
-//! so is every key and attribute that a sensitive value reaches through its rules, until nothing
-//! more is found. An offer that would show such a value to public callers must say which of the
-//! two it means, `server_only` or `omit_sensitive`; without a word it is refused, whether or not
-//! there are public callers today.
+//! Marked are keys and attributes. `EVENT.<field>` that feeds a marked one is sensitive as well,
+//! and so is every key and attribute that a sensitive value reaches through its rules, until
+//! nothing more is found. An offer that would show such a value to public callers must say which
+//! of the two it means, `server_only` or `omit_sensitive`; without a word it is refused, whether
+//! or not there are public callers today.
 //!
 //! Followed are values, as `expr::flow` does; what `if` asks is the author's to answer for.
 //! `sensitive: false` is the author's word that an attribute shows nothing of what feeds it: the
@@ -93,7 +93,11 @@ impl<'a> Sensitivity<'a> {
         let mut found = Self { keys, attributes, computed, slots, imported, names, reasons };
         let mut feeds = Vec::new();
         for (at, (key, field)) in configuration.keys.iter().zip(key_fields).enumerate() {
-            let from = Sources { fields: [*field].into(), ..Sources::default() };
+            let mut from = Sources::default();
+            match keys[at].from.as_slice() {
+                [] => from.fields = [*field].into(),
+                templates => templates.iter().for_each(|one| from.add(&one.sources())),
+            }
             feeds.push(Feed { to: Origin::Key(at), mark: key.sensitive, from });
         }
         for (at, attribute) in configuration.attributes.iter().enumerate() {

@@ -72,6 +72,25 @@ fn fifty_tokens_are_allowed_and_one_more_is_not() {
 }
 
 #[test]
+fn fifty_entries_of_ignore_are_allowed_and_one_more_is_not() {
+    let entries = |count| section("ignore", count, |n| format!("{{if: EVENT.robot === {n}}}"));
+    assert_eq!(limits::IGNORES_MAX, 50);
+    assert!(codes(&format!("{HEAD}{KEYS}{}", entries(50))).is_empty());
+    assert_eq!(codes(&format!("{HEAD}{KEYS}{}", entries(51))), ["E0240"]);
+}
+
+#[test]
+fn a_profile_lives_a_day_at_least() {
+    let ttl = |text: &str| format!("{HEAD}{KEYS}profiles: {{ttl: {text}}}\n");
+    assert_eq!(limits::PROFILE_TTL_MIN_MS, 86_400_000);
+    assert_eq!(plan(&ttl("86400s")).plan.profile_ttl_ms, Some(limits::PROFILE_TTL_MIN_MS));
+    assert_eq!(codes(&ttl("86399s")), ["E0206"]);
+    assert_eq!(plan(&ttl("36500d")).plan.profile_ttl_ms, Some(limits::DURATION_MAX_MS));
+    assert_eq!(codes(&ttl("36501d")), ["E0206"]);
+    assert_eq!(plan(&format!("{HEAD}{KEYS}")).plan.profile_ttl_ms, None);
+}
+
+#[test]
 fn a_hundred_tables_are_allowed_over_destinations_and_events_together() {
     let tables = |count| section("destinations", count, |n| format!("{{table: table_{n}}}"));
     let event = |table| format!("events:\n  - {{name: e, table: {table}}}\n");

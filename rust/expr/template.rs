@@ -20,8 +20,8 @@ pub enum Template {
     List(Vec<Template>),
     /// A map; a name whose value is `undefined` or throws is left out.
     Map(Vec<(Text, Template)>),
-    /// What only some may see: `undefined`, without being evaluated, where the scope does not
-    /// show what is sensitive.
+    /// What only some may see: `undefined` where the scope does not show what is sensitive. It is
+    /// evaluated in any case, so that fuel and random numbers are the same for whoever asks.
     Sensitive(Box<Template>),
 }
 
@@ -120,10 +120,10 @@ impl Template {
                 }
                 Ok(Value::object(out))
             }
-            Self::Sensitive(inner) if scope.shows_sensitive() => {
-                inner.evaluate(vm, scope, fuel, on_error)
+            Self::Sensitive(inner) => {
+                let value = inner.evaluate(vm, scope, fuel, on_error)?;
+                Ok(if scope.shows_sensitive() { value } else { Value::Undefined })
             }
-            Self::Sensitive(_) => Ok(Value::Undefined),
         }
     }
 }

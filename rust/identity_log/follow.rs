@@ -71,6 +71,10 @@ struct State {
     figures: Figures,
     /// Somebody wants everything up to here durable.
     wanted_lsn: u64,
+    /// Somebody wants all entries so far in closed segments, and the log itself.
+    wants_break: bool,
+    /// The log, and the number of its entry before which all segments are closed.
+    broken: Option<(Arc<Log>, u64)>,
     stopping: bool,
     ended: bool,
 }
@@ -111,6 +115,42 @@ impl Follower {
             self.shared.changed.wait_for(&mut state, left);
         }
         state.figures.durable_lsn >= lsn
+    }
+
+    /// Replaces entries of records up to `lsn` for an erasure, as [`Log::rewrite`] does; `false` when the identity
+    /// log does not come so far in time.
+    ///
+    /// # Errors
+    /// As [`Log::rewrite`].
+    pub fn rewrite(
+        &self,
+        lsn: u64,
+        patience: Duration,
+        replace: log::Replace<'_>,
+    ) -> Result<bool, log::RewriteError> {
+        if !self.settle(lsn, patience) {
+            return Ok(false);
+        }
+        let until = Instant::now() + patience;
+        let (log, before) = {
+            let mut state = self.shared.state.lock();
+            // One that nobody waited for any more says nothing of now.
+            state.broken = None;
+            state.wants_break = true;
+            self.shared.changed.notify_all();
+            loop {
+                if let Some(broken) = state.broken.take() {
+                    break broken;
+                }
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() || state.ended {
+                    state.wants_break = false;
+                    return Ok(false);
+                }
+                self.shared.changed.wait_for(&mut state, left);
+            }
+        };
+        log.rewrite(before, replace).map(|_| true)
     }
 
     /// Takes what is synced and ends the thread; idempotent.
@@ -183,9 +223,22 @@ impl Shared {
     /// Sleeps until it is time to look again, or somebody wants something.
     fn pause(&self, time: Duration) {
         let mut state = self.state.lock();
-        if !state.stopping && state.wanted_lsn <= state.figures.durable_lsn {
+        if !state.stopping && !state.wants_break && state.wanted_lsn <= state.figures.durable_lsn {
             self.changed.wait_for(&mut state, time);
         }
+    }
+
+    /// Whether somebody waits for the entries so far to be in closed segments.
+    fn wants_break(&self) -> bool {
+        self.state.lock().wants_break
+    }
+
+    fn tell_break(&self, log: &Arc<Log>, lsn: u64) {
+        let mut state = self.state.lock();
+        if std::mem::take(&mut state.wants_break) {
+            state.broken = Some((Arc::clone(log), lsn));
+        }
+        self.changed.notify_all();
     }
 
     fn wanted_lsn(&self) -> u64 {
@@ -208,7 +261,7 @@ impl Shared {
 /// The identity log while it works.
 struct Session {
     main: Arc<Log>,
-    log: Log,
+    log: Arc<Log>,
     tail: Tail,
     keys: Vec<Text>,
     /// Whether the names in force stand in the identity log.
@@ -239,7 +292,7 @@ impl Session {
         if written_lsn > synced_lsn {
             return Err(Trouble::Ahead(written_lsn, synced_lsn));
         }
-        let log = recovery.start()?;
+        let log = Arc::new(recovery.start()?);
         let tail = Tail::open(&follow.log_folder, Arc::clone(&follow.disk), written_lsn)?;
         Ok(Self {
             main: Arc::clone(&follow.log),
@@ -272,6 +325,13 @@ impl Session {
             }
             if self.log.synced() >= self.log.appended() {
                 self.durable_lsn = self.written_lsn;
+            }
+            if shared.wants_break() {
+                let (kind, payload) = Entry::Mark(self.written_lsn).encode();
+                let reservation = self.log.reserve_internal(payload.len()).map_err(busy)?;
+                let lsn = self.log.append_apart(reservation, kind, &[&payload])?;
+                self.log.wait(lsn, Duration::from_millis(REST_MS))?;
+                shared.tell_break(&self.log, lsn);
             }
             shared.tell(self, self.log.appended() - before);
             if is_last {
@@ -338,6 +398,10 @@ impl Session {
         self.passed_bytes = 0;
         Ok(())
     }
+}
+
+fn busy(_: ReserveError) -> Trouble {
+    Trouble::Wait(log::WaitError::Timeout)
 }
 
 /// What a record of the reactor's log is to the identity log.

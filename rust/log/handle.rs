@@ -72,12 +72,12 @@ pub struct Stats {
 
 /// A log that accepts records. Shared by reference between threads; dropping it closes it.
 pub struct Log {
-    queue: Arc<Queue>,
+    pub(super) queue: Arc<Queue>,
     /// In a log without a disk: the last LSN given. It has no writer, and is always synced.
     memory: Option<AtomicU64>,
     /// The manifest; none in memory.
-    ledger: Option<Arc<Ledger>>,
-    room: Arc<Room>,
+    pub(super) ledger: Option<Arc<Ledger>>,
+    pub(super) room: Arc<Room>,
     term: u32,
     torn_bytes: u64,
     closed: AtomicBool,
@@ -203,9 +203,33 @@ impl Log {
     /// the record has no LSN then.
     pub fn append(
         &self,
+        reservation: Reservation<'_>,
+        kind: u8,
+        parts: &[&[u8]],
+    ) -> Result<u64, Failed> {
+        self.append_as(reservation, kind, parts, false)
+    }
+
+    /// As [`Log::append`], of a record that begins a segment of its own: once it is synced, all records before it
+    /// are in closed segments.
+    ///
+    /// # Errors
+    /// As [`Log::append`].
+    pub fn append_apart(
+        &self,
+        reservation: Reservation<'_>,
+        kind: u8,
+        parts: &[&[u8]],
+    ) -> Result<u64, Failed> {
+        self.append_as(reservation, kind, parts, true)
+    }
+
+    fn append_as(
+        &self,
         mut reservation: Reservation<'_>,
         kind: u8,
         parts: &[&[u8]],
+        is_apart: bool,
     ) -> Result<u64, Failed> {
         assert!(std::ptr::eq(self, reservation.log), "a reservation belongs to one log");
         let length: usize = parts.iter().map(|part| part.len()).sum();
@@ -224,7 +248,7 @@ impl Log {
             self.queue.overdraw(taken - reservation.bytes);
             reservation.bytes = taken;
         }
-        let lsn = self.queue.append(kind, parts, length as u32)?;
+        let lsn = self.queue.append(kind, parts, length as u32, is_apart)?;
         reservation.bytes -= taken;
         Ok(lsn)
     }

@@ -147,6 +147,8 @@ impl Keeper {
 
     /// `false` when it is to be tried again.
     fn seal(&self, entry: &Entry) -> Result<bool, Error> {
+        // A rewriting under way says when there is something to tidy again.
+        let Some(_alone) = self.ledger.try_reshape() else { return Ok(false) };
         let (disk, directory) = (self.ledger.disk(), self.ledger.directory());
         let mut goes_on = || {
             if self.room.is_spare_due() {
@@ -158,18 +160,21 @@ impl Keeper {
             Ok(Outcome::Sealed(sealed)) => sealed,
             Ok(Outcome::Stopped) => return Ok(false),
             Ok(Outcome::NotRight) => {
-                self.room.count_unsealed();
+                // Rewritten or retired meanwhile, or not as it should be.
+                if self.ledger.entries().contains(entry) {
+                    self.room.count_unsealed();
+                }
                 return Ok(true);
             }
             Err(Error::DiskFull { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let named = match self.ledger.change(|manifest| manifest.seal(&sealed)) {
+        let named = match self.ledger.change(|manifest| manifest.exchange(entry, &sealed)) {
             Ok(named) => named,
             Err(Error::DiskFull { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        // Retired meanwhile: then the sealed file goes, and the original has gone.
+        // Retired or rewritten meanwhile: then the sealed file goes, and the original has gone.
         let path = segment_path(directory, if named { entry } else { &sealed });
         disk.remove(&path).map_err(|error| Error::io("remove", &path, error))?;
         Ok(true)

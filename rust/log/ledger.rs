@@ -12,7 +12,7 @@ use super::limits::SEGMENTS_MAX;
 use super::manifest::{Entry, Manifest};
 use super::segment::segment_path;
 use crate::storage::Disk;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 /// What [`super::Log::retain_from`] removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,12 +30,15 @@ pub(crate) struct Ledger {
     /// Held while a change is made durable; those who only look need not wait for it.
     changing: Mutex<()>,
     manifest: Mutex<Arc<Manifest>>,
+    /// Held by whoever gives a closed segment another form.
+    reshaping: Mutex<()>,
 }
 
 impl Ledger {
     pub fn new(disk: Arc<dyn Disk>, directory: PathBuf, manifest: Manifest) -> Self {
         let manifest = Mutex::new(Arc::new(manifest));
-        Self { disk, directory, changing: Mutex::new(()), manifest }
+        let (changing, reshaping) = (Mutex::new(()), Mutex::new(()));
+        Self { disk, directory, changing, manifest, reshaping }
     }
 
     pub fn disk(&self) -> &dyn Disk {
@@ -77,6 +80,16 @@ impl Ledger {
             *self.manifest.lock() = Arc::new(changed);
         }
         Ok(given)
+    }
+
+    /// Waits until nobody else gives a closed segment another form, and keeps others from it.
+    pub fn reshape(&self) -> MutexGuard<'_, ()> {
+        self.reshaping.lock()
+    }
+
+    /// As [`Ledger::reshape`]; `None` at once when somebody does.
+    pub fn try_reshape(&self) -> Option<MutexGuard<'_, ()>> {
+        self.reshaping.try_lock()
     }
 
     /// Removes the files of segments that the manifest has let go of.

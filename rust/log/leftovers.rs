@@ -10,15 +10,14 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::manifest::Manifest;
-use super::segment::{SegmentCursor, Step, segment_path};
+use super::segment::{SegmentCursor, Step, read_stem, segment_path};
 use crate::storage::Disk;
 
 /// The number of a segment's file, sealed or not, or of one being sealed; `None` for another's name.
 fn number_of(file: &Path) -> Option<u64> {
     let name = file.file_name()?.to_str()?;
     let stem = [".log", ".sealed", ".sealed.tmp"].iter().find_map(|end| name.strip_suffix(end))?;
-    let ours = stem.len() >= 12 && stem.bytes().all(|byte| byte.is_ascii_digit());
-    ours.then(|| stem.parse().ok()).flatten()
+    read_stem(stem).map(|(number, _)| number)
 }
 
 /// Whether a file's name is that of a segment.
@@ -89,6 +88,10 @@ mod tests {
             ("000000000001.log", Some(1)),
             ("000000000012.sealed", Some(12)),
             ("000000000012.sealed.tmp", Some(12)),
+            ("000000000012.r7.sealed", Some(12)),
+            ("000000000012.r1.log", Some(12)),
+            ("000000000012.r.log", None),
+            ("000000000012.rx.log", None),
             ("1000000000000.log", Some(1_000_000_000_000)),
             ("1.log", None),
             ("000000000001.log.96.torn", None),

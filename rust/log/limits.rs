@@ -21,6 +21,9 @@ pub const SEGMENT_BYTES_MAX: u64 = 64 << 20;
 /// Smallest size of a segment that the options accept, in bytes.
 pub const SEGMENT_BYTES_MIN: u64 = 1 << 10;
 
+/// How often a segment's records may be replaced: what the manifest has room for.
+pub const REVISION_MAX: u32 = (1 << 24) - 1;
+
 /// Default bound of the writer's queue, in bytes.
 pub const QUEUE_BYTES_MAX: usize = 64 << 20;
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::Error;
 use super::frame::{u32_at, u64_at};
-use super::limits::{FORMAT_VERSION, SEGMENTS_MAX};
+use super::limits::{FORMAT_VERSION, REVISION_MAX, SEGMENTS_MAX};
 use super::segment::sync_names;
 use crate::storage::{Disk, read_full, write_all};
 
@@ -53,6 +53,8 @@ pub struct Entry {
     pub term: u32,
     /// In which form it is there. Only the last entry may be open.
     pub state: SegmentState,
+    /// How often its records were replaced since it was closed ([`super::Log::rewrite`]).
+    pub revision: u32,
 }
 
 impl Entry {
@@ -112,7 +114,8 @@ impl Manifest {
                 SegmentState::Closed => 1,
                 SegmentState::Sealed => 2,
             };
-            bytes.extend_from_slice(&state.to_le_bytes());
+            assert!(entry.revision <= REVISION_MAX, "a segment was rewritten too often");
+            bytes.extend_from_slice(&(state | entry.revision << 8).to_le_bytes());
         }
         let crc = crc32fast::hash(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
@@ -183,6 +186,7 @@ impl Manifest {
             closed_ms: 0,
             term: self.term,
             state: SegmentState::Open,
+            revision: 0,
         });
         self.next_number += 1;
     }
@@ -206,10 +210,11 @@ impl Manifest {
         false
     }
 
-    /// Takes note that a closed segment is there in sealed form; `false` when it is not listed any more.
-    pub fn seal(&mut self, sealed: &Entry) -> bool {
-        let entry = self.entries.iter_mut().find(|entry| entry.number == sealed.number);
-        entry.map(|entry| *entry = sealed.clone()).is_some()
+    /// Takes note that a closed segment is there in another form, or with other records; `false` when it is not
+    /// listed any more as it was.
+    pub fn exchange(&mut self, before: &Entry, now: &Entry) -> bool {
+        let entry = self.entries.iter_mut().find(|entry| *entry == before);
+        entry.map(|entry| *entry = now.clone()).is_some()
     }
 
     /// Lets go of the closed segments whose records all lie before `first_lsn`, and gives them. The newest
@@ -267,7 +272,8 @@ fn corrupted(file: PathBuf, what: &'static str) -> Error {
 }
 
 fn decode_entry(entry: &[u8]) -> Option<Entry> {
-    let state = match u32_at(entry, 52) {
+    let state_and_revision = u32_at(entry, 52);
+    let state = match state_and_revision & 0xff {
         0 => SegmentState::Open,
         1 => SegmentState::Closed,
         2 => SegmentState::Sealed,
@@ -282,6 +288,7 @@ fn decode_entry(entry: &[u8]) -> Option<Entry> {
         closed_ms: u64_at(entry, 40),
         term: u32_at(entry, 48),
         state,
+        revision: state_and_revision >> 8,
     })
 }
 

@@ -13,6 +13,7 @@
 //! 000000000004.log        segment 4, as it was written, or is being written
 //! 000000000005.log        the spare: the next segment's room, zeros; not named by the manifest
 //! 000000000001.sealed.tmp being sealed
+//! 000000000002.r1.sealed  segment 2, after records in it were replaced once; likewise `.r1.log`
 //! 000000000004.log.9216.torn   a torn tail that was cut from segment 4 at byte 9216, kept for people
 //! ```
 //!
@@ -41,7 +42,8 @@
 //!     32 file bytes      u64   length of the file, final once closed (0 while it is open)
 //!     40 closed          u64   when, epoch milliseconds of the machine's clock (0 while it is open)
 //!     48 term            u32
-//!     52 state           u32   0 open, 1 closed, 2 sealed; only the last one may be open
+//!     52 state            u8   0 open, 1 closed, 2 sealed; only the last one may be open
+//!     53 revision        u24   how often records in it were replaced; names the file when it is not 0
 //!  .. crc                 u32   over everything before
 //! ```
 //!
@@ -147,6 +149,14 @@
 //! compare byte by byte, name it in the manifest, unlink the original. A segment that is not right stays as it
 //! is and is counted. So do short ones (`limits::SEAL_BYTES_MIN`), which only restarts leave.
 //!
+//! # Rewriting
+//!
+//! Records of closed segments may be replaced by others of the same LSN, for erasures. Per segment: read the
+//! original whole, write the next revision as a `.log`, sync, read back and compare with the original batch by
+//! batch; when the original is sealed, seal that one; name it in the manifest, unlink the original. Header, salt,
+//! and of each batch count, LSNs and synced LSN stay; lengths and checksums are new. The record before which all
+//! is rewritten begins a segment of its own.
+//!
 //! # Room
 //!
 //! A new segment's room is allocated at once. When a quarter of it is used, the next one's file is made (the
@@ -190,8 +200,8 @@
 //! the original), `scan` (torn or damaged), `recovery` (open, start), `leftovers`, `replay`, `steady`
 //! (directory syncs, one at a time), `queue` (appends,
 //! progress), `writer` (group commit), `ledger` (the manifest of a running log), `room` (a full disk), `keeper`
-//! (spare segments, sealing), `seal`, `handle` (`Log`), `reader` (without the lock), `tail` (the same, as
-//! it grows), `verify` (all damage), `backup` (copies), `lock`, `limits`, `error`.
+//! (spare segments, sealing), `seal`, `rewrite` (records replaced), `handle` (`Log`), `reader` (without the lock), `tail` (the same, as
+//! it grows), `verify` (all damage), `loose` (one file by itself), `backup` (copies), `lock`, `limits`, `error`.
 //! The disk is a trait of its own module, `storage`. Deliberately absent: any knowledge of what a record
 //! means, retries of a sync, recycled files.
 
@@ -204,11 +214,13 @@ mod ledger;
 mod leftovers;
 pub mod limits;
 pub mod lock;
+mod loose;
 pub mod manifest;
 mod queue;
 pub mod reader;
 pub mod recovery;
 mod replay;
+mod rewrite;
 mod room;
 mod scan;
 mod seal;
@@ -228,10 +240,12 @@ pub use error::{
 };
 pub use handle::{Log, Reservation, Stats};
 pub use ledger::Retired;
+pub use loose::{segment_bytes, segment_records};
 pub use manifest::{Entry, SegmentState};
 pub use reader::{Reader, SegmentSummary, Summary};
 pub use recovery::{Options, Recovery, SyncPolicy};
 pub use replay::{Progress, Replayed};
+pub use rewrite::{Replace, RewriteError, Rewritten};
 pub use tail::Tail;
 pub use verify::{Damage, End, Verification, verify};
 

@@ -101,6 +101,8 @@ pub(crate) struct Queue {
     asked: AtomicU64,
     is_asked_for_syncs: bool,
     oldest_unsynced_ns: AtomicU64,
+    /// The last record that was to begin a segment; 0 for none.
+    apart_lsn: AtomicU64,
     failure: OnceLock<Failure>,
     synced_file: OnceLock<SyncedFile>,
     /// The file being written. Whoever holds it syncs; it is replaced only after everything before
@@ -145,6 +147,7 @@ impl Queue {
             asked: AtomicU64::new(0),
             is_asked_for_syncs,
             oldest_unsynced_ns: AtomicU64::new(0),
+            apart_lsn: AtomicU64::new(0),
             failure: OnceLock::new(),
             synced_file: OnceLock::new(),
             open: Mutex::new(None),
@@ -188,7 +191,13 @@ impl Queue {
     }
 
     /// Copies a record into the buffer and gives its LSN.
-    pub fn append(&self, kind: u8, parts: &[&[u8]], length: u32) -> Result<u64, Failed> {
+    pub fn append(
+        &self,
+        kind: u8,
+        parts: &[&[u8]],
+        length: u32,
+        is_apart: bool,
+    ) -> Result<u64, Failed> {
         let (lsn, wake) = {
             let mut buffer = self.buffer.lock();
             if let Some(failure) = self.failure.get() {
@@ -196,6 +205,9 @@ impl Queue {
             }
             if buffer.closing {
                 return Err(Failure::closed().into());
+            }
+            if is_apart {
+                self.break_off(&mut buffer);
             }
             let lsn = self.push(&mut buffer, kind, parts, length);
             // Release: whoever reads this LSN also finds what its appender had written before.
@@ -206,6 +218,21 @@ impl Queue {
             self.work.notify_one();
         }
         Ok(lsn)
+    }
+
+    /// The next record begins a batch, and that one a segment.
+    fn break_off(&self, buffer: &mut Buffer) {
+        self.apart_lsn.fetch_max(buffer.next_lsn, Ordering::Release);
+        if buffer.filling.count > 0 {
+            let next = buffer.spare.pop().unwrap_or_else(|| Chunk::new(buffer.next_lsn));
+            let full = std::mem::replace(&mut buffer.filling, next);
+            buffer.full.push(full);
+        }
+    }
+
+    /// Whether the batch that begins with this record must begin a segment.
+    pub fn is_apart(&self, first_lsn: u64) -> bool {
+        self.apart_lsn.load(Ordering::Acquire) == first_lsn
     }
 
     fn push(&self, buffer: &mut Buffer, kind: u8, parts: &[&[u8]], length: u32) -> u64 {

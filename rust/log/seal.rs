@@ -13,7 +13,7 @@ use super::limits::{FRAME_BYTES_FULL, READ_BYTES, SEAL_LEVEL};
 use super::manifest::{Entry, SegmentState};
 use super::scan::{Scan, raw_file};
 use super::sealed::{FRAME_HEADER_BYTES, Frame, SEALED_HEADER_BYTES, encode_footer, encode_header};
-use super::segment::{SEGMENT_HEADER_BYTES, SegmentCursor, segment_path, sync_names};
+use super::segment::{SEGMENT_HEADER_BYTES, SegmentCursor, segment_path, stem, sync_names};
 use crate::storage::{Disk, DiskFile, read_full, write_all};
 
 /// What came of sealing a segment.
@@ -28,8 +28,8 @@ pub(crate) enum Outcome {
 }
 
 /// Path of a sealed file that is being written.
-fn temporary_path(directory: &Path, number: u64) -> PathBuf {
-    directory.join(format!("{number:012}.sealed.tmp"))
+fn temporary_path(directory: &Path, entry: &Entry) -> PathBuf {
+    directory.join(format!("{}.sealed.tmp", stem(entry)))
 }
 
 /// Seals a closed segment into a file beside it. `goes_on` is asked once a frame.
@@ -45,7 +45,7 @@ pub(crate) fn seal(
     let Some(original) = Original::read(disk, directory, entry) else {
         return Ok(Outcome::NotRight);
     };
-    let temporary = temporary_path(directory, entry.number);
+    let temporary = temporary_path(directory, entry);
     let sealed = Entry { state: SegmentState::Sealed, ..entry.clone() };
     let path = segment_path(directory, &sealed);
     let remove = |path: &Path| disk.remove(path).map_err(|error| Error::io("remove", path, error));

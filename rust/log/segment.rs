@@ -101,10 +101,32 @@ impl SegmentHeader {
 /// Path of a segment's file, in the form in which the manifest says that it is there.
 #[must_use]
 pub fn segment_path(directory: &Path, entry: &Entry) -> PathBuf {
-    match entry.state {
-        SegmentState::Sealed => directory.join(format!("{:012}.sealed", entry.number)),
-        SegmentState::Open | SegmentState::Closed => open_path(directory, entry.number),
+    let end = match entry.state {
+        SegmentState::Sealed => "sealed",
+        SegmentState::Open | SegmentState::Closed => "log",
+    };
+    directory.join(format!("{}.{end}", stem(entry)))
+}
+
+/// A segment's name without its form.
+pub(crate) fn stem(entry: &Entry) -> String {
+    match (entry.number, entry.revision) {
+        (number, 0) => format!("{number:012}"),
+        (number, revision) => format!("{number:012}.r{revision}"),
     }
+}
+
+/// Number and revision of a segment's name without its form; `None` for another's name.
+pub(crate) fn read_stem(stem: &str) -> Option<(u64, u32)> {
+    let (number, revision) = match stem.split_once(".r") {
+        Some((number, revision)) => (number, Some(revision)),
+        None => (stem, None),
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if number.len() < 12 || !is_number(number) || !revision.is_none_or(is_number) {
+        return None;
+    }
+    Some((number.parse().ok()?, revision.map_or(Some(0), |revision| revision.parse().ok())?))
 }
 
 /// Path of a segment that is written, or was closed as it was written.

@@ -24,6 +24,8 @@ pub struct Tail {
     disk: Arc<dyn Disk>,
     manifest: Manifest,
     cursor: Option<SegmentCursor>,
+    /// Revision of the segment that the cursor is in: in another one records lie elsewhere.
+    revision: u32,
     position: u64,
     lost: u64,
 }
@@ -36,7 +38,8 @@ impl Tail {
     pub fn open(directory: &Path, disk: Arc<dyn Disk>, after: u64) -> Result<Self, Error> {
         let manifest = manifest(&*disk, directory)?;
         let directory = directory.to_path_buf();
-        Ok(Self { directory, disk, manifest, cursor: None, position: after, lost: 0 })
+        let (cursor, revision) = (None, 0);
+        Ok(Self { directory, disk, manifest, cursor, revision, position: after, lost: 0 })
     }
 
     /// Counter of the last record handed on or passed over.
@@ -113,6 +116,7 @@ impl Tail {
             let Some(mut cursor) = self.segment(&entry)? else { continue };
             let goes_on = self.read_segment(&mut cursor, &entry, synced, &mut visit);
             self.cursor = Some(cursor);
+            self.revision = entry.revision;
             if !goes_on? {
                 return Ok(());
             }
@@ -128,7 +132,9 @@ impl Tail {
 
     /// The cursor in a segment; `None` when the segment went away and the manifest was read anew.
     fn segment(&mut self, entry: &Entry) -> Result<Option<SegmentCursor>, Error> {
-        if let Some(cursor) = self.cursor.take_if(|cursor| cursor.header.number == entry.number) {
+        let (number, is_same) = (entry.number, self.revision == entry.revision);
+        let cursor = self.cursor.take_if(|cursor| is_same && cursor.header.number == number);
+        if let Some(cursor) = cursor {
             return Ok(Some(cursor));
         }
         let path = segment_path(&self.directory, entry);

@@ -16,7 +16,7 @@ use super::frame::next_record;
 use super::lock::LOCK_FILE;
 use super::manifest::{Entry, MANIFEST_FILE, Manifest, SegmentState};
 use super::sealed::{self, SealedFile};
-use super::segment::{SegmentCursor, Step, segment_path};
+use super::segment::{SegmentCursor, Step, read_stem, segment_path};
 use super::synced::read_synced;
 use super::{Lsn, Record};
 use crate::storage::{Disk, DiskFile};
@@ -189,8 +189,17 @@ impl Look<'_> {
                 return Ok(None);
             }
             Err(error) if is_missing(&error) => {
-                if !self.is_gone()? {
-                    self.damaged(path, 0, 0, lsns, "the segment is missing");
+                match self.now()? {
+                    None => {}
+                    Some(now) if now == *entry => {
+                        self.damaged(path, 0, 0, lsns, "the segment is missing");
+                    }
+                    Some(now) => {
+                        let Self { disk, directory, noted, .. } = *self;
+                        let (found, visit) = (&mut *self.found, &mut *self.visit);
+                        found.segments -= 1;
+                        Look { disk, directory, entry: &now, noted, found, visit }.segment()?;
+                    }
                 }
                 return Ok(None);
             }
@@ -352,11 +361,13 @@ impl Look<'_> {
         (!left.is_empty()).then_some(end)
     }
 
-    /// Whether a writer or retention took the segment out of the log since the manifest was read.
-    fn is_gone(&self) -> Result<bool, Error> {
-        let now = Manifest::read(self.disk, self.directory)?;
-        let number = self.entry.number;
-        Ok(now.is_some_and(|now| now.entries.iter().all(|other| other.number != number)))
+    /// What the manifest says of the segment now: `None` when retention took it out of the log since the
+    /// manifest was read, another form when it was sealed or rewritten.
+    fn now(&self) -> Result<Option<Entry>, Error> {
+        let Some(now) = Manifest::read(self.disk, self.directory)? else {
+            return Ok(Some(self.entry.clone()));
+        };
+        Ok(now.entries.into_iter().find(|other| other.number == self.entry.number))
     }
 }
 
@@ -365,8 +376,11 @@ fn listed(disk: &dyn Disk, directory: &Path) -> Result<Vec<Entry>, Error> {
     let refuse = |error| Error::io("read", directory, error);
     let names = disk.names(directory).map_err(refuse)?;
     let mut named: Vec<Entry> = names.iter().filter_map(|name| entry_named(name)).collect();
-    // A sealed segment whose original is still there comes first and stands for both.
-    named.sort_by_key(|entry| (entry.number, entry.state != SegmentState::Sealed));
+    // A sealed segment whose original is still there comes first and stands for both, and so does one whose
+    // records were replaced.
+    named.sort_by_key(|entry| {
+        (entry.number, entry.state != SegmentState::Sealed, u32::MAX - entry.revision)
+    });
     named.dedup_by_key(|entry| entry.number);
     let mut entries: Vec<Entry> = Vec::new();
     for named in named {
@@ -385,7 +399,11 @@ fn listed(disk: &dyn Disk, directory: &Path) -> Result<Vec<Entry>, Error> {
 }
 
 /// A segment as its own header describes it; `None` when that is damaged.
-fn as_it_says(disk: &dyn Disk, path: &Path, named: Entry) -> Result<Option<Entry>, Error> {
+pub(super) fn as_it_says(
+    disk: &dyn Disk,
+    path: &Path,
+    named: Entry,
+) -> Result<Option<Entry>, Error> {
     let refuse = |error| Error::io("read", path, error);
     let file = disk.open(path, false).map_err(refuse)?;
     if named.state == SegmentState::Sealed {
@@ -406,8 +424,8 @@ fn as_it_says(disk: &dyn Disk, path: &Path, named: Entry) -> Result<Option<Entry
 }
 
 /// A segment by its file's name alone.
-fn entry_named(name: &Path) -> Option<Entry> {
-    let number = name.file_stem()?.to_str()?.parse().ok()?;
+pub(super) fn entry_named(name: &Path) -> Option<Entry> {
+    let (number, revision) = read_stem(name.file_stem()?.to_str()?)?;
     let state = match name.extension()?.to_str()? {
         "log" => SegmentState::Open,
         "sealed" => SegmentState::Sealed,
@@ -415,7 +433,7 @@ fn entry_named(name: &Path) -> Option<Entry> {
     };
     let (first_lsn, last_lsn, bytes) = (1, 0, u64::MAX);
     let (file_bytes, closed_ms, term) = (bytes, 0, 0);
-    Some(Entry { number, first_lsn, last_lsn, bytes, file_bytes, closed_ms, term, state })
+    Some(Entry { number, first_lsn, last_lsn, bytes, file_bytes, closed_ms, term, state, revision })
 }
 
 fn of_manifest(file: PathBuf, what: &'static str) -> Damage {

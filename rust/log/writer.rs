@@ -83,7 +83,8 @@ impl Writer {
     /// Writes one batch with one call, in a new segment when this one is full.
     fn write(&mut self, chunk: &mut Chunk) -> Result<(), Failure> {
         let begun = self.offset > SEGMENT_HEADER_BYTES as u64;
-        if begun && self.offset + chunk.bytes.len() as u64 > self.segment_bytes_max {
+        let is_full = self.offset + chunk.bytes.len() as u64 > self.segment_bytes_max;
+        if begun && (is_full || self.is_apart(chunk.first_lsn)) {
             self.rotate(chunk.first_lsn)?;
         }
         let Chunk { bytes, first_lsn, count } = chunk;
@@ -109,6 +110,15 @@ impl Writer {
         self.queue.batches.fetch_add(1, Ordering::Relaxed);
         self.queue.written_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Whether the record must begin a segment, and this one holds others.
+    fn is_apart(&self, first_lsn: u64) -> bool {
+        let holds_others = || {
+            let manifest = self.ledger.manifest();
+            manifest.entries.last().is_some_and(|open| open.first_lsn < first_lsn)
+        };
+        self.queue.is_apart(first_lsn) && holds_others()
     }
 
     fn advance(&mut self, bytes: usize) {

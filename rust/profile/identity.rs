@@ -50,6 +50,12 @@ pub enum Refusal {
     /// `valid_regexp` does not match.
     #[error("valid_regexp does not match")]
     NoMatch,
+    /// The key's `from` throws.
+    #[error("`from` throws")]
+    Throws,
+    /// `public: ignore`: whoever holds a public token could forge it.
+    #[error("of a public caller")]
+    Public,
 }
 
 /// The value under which a profile is known, or why there is none. In order: text of the value,

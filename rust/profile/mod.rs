@@ -28,6 +28,7 @@ mod lock;
 mod packed;
 #[cfg(test)]
 mod packed_tests;
+mod remove;
 pub mod store;
 #[cfg(test)]
 mod store_tests;

@@ -244,7 +244,7 @@ pub(super) fn homes(index: &IdentifierShard, fingerprint: u64) -> impl Iterator<
 pub struct Barrier<'a> {
     pub(super) store: &'a Store,
     pub(super) dedup: Vec<MutexGuard<'a, Generations>>,
-    identifiers: Vec<MutexGuard<'a, IdentifierShard>>,
+    pub(super) identifiers: Vec<MutexGuard<'a, IdentifierShard>>,
     pub(super) profiles: Vec<MutexGuard<'a, ProfileTable>>,
 }
 
@@ -283,14 +283,24 @@ impl Barrier<'_> {
     /// expiry, identifiers and remembered uuids. `spec` gives each attribute's options by id; an
     /// attribute without any is hashed as it stands.
     pub fn hash<'s>(&self, spec: impl Fn(u16) -> Option<&'s AttributeSpec>, now_ms: i64) -> u128 {
+        self.hash_without(spec, now_ms, &|_| false)
+    }
+
+    /// As [`Barrier::hash`], as if the profiles that are `gone` were not there.
+    pub fn hash_without<'s>(
+        &self,
+        spec: impl Fn(u16) -> Option<&'s AttributeSpec>,
+        now_ms: i64,
+        gone: &dyn Fn(Rid) -> bool,
+    ) -> u128 {
         let mut sum = 0u128;
         let mut form = Vec::new();
-        for profile in self.profiles() {
+        for profile in self.profiles().filter(|profile| !gone(profile.rid())) {
             form.clear();
             write_profile(&profile.unpack(), &spec, now_ms, &mut form);
             sum = sum.wrapping_add(xxh3_128(&form));
         }
-        for (identifier, rid) in self.identifiers() {
+        for (identifier, rid) in self.identifiers().filter(|(_, rid)| !gone(*rid)) {
             form.clear();
             form.push(b'I');
             form.extend_from_slice(&rid.0);

@@ -18,8 +18,9 @@ use crate::log::storage::RealDisk;
 use crate::log::{Record, ReplayError, Tail};
 use crate::reactor::open::LOG_FOLDER;
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION, KIND_EVENT,
-    KIND_EVICTION, KIND_LINES, LinesRecord, RecordedOutcome,
+    BadRecord, ConfigurationRecord, ErasedRecord, ErasureRecord, EventReplay, EvictionRecord,
+    KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_EVICTION, KIND_LINES,
+    KIND_TOMBSTONE, LinesRecord, RecordedOutcome, Tombstone,
 };
 
 /// Rows that the iterator over events takes over at a time.
@@ -59,9 +60,23 @@ struct Row {
 
 enum What {
     Event(Box<EventRow>),
-    Configuration { now_ms: i64, number: u32, hash: [u8; 32] },
-    Lines { database: String, table: String, file: [u8; 32], line: u64 },
+    Configuration {
+        now_ms: i64,
+        number: u32,
+        hash: [u8; 32],
+    },
+    Lines {
+        database: String,
+        table: String,
+        file: [u8; 32],
+        line: u64,
+    },
     Eviction(EvictionRecord),
+    /// Processing time of the event that stood here.
+    Tombstone(i64),
+    /// When, whom, and how many of them stay without identifiers.
+    Erasure(i64, Vec<[u8; 16]>, usize),
+    Erased(ErasedRecord),
     Other(u8),
 }
 
@@ -311,6 +326,12 @@ fn other(record: &Record<'_>) -> Result<What, BadRecord> {
             What::Lines { database, table, file: source.file, line: source.line }
         }
         KIND_EVICTION => What::Eviction(EvictionRecord::decode(record.payload)?),
+        KIND_TOMBSTONE => What::Tombstone(Tombstone::decode(record.payload)?.now_ms),
+        KIND_ERASURE => {
+            let erasure = ErasureRecord::decode(record.payload)?;
+            What::Erasure(erasure.now_ms, erasure.rids, erasure.kept.len())
+        }
+        KIND_ERASED => What::Erased(ErasedRecord::decode(record.payload)?),
         kind => What::Other(kind),
     })
 }
@@ -353,6 +374,22 @@ fn record_dict<'py>(py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyDict>> 
             dict.set_item("reason", reason.name())?;
             let rids = profiles.iter().map(|rid| uuid_text(&rid.0).to_string());
             dict.set_item("rids", rids.collect::<Vec<_>>())?;
+        }
+        What::Tombstone(now_ms) => {
+            dict.set_item("kind", "tombstone")?;
+            dict.set_item("time", now_ms)?;
+        }
+        What::Erasure(now_ms, rids, kept) => {
+            dict.set_item("kind", "erasure")?;
+            dict.set_item("time", now_ms)?;
+            let rids: Vec<_> = rids.iter().map(|rid| uuid_text(rid).to_string()).collect();
+            dict.set_item("rids", rids)?;
+            dict.set_item("anonymized", kept)?;
+        }
+        What::Erased(ErasedRecord { erasure, tombstones }) => {
+            dict.set_item("kind", "erased")?;
+            dict.set_item("erasure", erasure)?;
+            dict.set_item("tombstones", tombstones)?;
         }
         What::Other(kind) => {
             dict.set_item("kind", kind)?;

@@ -27,16 +27,20 @@ pub fn log_backup<'py>(
 
 /// Copies a backup into a new directory, up to a moment.
 #[pyfunction]
-#[pyo3(signature = (directory, target, until_ms=None))]
+#[pyo3(signature = (directory, target, until_ms=None, current=None))]
 pub fn log_restore<'py>(
     py: Python<'py>,
     directory: PathBuf,
     target: PathBuf,
     until_ms: Option<i64>,
+    current: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyDict>> {
     log_folder(&directory)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    copied_dict(py, py.detach(|| restore(&directory, &target, until_ms, &disk))?)
+    copied_dict(
+        py,
+        py.detach(|| restore(&directory, &target, until_ms, current.as_deref(), &disk))?,
+    )
 }
 
 /// Reads everything that can be read of a damaged directory into a new one.

@@ -6,6 +6,7 @@
 mod convert;
 mod cursor;
 mod diagnostic;
+mod erasure;
 mod error;
 mod event;
 mod expression;
@@ -13,6 +14,7 @@ mod import;
 mod keeping;
 mod log;
 mod offers;
+mod options;
 mod reactor;
 mod stats;
 mod trace;
@@ -45,5 +47,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(keeping::log_backup, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_restore, module)?)?;
     module.add_function(wrap_pyfunction!(keeping::log_salvage, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_erase, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_erased, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_prove, module)?)?;
+    module.add_function(wrap_pyfunction!(erasure::person_export, module)?)?;
     Ok(())
 }

@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -18,24 +17,19 @@ use super::cursor::{PyEvents, Wanted};
 use super::diagnostic::PyDiagnostic;
 use super::error::{BadEvent, os_error};
 use super::event::FieldNames;
-use crate::clock::ClockMode;
+use super::options::{Keywords, memory, retention, shards_within};
 use crate::config::SourceFile;
 use crate::error::{Error, ErrorKind};
-use crate::log::SyncPolicy;
 use crate::reactor::ingest::{FileLines, IngestReport};
+use crate::reactor::machine;
 use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
 use crate::reactor::{
     Caller, Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request,
-    Retention, is_table_name,
+    is_table_name,
 };
 use crate::value::Value;
 
-const DAY_MS: i64 = 86_400_000;
-/// A hundred years; more would be a mistake in the unit.
-const RETENTION_DAYS_MAX: i64 = 36_500;
-/// Shards of each table of the store.
-const SHARDS_MAX: usize = 65_536;
 /// Events that bulk calls take over from Python at a time.
 const CHUNK_EVENTS: usize = 4_096;
 
@@ -56,7 +50,7 @@ pub struct PyReactor {
 /// How far the recovery of a reactor is that another thread opens.
 #[pyclass(name = "RecoveryProgress", module = "p13n._core", frozen)]
 #[derive(Default)]
-pub struct PyRecoveryProgress(Arc<RecoveryProgress>);
+pub struct PyRecoveryProgress(pub(super) Arc<RecoveryProgress>);
 
 #[pymethods]
 impl PyRecoveryProgress {
@@ -105,7 +99,8 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (path, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        shards=256, retention_days=30, retention_bytes=0, progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, memory_budget=0,
+        on_memory_full="keep", progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn open(
         py: Python<'_>,
@@ -120,6 +115,8 @@ impl PyReactor {
         shards: usize,
         retention_days: i64,
         retention_bytes: i64,
+        memory_budget: usize,
+        on_memory_full: &str,
         progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
         let source = SourceFile::read(&path)
@@ -135,6 +132,7 @@ impl PyReactor {
             dedup_max,
             shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
+            memory: memory(memory_budget, on_memory_full)?,
             progress,
         };
         Self::start(py, source, keywords.options()?)
@@ -143,7 +141,8 @@ impl PyReactor {
     #[staticmethod]
     #[pyo3(signature = (yaml, *, data_dir=None, sync="always", sync_interval_ms=100,
         clock="server", commit_timeout_ms=1000, queue_bytes_max=67_108_864, dedup_max=1_000_000,
-        shards=256, retention_days=30, retention_bytes=0, progress=None))]
+        shards=256, retention_days=30, retention_bytes=0, memory_budget=0,
+        on_memory_full="keep", progress=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a public constructor")]
     fn from_text(
         py: Python<'_>,
@@ -158,6 +157,8 @@ impl PyReactor {
         shards: usize,
         retention_days: i64,
         retention_bytes: i64,
+        memory_budget: usize,
+        on_memory_full: &str,
         progress: Option<&PyRecoveryProgress>,
     ) -> PyResult<Self> {
         let keywords = Keywords {
@@ -170,6 +171,7 @@ impl PyReactor {
             dedup_max,
             shards: shards_within(shards)?,
             retention: retention(retention_days, retention_bytes)?,
+            memory: memory(memory_budget, on_memory_full)?,
             progress,
         };
         Self::start(py, SourceFile::new("<text>", yaml), keywords.options()?)
@@ -362,6 +364,17 @@ impl PyReactor {
         super::stats::snapshot(py, &report)
     }
 
+    #[pyo3(signature = (people, *, anonymize=false, shared=false))]
+    fn erase<'py>(
+        &self,
+        py: Python<'py>,
+        people: &Bound<'py, PyAny>,
+        anonymize: bool,
+        shared: bool,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        super::erasure::erase(py, &self.core, &super::erasure::names(people)?, anonymize, shared)
+    }
+
     fn state_hash(&self, py: Python<'_>) -> String {
         format!("{:032x}", py.detach(|| self.core.state_hash()))
     }
@@ -441,6 +454,15 @@ impl PyReactor {
 
     fn _full(&self) -> bool {
         self.core.log().stats().full_since_ms.is_some()
+    }
+
+    #[staticmethod]
+    fn _memory_budget() -> usize {
+        machine::budget_bytes().unwrap_or(0)
+    }
+
+    fn _memory_full(&self) -> bool {
+        self.core.is_memory_full()
     }
 
     fn _failure(&self) -> Option<String> {
@@ -534,75 +556,6 @@ impl PyIngestReport {
     }
 }
 
-/// The keyword arguments of both constructors.
-struct Keywords<'a> {
-    data_dir: Option<PathBuf>,
-    sync: &'a str,
-    sync_interval_ms: u64,
-    clock: &'a str,
-    commit_timeout_ms: u64,
-    queue_bytes_max: usize,
-    dedup_max: usize,
-    shards: usize,
-    retention: Retention,
-    progress: Option<&'a PyRecoveryProgress>,
-}
-
-impl Keywords<'_> {
-    fn options(self) -> PyResult<Options> {
-        let sync = match self.sync {
-            "always" => SyncPolicy::Always,
-            "interval" => SyncPolicy::Interval { ms: self.sync_interval_ms },
-            "never" => SyncPolicy::Never,
-            _ => {
-                return Err(PyValueError::new_err("sync is \"always\", \"interval\" or \"never\""));
-            }
-        };
-        let clock = match self.clock {
-            "server" => ClockMode::Server,
-            "event" => ClockMode::Event,
-            _ => return Err(PyValueError::new_err("clock is \"server\" or \"event\"")),
-        };
-        Ok(Options {
-            data_dir: self.data_dir,
-            sync,
-            clock,
-            commit_timeout: Duration::from_millis(self.commit_timeout_ms),
-            queue_bytes_max: self.queue_bytes_max,
-            dedup_max: self.dedup_max,
-            shards: self.shards,
-            retention: self.retention,
-            progress: self.progress.map(|progress| Arc::clone(&progress.0)),
-            ..Options::default()
-        })
-    }
-}
-
-/// Each shard has a lock of its own: more than this would be a mistake.
-fn shards_within(shards: usize) -> PyResult<usize> {
-    if (1..=SHARDS_MAX).contains(&shards) {
-        return Ok(shards);
-    }
-    Err(PyValueError::new_err(format!("shards is 1 to {SHARDS_MAX}")))
-}
-
-/// 0 days: not by age; 0 bytes: the default share of the disk.
-fn retention(days: i64, bytes: i64) -> PyResult<Retention> {
-    if !(0..=RETENTION_DAYS_MAX).contains(&days) {
-        let message = format!("retention_days is 0 to {RETENTION_DAYS_MAX}");
-        return Err(PyValueError::new_err(message));
-    }
-    let bytes =
-        u64::try_from(bytes).map_err(|_| PyValueError::new_err("retention_bytes is 0 or more"))?;
-    let share = Retention::default().disk_percent;
-    Ok(Retention {
-        age_ms: (days > 0).then(|| days * DAY_MS),
-        bytes: (bytes > 0).then_some(bytes),
-        disk_percent: share.filter(|_| bytes == 0),
-        ..Retention::default()
-    })
-}
-
 fn check_names(database: &str, table: &str) -> PyResult<()> {
     for (what, name) in [("database", database), ("table", table)] {
         if !is_table_name(name) {
@@ -666,7 +619,10 @@ fn is_finite(value: &Value) -> bool {
     }
 }
 
-fn profile_dict<'py>(py: Python<'py>, reading: &ProfileReading) -> PyResult<Bound<'py, PyDict>> {
+pub(super) fn profile_dict<'py>(
+    py: Python<'py>,
+    reading: &ProfileReading,
+) -> PyResult<Bound<'py, PyDict>> {
     let identifiers = PyDict::new(py);
     for (name, values) in &reading.identifiers {
         let values = PyList::new(py, values.iter().map(|value| value.as_str()))?;

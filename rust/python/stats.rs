@@ -5,6 +5,7 @@ use pyo3::types::{PyDict, PyList};
 
 use crate::reactor::counters::Labelled;
 use crate::reactor::{Reactor, SnapshotReport};
+use crate::record::EvictionReason;
 
 /// What `Reactor.stats` answers.
 pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
@@ -18,6 +19,9 @@ pub fn stats<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     stats.set_item("unrouted", counters.unrouted.get())?;
     stats.set_item("only_stored", counters.only_stored.get())?;
     stats.set_item("dropped", counters.dropped.get())?;
+    stats.set_item("not_kept", counters.not_kept.get())?;
+    stats.set_item("evicted", evicted(py, reactor)?)?;
+    stats.set_item("memory", memory(py, reactor)?)?;
     stats.set_item("offers", counters.offers.get())?;
     stats.set_item("answers_cut", counters.answers_cut.get())?;
     stats.set_item("errors", labelled(py, &counters.errors)?)?;
@@ -79,6 +83,25 @@ fn retention<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyD
     retention.set_item("days_max", outlook.days_max)?;
     retention.set_item("bytes_per_day", outlook.bytes_per_day)?;
     Ok(retention)
+}
+
+/// Profiles let go, by reason.
+fn evicted<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
+    let evicted = PyDict::new(py);
+    for reason in EvictionReason::ALL {
+        evicted.set_item(reason.name(), reactor.counters().evicted(reason).get())?;
+    }
+    Ok(evicted)
+}
+
+fn memory<'py>(py: Python<'py>, reactor: &Reactor) -> PyResult<Bound<'py, PyDict>> {
+    let figures = py.detach(|| reactor.memory());
+    let memory = PyDict::new(py);
+    memory.set_item("budget_bytes", figures.budget_bytes)?;
+    memory.set_item("profile_bytes", figures.profile_bytes)?;
+    memory.set_item("beside_bytes", figures.beside_bytes)?;
+    memory.set_item("full", figures.full)?;
+    Ok(memory)
 }
 
 /// `{name: {reason: count}}`.

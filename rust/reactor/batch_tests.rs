@@ -339,7 +339,7 @@ fn a_backup_carries_the_generations_and_a_restored_directory_reads_them() {
     let again = backup(&source, &copy, &disk).expect("it is copied");
     assert!(again.files < first.files && again.kept >= 2, "{again:?} after {first:?}");
     let target = directory_of(back.path(), 1, 8);
-    restore(&copy, &target, None, &disk).expect("it is restored");
+    restore(&copy, &target, None, None, &disk).expect("it is restored");
     let reopened = open(&self::options(&back));
     assert_eq!(reopened.state_hash(), hash);
     assert_eq!(told(&ask(&reopened, ASKED, 6_000)), AFTER);
@@ -347,7 +347,7 @@ fn a_backup_carries_the_generations_and_a_restored_directory_reads_them() {
     // Before the second import: what it brought is not there, and its file goes.
     let earlier = self::folder();
     let target = directory_of(earlier.path(), 1, 8);
-    restore(&copy, &target, Some(3_000), &disk).expect("it is restored");
+    restore(&copy, &target, Some(3_000), None, &disk).expect("it is restored");
     let reopened = open(&self::options(&earlier));
     assert!(told(&ask(&reopened, ASKED, 6_000)).starts_with(r#"{"loyalty":"low""#));
     assert_eq!(generations(earlier.path()), ["000000000001.batch"]);

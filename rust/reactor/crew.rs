@@ -12,10 +12,10 @@ use crate::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::num::NonZeroUsize;
 
 use super::Reactor;
-use super::replay::{Hand, Refused, Replay, Uuids};
+use super::replay::{Hand, Refused, Replay, Uuids, pass_over};
 use crate::log::{self, Lsn};
 use crate::profile::Rid;
-use crate::record::{Errand, EventReplay, KIND_EVENT, RecordedOutcome};
+use crate::record::{Errand, EventReplay, KIND_EVENT, KIND_TOMBSTONE, RecordedOutcome, Tombstone};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::thread::{self, Scope};
 use crate::sync::{Condvar, Mutex};
@@ -127,6 +127,14 @@ impl<'r> Crew<'r> {
     fn record(&mut self, replay: &mut Replay, record: &log::Record<'_>) -> Result<(), Refused> {
         if self.board.failed.load(Ordering::Acquire) {
             return Err(Refused::Elsewhere);
+        }
+        if record.kind == KIND_TOMBSTONE {
+            let tombstone = Tombstone::decode(record.payload)?;
+            if !tombstone.moved.is_empty() {
+                self.settle();
+            }
+            pass_over(self.reactor, &tombstone, record.lsn.counter);
+            return Ok(());
         }
         if record.kind != KIND_EVENT {
             self.settle();

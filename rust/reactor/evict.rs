@@ -324,6 +324,11 @@ impl Reactor {
         self.evictor.as_ref().map_or(Ok(()), |evictor| evictor.evict.tend())
     }
 
+    /// Whether new profiles are not kept at the moment, for want of memory.
+    pub fn is_memory_full(&self) -> bool {
+        self.room.is_full()
+    }
+
     /// What memory is used for; with events under way figures of no one moment.
     pub fn memory(&self) -> MemoryFigures {
         self.room.figures(self.store.memory_bytes(), self.store.beside_bytes())

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::batch::Batch;
 use super::computed::ComputedValues;
 use super::draws::{Drawer, Draws, EventKey};
+use super::erasure::pending::Erasures;
 use super::lookups::Lookups;
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Installed, Refused, Replay, replay_error};
@@ -108,6 +109,11 @@ impl History {
         let mut history = Self { reactor, replay, reader, lsn, synced_lsn, vm: Vm::default() };
         history.advance(after_lsn, &mut |_| Ok(ControlFlow::Continue(())))?;
         Ok(history)
+    }
+
+    /// The reactor in memory.
+    pub(super) fn reactor(&self) -> &Reactor {
+        &self.reactor
     }
 
     /// LSN of the state.
@@ -226,6 +232,7 @@ impl Start {
             let secret = Secret::read(directory).map_err(|error| io_error(directory, error))?;
             let mut reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
             reactor.batch = Arc::new(Batch::of_directory(&options.disk, directory));
+            reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
             Ok(Self { reactor, replay: Replay::default(), lsn: 0 })
         };
         for path in paths {

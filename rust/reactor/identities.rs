@@ -1,6 +1,6 @@
 //! Identities: the identity log of a running reactor, and what is asked of it.
 //!
-//! Invariant: what is read here holds everything that was synced before the question.
+//! Invariant: what is read here holds everything that came before the question.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -50,16 +50,18 @@ impl Reactor {
         registry.map_or_else(Figures::default, |registry| registry.follower.figures())
     }
 
-    /// The identity log, with everything in it that is synced by now.
+    /// The identity log, with everything in it that has come by now.
     ///
     /// # Errors
-    /// `Argument` for a reactor that keeps none; `Log` when it cannot be read; `Replay` when it does not
+    /// `Argument` for a reactor that keeps none; `NotDurable`; `Log` when it cannot be read; `Replay` when it does not
     /// come up to now in time, with why.
     pub fn register(&self) -> Result<Register> {
         let Some(registry) = &self.identities else {
             let message = "a reactor in memory keeps no identity log".to_owned();
             return Err(ErrorKind::Argument(message).into());
         };
+        let appended = self.log.appended();
+        self.log.wait(appended, self.commit_timeout)?;
         let synced_lsn = self.log.synced();
         if !registry.follower.settle(synced_lsn, Duration::from_millis(SETTLE_MS)) {
             let Figures { failure, durable_lsn, .. } = registry.follower.figures();

@@ -11,8 +11,9 @@ use crate::error::Result;
 use crate::log::storage::Disk;
 use crate::log::{Record, Verification, verify};
 use crate::record::{
-    APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION,
-    KIND_EVENT, KIND_EVICTION, KIND_IMPORT, KIND_LINES, LinesRecord,
+    APPLY_EPOCH, BadRecord, ConfigurationRecord, ErasedRecord, ErasureRecord, EventReplay,
+    EvictionRecord, KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_EVICTION,
+    KIND_IMPORT, KIND_LINES, KIND_TOMBSTONE, LinesRecord, Tombstone,
 };
 use crate::snapshot::{Error, Kept, Shelf, Snapshot};
 
@@ -84,6 +85,9 @@ fn check_record(record: &Record<'_>) -> Result<(), BadRecord> {
         KIND_CONFIGURATION => ConfigurationRecord::decode(record.payload).map(|_| ()),
         KIND_LINES => LinesRecord::decode(record.payload).map(|_| ()),
         KIND_IMPORT => Ok(ImportRecord::decode(record.payload).map(|_| ())?),
+        KIND_ERASURE => ErasureRecord::decode(record.payload).map(|_| ()),
+        KIND_ERASED => ErasedRecord::decode(record.payload).map(|_| ()),
+        KIND_TOMBSTONE => Tombstone::decode(record.payload).map(|_| ()),
         KIND_EVICTION => EvictionRecord::decode(record.payload).map(|_| ()),
         _ => Ok(()),
     }

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use super::batch::{Batch, Gate};
 use super::counters::Count;
+use super::erasure::pending::Erasures;
 use super::identities::Registry;
 use super::retention::{Retention, RetentionOutlook};
-use super::{FileKey, Reactor};
+use super::{FileKey, Reactor, Secret};
 use crate::clock::{self, Clock};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Log;
@@ -107,6 +108,8 @@ pub(super) struct Keep {
     pub(super) retention: Retention,
     /// What recovery measured; 0 when it did not.
     pub(super) replay_bytes_per_s: u64,
+    pub(super) secret: Arc<Secret>,
+    pub(super) erasures: Arc<Erasures>,
     pub(super) shelf: Mutex<Shelf>,
     /// Bytes of the log since the last snapshot: those replayed, less those written before it.
     pub(super) since: Mutex<Since>,
@@ -182,6 +185,8 @@ impl Keep {
         if let Some(failure) = self.log.stopped() {
             return Err(failure.into());
         }
+        // Behind the snapshot nobody would see an erasure's record again.
+        self.settle_erasures()?;
         let begun = Instant::now();
         let (cut, aside) = self.cut();
         let Aside { head, configurations, lines, imports, written } = aside;
@@ -315,6 +320,9 @@ impl Keep {
             if self.is_due() && self.take().is_err() {
                 rests_until = Instant::now() + REST;
             }
+            if self.is_erasing_due() {
+                self.erase_at_leisure(&mut rests_until);
+            }
             // A full disk does not wait for the next turn.
             if now >= retains_at || self.log.stats().full_since_ms.is_some() {
                 self.retain();
@@ -340,6 +348,17 @@ impl Keep {
                 self.note(Some(&error));
                 rests_until = Instant::now() + REST;
             }
+        }
+    }
+
+    /// Carries erasures out that are due; what fails is noted, and tried again.
+    fn erase_at_leisure(&self, rests_until: &mut Instant) {
+        let Some(_alone) = self.erasures.working.try_lock() else { return };
+        let carrying = catch_unwind(AssertUnwindSafe(|| self.carry_out()));
+        let carried = carrying.unwrap_or_else(|_| Err(ErrorKind::Panic("erasing people").into()));
+        if let Err(error) = carried {
+            self.note(Some(&error));
+            *rests_until = Instant::now() + REST;
         }
     }
 

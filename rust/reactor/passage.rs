@@ -38,7 +38,7 @@ const TAKEN_BYTES_PER_BODY_BYTE: usize = 6;
 /// About what a new profile takes until it is measured, beside its identifiers.
 const NEWCOMER_BYTES: usize = 256;
 /// How often an event waits for room at most, a few milliseconds each; answers are awaited by somebody.
-const WAITS_MAX: u32 = 4;
+const WAITS_MAX: u32 = 2;
 const WAITS_OF_BULK_MAX: u32 = 200;
 
 /// The room that is reserved in the log's queue for an event of so many bytes.
@@ -55,6 +55,13 @@ pub(super) struct Scratch {
     pub(super) troubles: Vec<Trouble>,
     /// How often the event has waited for room.
     pub(super) waits: u32,
+}
+
+impl Scratch {
+    /// The machine, for what is evaluated before an event passes.
+    pub(super) fn vm(&mut self) -> &mut Vm {
+        &mut self.vm
+    }
 }
 
 /// One event with all that it needs on its way.
@@ -376,6 +383,7 @@ impl<'a> Passage<'a> {
             client_uuid: self.event.uuid.is_some(),
             routed: self.table.is_some() || self.request.links_only,
             kept_out: self.kept_out,
+            public: self.request.caller.public,
             lets_go: computed.lets_go,
             unreadable: computed.unreadable,
             now_ms: computed.tick.now_ms,

@@ -110,11 +110,11 @@ fn never(name: &str, refusal: Refusal) -> String {
     format!("this value of `{name}` never identifies anybody: {refusal}")
 }
 
-fn unreadable(why: String) -> Error {
+pub(super) fn unreadable(why: String) -> Error {
     ErrorKind::Replay(why).into()
 }
 
-fn read(
+pub(super) fn read(
     published: &Published,
     profile: &Packed,
     secret_seed: u64,

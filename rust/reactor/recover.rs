@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use super::batch::Batch;
 use super::crew::replay_together;
+use super::erasure::pending::{Erasures, Pending};
 use super::keep::{Keep, Keeper, Since};
 use super::open::{LOG_FOLDER, Options, SNAPSHOT_FOLDER, io_error, memory_error};
 use super::replay::{Replay, replay_error};
@@ -18,6 +19,7 @@ use super::{Reactor, Secret};
 use crate::clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::{self, Log, Lsn, Recovery, ReplayError};
+use crate::profile::Rid;
 use crate::record::{APPLY_EPOCH, KIND_CONFIGURATION, KIND_LINES};
 use crate::snapshot::{self, Shelf, Snapshot};
 use crate::sync::Mutex;
@@ -144,6 +146,7 @@ impl Reactor {
         let took = replaying.elapsed();
         reactor.batch.check()?;
         reactor.batch.clear()?;
+        reactor.take_up_erasures(&replay, directory, options)?;
         reactor.clock.recovered();
         reactor.recovery = RecoveryReport {
             events: replay.events,
@@ -184,6 +187,8 @@ impl Reactor {
             policy: options.snapshots,
             retention: options.retention,
             replay_bytes_per_s,
+            secret: Arc::clone(&self.secret),
+            erasures: Arc::clone(&self.erasures),
             shelf: Mutex::new(shelf),
             since: Mutex::new(since),
             figures: Default::default(),
@@ -211,6 +216,37 @@ impl Reactor {
         keep.take().map(|_| ())
     }
 
+    /// An erasure of which a crash let the record be written, and the list not.
+    fn take_up_erasures(&self, replay: &Replay, directory: &Path, options: &Options) -> Result<()> {
+        let mut pending = self.erasures.list();
+        let before = pending.len();
+        for (lsn, record) in &replay.erasures {
+            if pending.iter().all(|erasure| erasure.lsn != *lsn) {
+                pending.push(Arc::new(Pending::new(*lsn, record.clone())));
+            }
+        }
+        if pending.len() > before {
+            pending.sort_by_key(|erasure| erasure.lsn);
+            self.erasures.note(pending);
+            self.erasures.settle(&*options.disk, directory)?;
+        }
+        Ok(())
+    }
+
+    /// What a snapshot taken at `lsn` holds of people who are erased since.
+    fn forget_erased(&self, lsn: u64) {
+        let pending = self.erasures.list();
+        if pending.is_empty() {
+            return;
+        }
+        let mut barrier = self.store.lock_all();
+        for erasure in pending.iter().filter(|erasure| erasure.lsn > lsn) {
+            for rid in &erasure.record.rids {
+                barrier.remove(Rid(*rid));
+            }
+        }
+    }
+
     /// Takes a snapshot's state into this reactor, which holds nothing yet.
     pub(super) fn restore(
         &self,
@@ -227,6 +263,7 @@ impl Reactor {
         if let Some(ledger) = &loaded.imports {
             self.batch.restore(ledger)?;
         }
+        self.forget_erased(head.lsn);
         let lsn = Lsn { partition: 0, term: 0, counter: head.lsn };
         let configurations = loaded.configurations.iter().map(|bytes| (KIND_CONFIGURATION, bytes));
         let lines = loaded.lines.iter().map(|bytes| (KIND_LINES, bytes));
@@ -256,6 +293,7 @@ fn from_shelf(
         let secret = Secret::of_directory(directory).map_err(|error| io_error(directory, error))?;
         let mut reactor = Reactor::empty(Log::memory().map_err(memory_error)?, secret, options);
         reactor.batch = Arc::new(Batch::of_directory(&options.disk, directory));
+        reactor.erasures.set(Erasures::read(&*options.disk, directory)?.list());
         let mut replay = Replay::default();
         reactor.recovery.snapshots_damaged = snapshots_damaged;
         let Some(newest) = shelf.kept().last().copied() else { return Ok((reactor, replay)) };

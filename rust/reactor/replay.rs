@@ -4,14 +4,16 @@
 //! no random number and decides nothing (page 5.2). What the caller does with the reactor while it replays
 //! is the caller's: nobody else may use it yet.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::apply::{self, Bench, Facts, Trouble};
 use super::computed::ComputedValues;
 use super::draws::EventKey;
+use super::erasure::pending::left_of;
 use super::lookups::Lookups;
 use super::versions::Known;
-use super::{Published, Reactor};
+use super::{Published, Reactor, erasure};
 use crate::config::diagnostic::Diagnostic;
 use crate::config::{self, Numbers};
 use crate::error::{Error, ErrorKind};
@@ -19,8 +21,9 @@ use crate::expr::{Fuel, Vm};
 use crate::log::{self, Lsn, ReplayError};
 use crate::profile::{Diverged, Moment, Outcome, Packed, Rid};
 use crate::record::{
-    BadRecord, ConfigurationRecord, EventReplay, EvictionRecord, KIND_CONFIGURATION, KIND_EVENT,
-    KIND_EVICTION, KIND_IMPORT, KIND_LINES, LinesRecord, RecordedOutcome,
+    BadRecord, ConfigurationRecord, ErasedRecord, ErasureRecord, EventReplay, EvictionRecord,
+    KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE, KIND_EVENT, KIND_EVICTION, KIND_IMPORT,
+    KIND_LINES, KIND_TOMBSTONE, LinesRecord, RecordedOutcome, Tombstone,
 };
 use crate::value::Value;
 
@@ -31,6 +34,8 @@ pub(super) struct Replay {
     pub(super) configurations: u64,
     /// What each attribute was when it was last configured; its values may sleep since.
     pub(super) specs: Known,
+    /// Erasures that no record says to be carried out, by the LSN of their own.
+    pub(super) erasures: BTreeMap<u64, ErasureRecord>,
     hand: Hand,
 }
 
@@ -108,6 +113,21 @@ impl Replay {
                 Ok(())
             }
             KIND_IMPORT => Ok(reactor.batch.replayed(record.payload, record.lsn.counter)?),
+            KIND_TOMBSTONE => {
+                pass_over(reactor, &Tombstone::decode(record.payload)?, record.lsn.counter);
+                Ok(())
+            }
+            KIND_ERASURE => {
+                let (lsn, erasure) = (record.lsn.counter, ErasureRecord::decode(record.payload)?);
+                let obeyed = erasure::obey(&mut reactor.store.lock_all(), lsn, &erasure);
+                obeyed.map_err(BadRecord::from)?;
+                self.erasures.insert(lsn, erasure);
+                Ok(())
+            }
+            KIND_ERASED => {
+                self.erasures.remove(&ErasedRecord::decode(record.payload)?.erasure);
+                Ok(())
+            }
             KIND_EVICTION => {
                 let record = EvictionRecord::decode(record.payload)?;
                 let store = &reactor.store;
@@ -118,6 +138,29 @@ impl Replay {
             }
             kind => Err(Refused::Kind(kind)),
         }
+    }
+}
+
+/// What replay keeps of an event whose person is erased.
+pub(super) fn pass_over(reactor: &Reactor, tombstone: &Tombstone<'_>, lsn: u64) {
+    if let Some(uuid) = tombstone.uuid {
+        reactor.store.remember(uuid, tombstone.now_ms);
+    }
+    if tombstone.moves_clock {
+        reactor.clock.replayed(tombstone.now_ms);
+    }
+    if let Some((database, table, source)) = tombstone.source {
+        reactor.remember_line(database, table, source);
+    }
+    if tombstone.moved.is_empty() {
+        return;
+    }
+    let mut barrier = reactor.store.lock_all();
+    for lost in &tombstone.moved {
+        barrier.take_away(Rid(lost.rid), lsn, |identifier| {
+            identifier.key == lost.key
+                && reactor.secret.identifier_hash(lost.key, &identifier.value) == lost.hash
+        });
     }
 }
 
@@ -146,6 +189,12 @@ impl Hand {
             return Err(Refused::Order(event.configuration, plan.number));
         }
         let outcome = Outcome::from(&event.outcome);
+        if reactor.erasures.hides(outcome.rid().as_ref().map(|rid| &rid.0), lsn.counter) {
+            let mut left = left_of(event, &reactor.secret);
+            left.uuid = left.uuid.filter(|_| uuids == Uuids::Remember);
+            pass_over(reactor, &left, lsn.counter);
+            return Ok(());
+        }
         let newcomer = outcome.rid().unwrap_or(Rid([0; 16]));
         let remembers = event.client_uuid && uuids == Uuids::Remember;
         let dedup = remembers.then(|| reactor.secret.dedup(&event.uuid));

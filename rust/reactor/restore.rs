@@ -11,13 +11,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::batch::copy_generations;
+use super::erasure::pending::{Erasures, Pending};
+use super::erasure::read_error;
 use super::open::{LOG_FOLDER, SNAPSHOT_FOLDER, io_error};
 use super::secret::{self, SECRET_FILE};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::storage::Disk;
 use crate::log::{self, Copied, CopyError, Record, Tail, copy_file, copy_log, trim_copy, verify};
 use crate::record::{
-    APPLY_EPOCH, BadRecord, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT,
+    APPLY_EPOCH, BadRecord, ConfigurationRecord, ErasureRecord, EventReplay, KIND_CONFIGURATION,
+    KIND_ERASURE, KIND_EVENT, KIND_TOMBSTONE, Tombstone,
 };
 use crate::snapshot::{self, Kept, Role, Shelf, Snapshot};
 
@@ -29,11 +32,20 @@ use crate::snapshot::{self, Kept, Role, Shelf, Snapshot};
 pub fn backup(directory: &Path, target: &Path, disk: &Arc<dyn Disk>) -> Result<Copied> {
     let folder = directory.join(LOG_FOLDER);
     let last_lsn = Tail::open(&folder, Arc::clone(disk), 0)?.synced_lsn()?;
-    copy(directory, target, disk, last_lsn)
+    let copied = copy(directory, target, disk, last_lsn)?;
+    let pending = Erasures::read(&**disk, directory)?.list();
+    let there = Erasures::read(&**disk, target)?;
+    if pending.len() + there.list().len() > 0 {
+        there.note(pending);
+        there.settle(&**disk, target)?;
+    }
+    Ok(copied)
 }
 
 /// Copies a backup into a new directory, with the records up to the last one whose processing time is at
-/// most `until_ms` (epoch milliseconds); with all of them when it is `None`.
+/// most `until_ms` (epoch milliseconds); with all of them when it is `None`. Who was erased later stays so: the
+/// erasures that the backup holds behind that record, and those of `current`, the directory as it was last, are
+/// carried out when the new directory is first opened.
 ///
 /// # Errors
 /// As [`backup`]; damage to the backup's log is found before anything is written. `Argument` also when the
@@ -42,13 +54,20 @@ pub fn restore(
     backup: &Path,
     target: &Path,
     until_ms: Option<i64>,
+    current: Option<&Path>,
     disk: &Arc<dyn Disk>,
 ) -> Result<Copied> {
+    let mut erasures =
+        current.map_or_else(|| Ok(Vec::new()), |current| erasures_of(current, disk))?;
     let mut last_lsn = 0;
     let mut unreadable = None;
     let found = verify(&backup.join(LOG_FOLDER), &**disk, &mut |record| match time_of(&record) {
         Ok(Some(time_ms)) if until_ms.is_some_and(|until_ms| time_ms <= until_ms) => {
             last_lsn = record.lsn.counter;
+        }
+        Ok(_) if record.kind == KIND_ERASURE => {
+            erasures
+                .extend(ErasureRecord::decode(record.payload).map(|one| (record.lsn.counter, one)));
         }
         Ok(_) => {}
         Err(error) => unreadable = unreadable.take().or(Some((record.lsn.counter, error))),
@@ -69,7 +88,31 @@ pub fn restore(
         }
         Some(_) => {}
     }
-    copy(backup, target, disk, last_lsn)
+    let copied = copy(backup, target, disk, last_lsn)?;
+    let mut pending = Erasures::read(&**disk, backup)?.list();
+    pending.retain(|erasure| erasure.lsn <= last_lsn);
+    let later = erasures.into_iter().filter(|(lsn, _)| *lsn == 0 || *lsn > last_lsn);
+    pending.extend(later.map(|(_, record)| Arc::new(Pending::new(last_lsn + 1, record))));
+    if !pending.is_empty() {
+        let there = Erasures::default();
+        there.note(pending);
+        there.settle(&**disk, target)?;
+    }
+    Ok(copied)
+}
+
+/// The erasures that a directory's log holds the records of; 0 stands for their LSNs, which are another log's.
+fn erasures_of(directory: &Path, disk: &Arc<dyn Disk>) -> Result<Vec<(u64, ErasureRecord)>> {
+    let reader = log::Reader::open(&directory.join(LOG_FOLDER), Arc::clone(disk))?;
+    let mut found = Vec::new();
+    let read = reader.records(|record| -> std::result::Result<(), BadRecord> {
+        if record.kind == KIND_ERASURE {
+            found.push((0, ErasureRecord::decode(record.payload)?));
+        }
+        Ok(())
+    });
+    read.map_err(read_error)?;
+    Ok(found)
 }
 
 /// The processing time of a record; of a configuration the time of its publish. Others have none and go
@@ -77,6 +120,7 @@ pub fn restore(
 fn time_of(record: &Record<'_>) -> Result<Option<i64>, BadRecord> {
     Ok(match record.kind {
         KIND_EVENT => Some(EventReplay::decode(record.payload)?.now_ms),
+        KIND_TOMBSTONE => Some(Tombstone::decode(record.payload)?.now_ms),
         KIND_CONFIGURATION => Some(ConfigurationRecord::decode(record.payload)?.now_ms),
         _ => None,
     })

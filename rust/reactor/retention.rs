@@ -143,6 +143,7 @@ mod tests {
             closed_ms: closed_ms as _,
             term: 1,
             state: SegmentState::Closed,
+            revision: 0,
         }
     }
 

@@ -22,6 +22,9 @@ pub enum OnMemoryFull {
     Evict,
 }
 
+/// The least budget that a person can state, bytes: below it tables weigh more than profiles.
+pub const MEMORY_BUDGET_BYTES_MIN: usize = 16 << 20;
+
 /// How much memory profiles may take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryPolicy {
@@ -156,11 +159,15 @@ impl Room {
         self.freed.notify_all();
     }
 
+    /// Whether new profiles are not kept at the moment.
+    pub(super) fn is_full(&self) -> bool {
+        !self.is_worth_waiting() && self.is_tight()
+    }
+
     /// What was measured just now, in figures.
     pub(super) fn figures(&self, profile_bytes: usize, beside_bytes: usize) -> MemoryFigures {
         let budget_bytes = self.budget_bytes.load(Ordering::Relaxed);
-        let full = budget_bytes > 0 && !self.is_worth_waiting() && self.is_tight();
-        MemoryFigures { budget_bytes, profile_bytes, beside_bytes, full }
+        MemoryFigures { budget_bytes, profile_bytes, beside_bytes, full: self.is_full() }
     }
 
     /// Sleeps until it is time to look again; `false` once the evictor is to stop.

@@ -22,8 +22,8 @@ use crate::error::{ErrorKind, Result};
 use crate::log::storage::Disk;
 use crate::log::{Log, Record, ReserveError, SyncPolicy, Verification, verify};
 use crate::record::{
-    APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_EVENT, KIND_EVICTION,
-    KIND_IMPORT, KIND_LINES,
+    APPLY_EPOCH, ConfigurationRecord, EventReplay, KIND_CONFIGURATION, KIND_ERASED, KIND_ERASURE,
+    KIND_EVENT, KIND_EVICTION, KIND_IMPORT, KIND_LINES, KIND_TOMBSTONE,
 };
 use crate::snapshot::{self, Shelf, Snapshot};
 
@@ -214,7 +214,8 @@ impl Feed {
                 Ok(configuration) => self.publish(configuration.number, lsn),
                 Err(error) => self.refuse(lsn, error.to_string()),
             },
-            KIND_LINES | KIND_EVICTION | KIND_IMPORT => self.keep(record, lsn),
+            KIND_LINES | KIND_EVICTION | KIND_IMPORT | KIND_TOMBSTONE | KIND_ERASURE
+            | KIND_ERASED => self.keep(record, lsn),
             kind => self.refuse(lsn, Refused::Kind(kind).to_string()),
         }
     }

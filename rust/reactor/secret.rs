@@ -23,6 +23,8 @@ pub struct Secret {
     shard_seed: u64,
     rid_seed: u64,
     random_seed: u64,
+    /// Keys what stands for identifiers where none may stand.
+    identifier_key: [u8; 32],
     /// Random at every start, so that fresh uuids never repeat.
     nonce: [u8; 32],
     fresh: AtomicU64,
@@ -36,6 +38,7 @@ impl Secret {
             shard_seed: derive(&bytes, b"shard"),
             rid_seed: derive(&bytes, b"rid"),
             random_seed: derive(&bytes, b"random"),
+            identifier_key: keyed(&bytes, b"identifier"),
             nonce: random()?,
             fresh: AtomicU64::new(0),
         })
@@ -105,6 +108,17 @@ impl Secret {
         self.random_seed
     }
 
+    /// What stands for an identifier in an erasure's record: without the secret it tells nothing, not even
+    /// to who tries all values.
+    pub fn identifier_hash(&self, key: u16, value: &str) -> [u8; 16] {
+        let inner = Sha256::new()
+            .chain_update(self.identifier_key)
+            .chain_update(key.to_le_bytes())
+            .chain_update(value.as_bytes())
+            .finalize();
+        std::array::from_fn(|index| inner[index])
+    }
+
     /// A fresh UUID v7 of `now_ms`; an rid has the same form.
     pub fn uuid_v7(&self, now_ms: i64) -> [u8; 16] {
         let count = self.fresh.fetch_add(1, Ordering::Relaxed);
@@ -123,8 +137,11 @@ impl std::fmt::Debug for Secret {
 }
 
 fn derive(bytes: &[u8; 32], purpose: &[u8]) -> u64 {
-    let digest = Sha256::new().chain_update(bytes).chain_update(purpose).finalize();
-    u64::from_le_bytes(first_8(&digest))
+    u64::from_le_bytes(first_8(&keyed(bytes, purpose)))
+}
+
+fn keyed(bytes: &[u8; 32], purpose: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(bytes).chain_update(purpose).finalize().into()
 }
 
 fn first_8(bytes: &[u8]) -> [u8; 8] {

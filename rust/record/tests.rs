@@ -59,6 +59,7 @@ fn encoded(
         routed: true,
         kept_out: source.is_some(),
         unreadable: false,
+        public: false,
         lets_go: true,
         now_ms: 1_700_000_000_123,
         time_s,

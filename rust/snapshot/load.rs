@@ -99,7 +99,7 @@ pub fn load(snapshot: &Snapshot, store: &Store, progress: &Progress) -> Result<L
     Ok(loaded)
 }
 
-fn split(bytes: &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), BadBytes> {
+pub(super) fn split(bytes: &[u8], into: &mut Vec<Vec<u8>>) -> Result<(), BadBytes> {
     let mut bytes = Bytes(bytes);
     while !bytes.is_empty() {
         let length = bytes.u32()? as usize;

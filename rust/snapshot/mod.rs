@@ -91,6 +91,7 @@ pub mod limits;
 pub mod load;
 pub mod manifest;
 pub mod read;
+mod rewrite;
 pub mod shelf;
 pub mod write;
 

@@ -134,6 +134,18 @@ impl Snapshot {
         self.blocks.iter().try_for_each(|block| self.stored(block, &mut buffers).map(|_| ()))
     }
 
+    /// Hands on every block's bytes, after decompression.
+    ///
+    /// # Errors
+    /// `Damaged`, or what the disk refused.
+    pub fn each_block(&self, visit: &mut dyn FnMut(Kind, &[u8])) -> Result<(), Error> {
+        let mut buffers = Buffers::default();
+        for block in &self.blocks {
+            visit(block.kind, self.block(block, &mut buffers)?);
+        }
+        Ok(())
+    }
+
     pub(super) fn blocks(&self) -> &[Block] {
         &self.blocks
     }

@@ -135,6 +135,45 @@ impl Shelf {
         Ok(kept)
     }
 
+    /// Gives the file at [`Shelf::temporary`] the place of one of those kept.
+    pub(super) fn exchange(&mut self, old: &Kept, written: &Written) -> Result<(), Error> {
+        let mut next = self.manifest.clone();
+        let number = next.next_number;
+        next.next_number += 1;
+        // Whatever comes of it, the number is not given again.
+        self.manifest.next_number = next.next_number;
+        for kept in next.kept.iter_mut().filter(|kept| kept.number == old.number) {
+            *kept = Kept { number, bytes: written.bytes, crc: written.crc, ..*kept };
+        }
+        let (from, to) = (self.temporary(), path_of(&self.folder, number));
+        self.disk.rename(&from, &to).map_err(|error| Error::io("name", &to, error))?;
+        self.sync_folder()?;
+        self.change(next)
+    }
+
+    pub(super) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
+    /// Removes what was set aside, and what a removal that failed has left.
+    ///
+    /// # Errors
+    /// What the disk refused.
+    pub fn remove_set_aside(&self) -> Result<u64, Error> {
+        let refuse = |error| Error::io("read", &self.folder, error);
+        let mut removed = 0;
+        for path in self.disk.names(&self.folder).map_err(refuse)? {
+            let ends_with = |end: &str| path.extension().is_some_and(|extension| extension == end);
+            let names = |kept: &Kept| path_of(&self.folder, kept.number) == path;
+            let is_old = ends_with(EXTENSION) && !self.manifest.kept.iter().any(names);
+            if is_old || ends_with(DAMAGED) {
+                self.remove(&path)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
     /// Makes a snapshot the base and lets go of all before it. Its file has been read back by the caller.
     ///
     /// # Errors

@@ -146,15 +146,15 @@ impl Kind {
         let mut duration_ms = || DURATIONS_MS[random.below(4) as usize];
         let (one_ms, other_ms) = (duration_ms(), duration_ms());
         let half = random.percent(50);
-        match random.below(7) {
+        match random.below(8) {
             0..3 => Self::Single {
-                fold: FOLDS[random.below(5) as usize],
+                fold: FOLDS[random.below(7) as usize],
                 duration_ms: half.then_some(one_ms),
             },
             3..6 => Self::List {
                 max_items: 1 + random.below(5) as usize,
                 duration_ms: one_ms,
-                alike: ALIKE[random.below(2) as usize],
+                alike: ALIKE[random.below(3) as usize],
             },
             6 => Self::Counter {
                 duration_ms: half.then_some(one_ms),

@@ -83,11 +83,19 @@ def restore(
             "ms.",
         ),
     ] = None,
+    current: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The data directory as it was last: people who were erased there stay erased.",
+        ),
+    ] = None,
 ) -> None:
     """Make a new data directory from a backup, whole or as of an earlier moment.
 
     Everything is checked first; the directory appears whole or not at all. TIME is processing
-    time: when events arrived, or their own times under `--clock event`.
+    time: when events arrived, or their own times under `--clock event`. Erasures that came later,
+    in the backup or in `--current`, are carried out when the new directory is first opened.
 
     Examples:
 
@@ -103,7 +111,9 @@ def restore(
     lines: list[str] = []
     with in_one_sentence("The data directory cannot be made"), durable.appearing(data_dir) as new:
         for directory in directories:
-            work = partial(log_restore, directory, new / directory.name, until_ms)
+            last = None if current is None else current / directory.name
+            last = last if last is not None and last.is_dir() else None
+            work = partial(log_restore, directory, new / directory.name, until_ms, last)
             copied = _or_sentence(work)
             lines.append(
                 f"reactor {directory.name}: restored up to LSN {copied['last_lsn']}"

@@ -44,7 +44,7 @@ def import_(
 
     import orjson
 
-    from p13n import ConfigError
+    from p13n import ConfigError, Reactor
     from p13n.notation import Notation, notation_of, translate
     from p13n.system_error import sentence_of
 
@@ -75,6 +75,10 @@ def import_(
             report.write_text(str(translation.report), "utf-8")
     except OSError as error:
         fail(f"Cannot write {output or report}: {sentence_of(error)}.")
+    try:
+        Reactor.from_text(translation.text)
+    except ConfigError as error:
+        fail(f"The translation needs work before it passes the check:\n\n{error}".rstrip())
     found = translation.configuration
     print(
         f"keys={len(found.keys)} events={len(found.events)} attributes={len(found.attributes)} "

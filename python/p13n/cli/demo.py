@@ -71,6 +71,8 @@ def demo(
                 dedup_max=1_000_000,
                 retention_days=30,
                 retention_bytes=0,
+                memory_budget=0,
+                on_memory_full="keep",
             ),
             lambda serving_port: _print_calls(calls, serving_port),
         )

@@ -1,63 +1,38 @@
-"""`p13n profile`: what is known about one customer."""
+"""`p13n profile`: what is known about people; shown, handed out, proved gone, erased, anonymized.
 
-from pathlib import Path
-from typing import Annotated
+A configuration in the place of a subcommand asks for one customer's profile.
+"""
 
 import typer
+from typer.core import TyperGroup
 
-from p13n.cli.failures import fail, in_one_sentence, must_read, must_write
-from p13n.cli.parameters import FreeDirectory
-from p13n.exit_codes import ExitCode
+from p13n.cli import profile_erase, profile_export, profile_prove, profile_show
 
-
-def profile(
-    configuration: Annotated[
-        Path, typer.Argument(metavar="CONFIG", readable=False, help="The configuration.")
-    ],
-    identifier: Annotated[str, typer.Argument(metavar="KEY=VALUE", help="Whom to look up.")],
-    data_dir: FreeDirectory,
-) -> None:
-    """Print the profile of one identifier as JSON; exits 1 when there is none.
-
-    The log is read and replayed first, so a large directory takes its time.
-
-    Examples:
-
-    \b
-      p13n profile retail.yaml customer_id=17850 --data-dir data
-      p13n profile shop.yaml email=a@example.com --data-dir data
-    """
-    import orjson
-
-    from p13n import Reactor
-
-    key, equals, value = identifier.partition("=")
-    if not equals or not key or not value:
-        fail("Name the customer as `key=value`, e.g. `email=a@example.com`.", ExitCode.USAGE)
-    if not data_dir.is_dir():
-        fail(f"There is no data directory {data_dir}.", ExitCode.DIRECTORY)
-    must_read(configuration, "the configuration", ExitCode.CONFIGURATION)
-    must_write(data_dir)
-    with in_one_sentence():
-        _must_have_a_log(configuration, data_dir)
-    with in_one_sentence(), Reactor.open(configuration, data_dir=data_dir) as reactor:
-        try:
-            found = reactor.profile(**{key: value})
-        except ValueError as error:
-            fail(str(error), ExitCode.USAGE)
-    if found is None:
-        fail("No profile has this identifier.")
-    print(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode())
+DEFAULT = "show"
 
 
-def _must_have_a_log(configuration: Path, data_dir: Path) -> None:
-    """Asking makes no reactor: one that the directory does not hold has no profiles."""
-    from p13n import Reactor
+class _OrShow(TyperGroup):
+    """`p13n profile CONFIG KEY=VALUE` is `p13n profile show CONFIG KEY=VALUE`."""
 
-    with Reactor.open(configuration) as reactor:
-        name = f"{reactor.account}-{reactor.instance}"
-    if not (data_dir / name).is_dir():
-        fail(
-            f"{data_dir} holds no reactor {name}, which is what {configuration} configures.",
-            ExitCode.DIRECTORY,
-        )
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = [DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_OrShow,
+    help=(
+        "What is known about people: print a profile, hand everything out, prove somebody gone, "
+        "erase, anonymize.\n\n"
+        "Examples:\n\n\b\n"
+        "  p13n profile retail.yaml customer_id=17850 --data-dir data\n"
+        "  p13n profile erase customer_id=17850 --data-dir data\n"
+    ),
+    no_args_is_help=True,
+)
+app.command(DEFAULT)(profile_show.show)
+app.command("export")(profile_export.export)
+app.command("erase")(profile_erase.erase)
+app.command("anonymize")(profile_erase.anonymize)
+app.command("prove")(profile_prove.prove)

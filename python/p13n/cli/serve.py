@@ -8,7 +8,8 @@ import typer
 from p13n.cli.failures import fail
 from p13n.cli.parameters import ServedDirectory
 from p13n.exit_codes import ExitCode
-from p13n.settings import Clock, Settings, Sync
+from p13n.server.limits import MEMORY_BUDGET_MIN
+from p13n.settings import Clock, OnMemoryFull, Settings, Sync
 
 PORT_MAX = 65535
 RETENTION_DAYS_MAX = 36_500
@@ -109,6 +110,23 @@ def serve(
             help="The log of one reactor takes at most so much; 0: 60 % of the disk.",
         ),
     ] = 0,
+    memory_budget: Annotated[
+        int,
+        typer.Option(
+            envvar="P13N_MEMORY_BUDGET",
+            min=0,
+            help="Bytes that the profiles of all reactors take; 0: 60 % of the machine.",
+        ),
+    ] = 0,
+    on_memory_full: Annotated[
+        str,
+        typer.Option(
+            envvar="P13N_ON_MEMORY_FULL",
+            metavar="keep|evict",
+            help="`keep`: a new customer is answered and not kept. `evict`: others go, the oldest "
+            "first.",
+        ),
+    ] = "keep",
     workers: Annotated[
         int, typer.Option(envvar="P13N_WORKERS", min=1, help="Processes; one in this version.")
     ] = 1,
@@ -140,6 +158,13 @@ def serve(
         fail("`--sync` is `always`, `interval` or `never`.", ExitCode.USAGE)
     if clock not in ("server", "event"):
         fail("`--clock` is `server` or `event`.", ExitCode.USAGE)
+    if on_memory_full not in get_args(OnMemoryFull):
+        fail("`--on-memory-full` is `keep` or `evict`.", ExitCode.USAGE)
+    if 0 < memory_budget < MEMORY_BUDGET_MIN * len(configurations):
+        fail(
+            f"`--memory-budget` is at least {MEMORY_BUDGET_MIN} bytes for each reactor.",
+            ExitCode.USAGE,
+        )
     from p13n.server.run import serve as run
 
     code = run(
@@ -158,6 +183,8 @@ def serve(
             dedup_max=dedup_max,
             retention_days=retention_days,
             retention_bytes=retention_bytes,
+            memory_budget=memory_budget,
+            on_memory_full=cast(OnMemoryFull, on_memory_full),
         )
     )
     raise typer.Exit(code)

@@ -16,7 +16,7 @@ from p13n.notation.cdp_known import Known, column_of
 from p13n.notation.criteria import condition_of
 from p13n.notation.expression import is_valid_regexp, member, template
 from p13n.notation.model import Attribute, Configuration, Event, Key, Token
-from p13n.notation.names import Names, is_table
+from p13n.notation.names import Names, is_table, wire_name
 from p13n.notation.report import Report
 from p13n.notation.source import Part
 
@@ -52,7 +52,7 @@ class _Reader:
 
     def read(self, top: Part) -> Configuration:
         found = Configuration(
-            name=top.text("name") or "imported",
+            name=wire_name(top.text("name") or "imported"),
             comment="Translated from the cdp-api's JSON by `p13n config import`.",
         )
         self._report.changed("", "account and instance are 1; set your own")
@@ -202,7 +202,8 @@ class _Reader:
             if digest in {token.digest for token in found.tokens}:
                 self._report.left_out(part.path, "the same token stands there already")
                 return
-            free = name if name not in taken else f"{name} {len(found.tokens) + 1}"
+            free = wire_name(name)
+            free = free if free not in taken else wire_name(f"{len(found.tokens) + 1} {name}")
             found.tokens.append(Token(free, digest, f"of {service}"))
             self._report.changed(part.at("value"), "only its SHA-256 is in the configuration")
 

@@ -9,7 +9,7 @@ from p13n.notation.criteria import condition_of
 from p13n.notation.expression import member, template
 from p13n.notation.model import Attribute, Rule
 from p13n.notation.names import Names
-from p13n.notation.operators import DURATION_MAX_MS
+from p13n.notation.operators import DURATION_MAX_MS, LIST_ITEMS_MAX
 from p13n.notation.source import Part
 
 _UNITS = {"minute": ("m", 60_000), "hour": ("h", 3_600_000), "day": ("d", 86_400_000)}
@@ -19,12 +19,12 @@ _AGGREGATIONS = {
     "sum": "sum",
     "min": "min",
     "max": "max",
-    "distinct_list": "distinct",
 }
+DISTINCT = "distinct_list"
+"""The aggregation that is no number: the values, each once. It is read from the items."""
 _DATA_TYPES = frozenset(
     ("number", "string", "boolean", "timestamp", "string_array", "number_array")
 )
-_ITEMS_MAX = 10_000
 
 
 class AttributeReader:
@@ -109,9 +109,9 @@ class AttributeReader:
         if id_column is not None:
             attribute.options["id"] = fields[id_column]
         items = part.whole("maxItems", "max_items")
-        if items is not None and not 1 <= items <= _ITEMS_MAX:
-            part.report.changed(part.at("maxItems"), f"a list has 1 to {_ITEMS_MAX} items")
-            items = min(max(items, 1), _ITEMS_MAX)
+        if items is not None and not 1 <= items <= LIST_ITEMS_MAX:
+            part.report.changed(part.at("maxItems"), f"a list has 1 to {LIST_ITEMS_MAX} items")
+            items = min(max(items, 1), LIST_ITEMS_MAX)
         if items is not None:
             attribute.options["max_items"] = items
         duration = self._duration(part, "duration")
@@ -181,14 +181,14 @@ class AttributeReader:
         backfill = part.part("backfill")
         if backfill is None:
             return
-        value = self._known.identifiers.get(backfill.text("attributeIdentifier") or "")
-        moment = self._known.identifiers.get(backfill.text("timestampIdentifier") or "")
+        identifier = backfill.text("attributeIdentifier", "attribute_identifier") or ""
+        backfill.ignore(("timestampIdentifier", "timestamp_identifier"))
         backfill.finish()
-        if value is None or moment is None or {value.type, moment.type} != {"imported"}:
-            sentence = "its imported attributes are not there; put them before this one"
-            part.report.left_out(backfill.path, sentence)
-            return
-        attribute.options["backfill"] = {"attribute": value.name, "as_of": moment.name}
+        imported = self._known.identifiers.get(identifier)
+        name = identifier if imported is None else imported.name
+        sentence = "`backfill` is not built yet; read both, as"
+        read = f"{member('PROFILE', attribute.name)} and {member('PROFILE', name)}"
+        part.report.left_out(backfill.path, f"{sentence} {read}")
 
     def _columns(self, part: Part, aggregations: list[Part], id_column: str | None) -> list[str]:
         """The columns of an item: the fields listed, and those that something else reads."""
@@ -227,12 +227,16 @@ class AttributeReader:
             part.ignore(("id", "name", "description"))
             part.finish()
             word = _AGGREGATIONS.get(kind)
-            if word is None or column is None:
+            if column is not None and kind == DISTINCT:
+                items = f"{member('PROFILE', attribute.name)}.map(item => "
+                read = f"[...new Set({items}{member('item', fields[column])}))]"
+                self._known.parts[identity, identifier] = (read, DISTINCT)
+            elif word is None or column is None:
                 part.report.left_out(part.path, f"a list has no aggregation `{kind}`")
-                continue
-            name = self._part_name(attribute, identifier, part)
-            found[name] = {word: fields[column]}
-            self._known.parts[identity, identifier] = (name, word)
+            else:
+                name = self._part_name(attribute, identifier, part)
+                found[name] = {word: fields[column]}
+                self._known.parts[identity, identifier] = (member("PROFILE", name), word)
         if found:
             attribute.options["aggregations"] = found
 
@@ -246,7 +250,7 @@ class AttributeReader:
                 continue
             name = self._part_name(attribute, identifier, part)
             found[name] = duration
-            self._known.parts[identity, identifier] = (name, "window")
+            self._known.parts[identity, identifier] = (member("PROFILE", name), "window")
         if found:
             attribute.options["windows"] = found
 
@@ -264,6 +268,7 @@ class AttributeReader:
             rule.clear = True
         elif kind == "delete_item" and id_column is not None:
             rule.delete = template(member("EVENT", id_column))
+            rule.columns = frozenset((id_column,))
         else:
             part.report.left_out(part.path, f"an action `{kind}` is not possible for this list")
             return

@@ -17,7 +17,7 @@ class Known:
     attributes: dict[str, Attribute] = field(default_factory=dict)
     identifiers: dict[str, Attribute] = field(default_factory=dict)
     parts: dict[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
-    """Names and kinds of aggregations and windows, by attribute id and their identifier."""
+    """How aggregations and windows are read, and their kind, by attribute id and identifier."""
     batch: dict[str, Attribute] = field(default_factory=dict)
     """Imported attributes by their column."""
 

@@ -6,17 +6,16 @@ callers get what is not sensitive.
 
 from collections.abc import Callable
 
+from p13n.notation.cdp_attributes import DISTINCT
 from p13n.notation.cdp_known import Known, column_of
 from p13n.notation.criteria import NEVER, condition_of
 from p13n.notation.expression import member, plain, template
 from p13n.notation.model import Attribute, Configuration, Offer, Rule
-from p13n.notation.names import Names
-from p13n.notation.operators import Inexpressible, Operand
+from p13n.notation.names import WIRE_NAME_CHARS_MAX, Names, wire_name
+from p13n.notation.operators import Inexpressible, Operand, operand_of
 from p13n.notation.source import Part
 
 _READ_ONLY = ("id", "description", "createdAt", "createdBy", "updatedAt", "updatedBy", "audienceId")
-_OUTPUT_CHARS_MAX = 256
-_LIST_VALUES = frozenset(("distinct",))
 _NUMERIC_PARTS = frozenset(("sum", "window"))
 _SEEN = "events_seen"
 
@@ -70,13 +69,13 @@ class _Reader:
 
     def _free_name(self, name: str, title: str, part: Part) -> str:
         taken = {offer.name for offer in self._found.offers}
-        free = name[:_OUTPUT_CHARS_MAX]
+        free = wire_name(name)
         if free in taken:
-            free = f"{title}: {name}"[:_OUTPUT_CHARS_MAX]
+            free = wire_name(f"{title}: {name}")
         count = 1
         while free in taken:
             count += 1
-            free = f"{title}: {name} {count}"
+            free = wire_name(f"{count} {title}: {name}")
         if free != name:
             part.report.changed(part.at("name"), f"the offer is called `{free}`")
         return free
@@ -127,13 +126,13 @@ class _Reader:
         if attribute is None:
             raise Inexpressible(f"there is no attribute `{identity}`")
         if sub is not None:
-            name, kind = self._part_of(identity or "", sub)
-            read = member("PROFILE", name)
-            return Operand(read, kind in _NUMERIC_PARTS, kind in _LIST_VALUES)
+            read, kind = self._part_of(identity or "", sub)
+            is_list = kind == DISTINCT
+            is_number = kind in _NUMERIC_PARTS
+            return Operand(read, is_number, is_list=is_list, is_always_list=is_list)
         if attribute.type == "list":
             raise Inexpressible("of a list it needs the aggregation that is asked about")
-        is_number = attribute.type == "counter" or attribute.options.get("data_type") == "number"
-        return Operand(member("PROFILE", attribute.name), is_number=is_number)
+        return operand_of(attribute)
 
     def _part_of(self, identity: str, sub: str) -> tuple[str, str]:
         found = self._known.parts.get((identity, sub))
@@ -175,14 +174,14 @@ class _Reader:
         if attribute is None:
             part.report.left_out(part.path, f"there is no attribute `{identity}`")
             return
-        name = attribute.name
+        read = member("PROFILE", attribute.name)
         if sub is not None:
             try:
-                name, _kind = self._part_of(identity or "", sub)
+                read, _kind = self._part_of(identity or "", sub)
             except Inexpressible as error:
                 part.report.left_out(part.path, f"{error}")
                 return
-        self._put(offer, output, template(member("PROFILE", name)), part)
+        self._put(offer, output, template(read), part)
         offer.shows.add(attribute.name)
 
     def _string(self, part: Part, offer: Offer) -> None:
@@ -201,7 +200,7 @@ class _Reader:
         self._put(offer, output, plain("".join(pieces)), part)
 
     def _put(self, offer: Offer, output: str | None, value: str, part: Part) -> None:
-        if not output or len(output) > _OUTPUT_CHARS_MAX or not output.isprintable():
+        if not output or len(output) > WIRE_NAME_CHARS_MAX or not output.isprintable():
             part.report.left_out(part.path, "`outputName` is 1 to 256 printable characters")
         elif output in offer.data:
             part.report.left_out(part.path, f"`{output}` is there already")

@@ -13,6 +13,8 @@ from p13n.notation.source import Part
 
 NEVER = "false"
 _DEPTH_MAX = 50
+EXPRESSION_CHARS_MAX = 10_000
+"""Longer expressions do not compile."""
 
 Reader = Callable[[Part], Operand]
 """Gives the operand of a test from its map. Raises Inexpressible."""
@@ -32,15 +34,22 @@ class Condition:
 
 def all_of(conditions: list[Condition]) -> Condition | None:
     """All must hold; None when there is none."""
-    texts = [one.beside_and() for one in conditions]
     if any(one.text == NEVER for one in conditions):
         return Condition(NEVER)
-    match conditions:
+    distinct = [one for at, one in enumerate(conditions) if not _is_said(one, conditions, at)]
+    match distinct:
         case []:
             return None
         case [only]:
             return only
-    return Condition(" && ".join(texts))
+    return Condition(" && ".join(one.beside_and() for one in distinct))
+
+
+def _is_said(one: Condition, conditions: list[Condition], at: int) -> bool:
+    """Whether another one asks the same first: each test on a value asks first if it is there."""
+    others = (other.text for place, other in enumerate(conditions) if place != at)
+    earlier = {other.text for other in conditions[:at]}
+    return one.text in earlier or any(text.startswith(f"{one.text} && ") for text in others)
 
 
 def any_of(conditions: list[Condition]) -> Condition:
@@ -61,6 +70,9 @@ def condition_of(rule: object, path: str, report: Report, readers: dict[str, Rea
     if rule is None:
         return None
     found = _condition(Part(rule, path, report), readers, 0)
+    if found is not None and len(found.text) > EXPRESSION_CHARS_MAX:
+        report.never(path, f"it is longer than {EXPRESSION_CHARS_MAX} characters here")
+        return NEVER
     return None if found is None else found.text
 
 

@@ -5,6 +5,7 @@ import re
 from p13n.notation.report import Report
 
 NAME_CHARS_MAX = 128
+WIRE_NAME_CHARS_MAX = 256
 _LANGUAGE = "function class async await yield this new delete import constructor prototype"
 _REFUSED = "eval Function push pop shift unshift splice fill copyWithin add clear defineProperty"
 _RESERVED = frozenset(f"rid segments __proto__ globalThis {_LANGUAGE} {_REFUSED}".split())
@@ -39,6 +40,12 @@ def mended(text: str) -> str:
     if name[0].isdigit():
         name = f"_{name}"[:NAME_CHARS_MAX]
     return f"{name}_" if name in _RESERVED else name
+
+
+def wire_name(text: str) -> str:
+    """The text as a name that clients see: 1 to 256 characters that can be printed."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return printable[:WIRE_NAME_CHARS_MAX].strip() or "_"
 
 
 def is_table(name: str) -> bool:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from p13n.notation.expression import literal, pattern, quoted_pattern
+from p13n.notation.expression import literal, member, pattern, quoted_pattern
+from p13n.notation.model import Attribute
 from p13n.notation.source import Part
 
 _UNITS = {"second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w"}
@@ -27,8 +28,11 @@ _ALIASES = {
 _RELATIONS = {"Greater": ">", "GreaterEqual": ">=", "Less": "<", "LessEqual": "<="}
 _OPPOSITES = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
 _TEXT_METHODS = {"Contain": "includes", "StartWith": "startsWith", "EndWith": "endsWith"}
-DURATION_MAX_MS = 3_650 * 86_400_000
+DURATION_DAYS_MAX = 3_650
 """As far back as `ago` and durations reach."""
+DURATION_MAX_MS = DURATION_DAYS_MAX * 86_400_000
+LIST_ITEMS_MAX = 10_000
+"""Items that a list may keep."""
 
 
 class Inexpressible(Exception):
@@ -43,8 +47,12 @@ class Operand:
     """The expression that reads it."""
     is_number: bool = False
     """Whether it is always a number or missing: counters, sums."""
+    is_ms: bool = False
+    """Whether it is a point in time in milliseconds; all others are in seconds."""
     is_list: bool = False
-    """Whether it is always a list."""
+    """Whether it is a list, or missing."""
+    is_always_list: bool = False
+    """Whether it is never missing, but empty."""
 
     def element(self) -> "Operand":
         """One element of it."""
@@ -53,6 +61,19 @@ class Operand:
     def number(self) -> str:
         """Its number; NaN where it is none."""
         return self.text if self.is_number else f'Number(String({self.text}).trim() || "-")'
+
+
+def operand_of(attribute: Attribute) -> Operand:
+    """What is asked about in a condition on an attribute."""
+    data_type = str(attribute.options.get("data_type", ""))
+    is_list = attribute.type == "list"
+    return Operand(
+        member("PROFILE", attribute.name),
+        is_number=attribute.type == "counter" or data_type in ("number", "timestamp"),
+        is_ms=data_type == "timestamp",
+        is_list=is_list or data_type.endswith("_array"),
+        is_always_list=is_list,
+    )
 
 
 Test = Callable[[Operand], str]
@@ -101,7 +122,7 @@ def is_null(negated: bool) -> Test:
     """Whether there is a value; a list without items counts as none."""
 
     def test(operand: Operand) -> str:
-        if operand.is_list:
+        if operand.is_always_list:
             return f"{operand.text}.length {'>' if negated else '==='} 0"
         return f"{operand.text} {'!=' if negated else '=='} null"
 
@@ -113,7 +134,7 @@ def equal(value: object, negated: bool) -> Test:
     if _is_number(value) or isinstance(value, dict):
         right = _moment(value)
         if not negated:
-            return lambda operand: f"{right.left(operand)} === {right.text}"
+            return lambda operand: f"{right.left(operand)} === {right.right(operand)}"
         return lambda operand: _either(operand, right, right)
     if isinstance(value, bool):
         return among([value], negated)
@@ -146,7 +167,7 @@ def relation(sign: str, value: object, negated: bool) -> Test:
     """Whether the number, or the point in time, stands in this relation to another."""
     right = _moment(value)
     sign = _OPPOSITES[sign] if negated else sign
-    return lambda operand: f"{right.left(operand)} {sign} {right.text}"
+    return lambda operand: f"{right.left(operand)} {sign} {right.right(operand)}"
 
 
 def between(low: "Moment", high: "Moment", negated: bool) -> Test:
@@ -154,7 +175,8 @@ def between(low: "Moment", high: "Moment", negated: bool) -> Test:
     if negated:
         return lambda operand: _either(operand, low, high)
     return lambda operand: (
-        f"{low.left(operand)} >= {low.text} && {high.left(operand)} <= {high.text}"
+        f"{low.left(operand)} >= {low.right(operand)} && "
+        f"{high.left(operand)} <= {high.right(operand)}"
     )
 
 
@@ -201,9 +223,9 @@ def like(value: str, negated: bool) -> Test:
 def within(past: bool, duration: str, negated: bool) -> Test:
     """Whether the point in time is at most so far back, or so far ahead."""
     if past:
-        low, high = Moment(f'ago("{duration}")', True), Moment("Date.now()", True)
+        low, high = Moment(text=f'ago("{duration}")'), Moment(text="Date.now()")
     else:
-        low, high = Moment("Date.now()", True), Moment(f"Date.now() + {_ms_of(duration)}", True)
+        low, high = Moment(text="Date.now()"), Moment(text=f"Date.now() + {_ms_of(duration)}")
     return between(low, high, negated)
 
 
@@ -212,7 +234,7 @@ def today(negated: bool) -> Test:
     sign = "!==" if negated else "==="
 
     def test(operand: Operand) -> str:
-        number = f"{operand.number()} * 1000"
+        number = operand.number() if operand.is_ms else f"{operand.number()} * 1000"
         guard = f"Number.isFinite({operand.number()}) && " if negated else ""
         today = "new Date().toDateString()"
         return f"{guard}new Date({number}).toDateString() {sign} {today}"
@@ -224,20 +246,28 @@ def today(negated: bool) -> Test:
 class Moment:
     """The right side of a comparison of numbers: a number, or a point in time."""
 
-    text: str
-    is_ms: bool = False
-    """Whether it is epoch milliseconds, which the left side's seconds become too."""
+    value: int | float = 0
+    """A number, or epoch seconds."""
+    text: str | None = None
+    """A point in time, as an expression of epoch milliseconds."""
 
     def left(self, operand: Operand) -> str:
-        """The operand in the same unit."""
-        return f"{operand.number()} * 1000" if self.is_ms else operand.number()
+        """The operand: in milliseconds where the other side is."""
+        is_seconds = self.text is not None and not operand.is_ms
+        return f"{operand.number()} * 1000" if is_seconds else operand.number()
+
+    def right(self, operand: Operand) -> str:
+        """The other side."""
+        if self.text is not None:
+            return self.text
+        return literal(self.value * 1000 if operand.is_ms else self.value)
 
 
 def matched(operand: Operand, test: Test, matching: object, negated: bool) -> str:
     """The condition on a list: on how many of its elements it holds. Raises Inexpressible."""
     each = test(operand.element())
     body = f"v => {each}"
-    lists = "" if operand.is_list else f"Array.isArray({operand.text}) && "
+    lists = "" if operand.is_always_list else f"Array.isArray({operand.text}) && "
     base = operand.text
     match matching:
         case None if negated:
@@ -260,7 +290,7 @@ def matched(operand: Operand, test: Test, matching: object, negated: bool) -> st
 
 def _either(operand: Operand, low: Moment, high: Moment) -> str:
     left, right = low.left(operand), high.left(operand)
-    return f"({left} < {low.text} || {right} > {high.text})"
+    return f"({left} < {low.right(operand)} || {right} > {high.right(operand)})"
 
 
 def _right_value(operator: Part) -> object:
@@ -288,13 +318,13 @@ def _moment(value: object) -> Moment:
         case bool():
             pass
         case int() | float():
-            return Moment(literal(value))
+            return Moment(value)
         case str():
-            return Moment(literal(_number_of(value)))
+            return Moment(_number_of(value))
         case {"timestamp": timestamp, **rest} if not rest:
-            return Moment(literal(_seconds_of(timestamp)))
+            return Moment(_seconds_of(timestamp))
         case {"last": int() | float() | str() as count, "unit": str(unit), **rest} if not rest:
-            return Moment(f'ago("{_duration_of(count, unit)}")', True)
+            return Moment(text=f'ago("{_duration_of(count, unit)}")')
     raise Inexpressible(f"it is compared with {json.dumps(value)}, which is no number and no time")
 
 
@@ -336,7 +366,7 @@ def _duration_of(count: object, unit: str) -> str:
     if not (whole.isascii() and whole.isdigit()) or int(whole) < 1:
         raise Inexpressible(f"`{count}` is no count of {unit}s")
     if int(whole) * _UNIT_MS[letter] > DURATION_MAX_MS:
-        raise Inexpressible(f"{count} {unit}s are more than 3650 days")
+        raise Inexpressible(f"{count} {unit}s are more than {DURATION_DAYS_MAX} days")
     return f"{int(whole)}{letter}"
 
 

@@ -7,7 +7,6 @@ without one.
 from dataclasses import dataclass, field
 from enum import Enum
 
-
 WHOLE = "(the whole file)"
 """What stands for the path of the source's top."""
 

@@ -11,8 +11,14 @@ from p13n.notation import sql
 from p13n.notation.criteria import NEVER
 from p13n.notation.expression import member, pattern, template
 from p13n.notation.model import Attribute, Configuration, Event, Key, Offer, Rule
-from p13n.notation.names import Names, is_table
-from p13n.notation.operators import Inexpressible, Operand
+from p13n.notation.names import Names, is_table, wire_name
+from p13n.notation.operators import (
+    DURATION_DAYS_MAX,
+    LIST_ITEMS_MAX,
+    Inexpressible,
+    Operand,
+    operand_of,
+)
 from p13n.notation.report import Report
 from p13n.notation.source import Part, kind_of
 
@@ -43,7 +49,7 @@ class _Reader:
         segment = top.text("parent_segment_id")
         title = top.text("parent_segment_name", "name")
         found = Configuration(
-            name=title or (f"parent_segment_{segment}" if segment else "imported"),
+            name=wire_name(title or (f"parent_segment_{segment}" if segment else "imported")),
             comment="Translated from the tdx notation by `p13n config import`.",
         )
         top.ignore(("description", "version"))
@@ -247,9 +253,9 @@ class _Reader:
             attribute.options["aggregation"] = aggregation
         if aggregation in _NUMERIC:
             attribute.options["data_type"] = "number"
-        days = part.whole("expiry_days")
+        days = self._days(part, None)
         if days is not None:
-            attribute.options["duration"] = f"{days}d"
+            attribute.options["duration"] = days
         return True
 
     def _list(self, part: Part, attribute: Attribute) -> bool:
@@ -260,12 +266,26 @@ class _Reader:
         if aggregation != "distinct_list":
             self._report.left_out(part.path, f"a list has no aggregation `{aggregation}`")
             return False
-        items, days = part.whole("max_items"), part.whole("expiry_days")
+        items = part.whole("max_items")
+        if items is not None and not 1 <= items <= LIST_ITEMS_MAX:
+            self._report.changed(part.at("max_items"), f"a list has 1 to {LIST_ITEMS_MAX} items")
+            items = min(max(items, 1), LIST_ITEMS_MAX)
         attribute.type, attribute.rules = "list", [rule]
         attribute.options["distinct"] = True
         attribute.options["max_items"] = _LIST_ITEMS if items is None else items
-        attribute.options["duration"] = f"{_LIST_DAYS if days is None else days}d"
+        attribute.options["duration"] = self._days(part, f"{_LIST_DAYS}d")
         return True
+
+    def _days(self, part: Part, default: str | None) -> str | None:
+        """`expiry_days` as a duration."""
+        days = part.whole("expiry_days")
+        if days is None:
+            return default
+        if not 1 <= days <= DURATION_DAYS_MAX:
+            sentence = f"a duration is 1 to {DURATION_DAYS_MAX} days"
+            self._report.changed(part.at("expiry_days"), sentence)
+            days = min(max(days, 1), DURATION_DAYS_MAX)
+        return f"{days}d"
 
     def _counter(self, part: Part, attribute: Attribute) -> bool:
         aggregation = part.text("aggregation") or "count"
@@ -283,7 +303,7 @@ class _Reader:
         if window is None:
             attribute.options["total"] = True
             self._report.changed(part.path, "without `window_duration` it counts for life")
-        elif _DURATION.fullmatch(window) is None:
+        elif not _is_duration(window):
             self._report.left_out(part.at("window_duration"), f"`{window}` is no duration")
             return False
         else:
@@ -327,7 +347,7 @@ class _Reader:
         if not name:
             self._report.left_out(part.path, "a section without a name")
             return None
-        offer = Offer(name, part.text("description") or "", event)
+        offer = Offer(wire_name(name), part.text("description") or "", event)
         condition = self._sql(criteria or "", part.at("criteria"), self._operand)
         if condition is not None:
             offer.conditions.append(condition)
@@ -336,7 +356,7 @@ class _Reader:
             if attribute is None:
                 self._report.left_out(path, f"there is no attribute `{wanted}`")
                 continue
-            offer.data[str(wanted)] = template(shown(attribute))
+            offer.data[wire_name(str(wanted))] = template(shown(attribute))
             offer.shows.add(attribute.name)
         for path, segment in part.items("batch_segments"):
             value = segment.get("id") if isinstance(segment, dict) else segment
@@ -352,15 +372,19 @@ class _Reader:
         attribute = self._attributes.get(name)
         if attribute is None:
             raise Inexpressible(f"there is no attribute `{name}`")
-        is_number = attribute.type == "counter" or attribute.options.get("data_type") == "number"
-        read = member("PROFILE", attribute.name)
-        return Operand(read, is_number=is_number, is_list=attribute.type == "list")
+        return operand_of(attribute)
 
 
 def shown(attribute: Attribute) -> str:
     """An attribute's value as answers show it: of a list its values."""
     read = member("PROFILE", attribute.name)
     return f"{read}.map(item => item.value)" if attribute.type == "list" else read
+
+
+def _is_duration(text: str) -> bool:
+    found = _DURATION.fullmatch(text)
+    unit_days = {"s": 1 / 86_400, "m": 1 / 1_440, "h": 1 / 24, "d": 1, "w": 7}
+    return found is not None and int(found[1]) * unit_days[found[2]] <= DURATION_DAYS_MAX
 
 
 def _plain_texts(source: str) -> list[str] | None:

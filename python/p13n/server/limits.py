@@ -25,6 +25,9 @@ ADMISSIONS_MAX = 10_000
 DRAIN_S = 10
 """How long requests in flight may take after SIGTERM (6.1)."""
 
+MEMORY_BUDGET_MIN = 16_777_216
+"""Bytes that the profiles of a reactor may take, at least."""
+
 KEYS_POLL_S = 0.4
 """How often the key file and the logs' health are looked at; both promise one second."""
 

@@ -163,11 +163,20 @@ class Service:
                     dedup_max=self.settings.dedup_max,
                     retention_days=self.settings.retention_days,
                     retention_bytes=self.settings.retention_bytes,
+                    memory_budget=self._memory_budget(),
+                    on_memory_full=self.settings.on_memory_full,
                     progress=self._progress,
                 )
             except (P13nError, OSError) as error:
                 raise self._start_failure(path, error) from error
             self._reactors.append(reactor)
+
+    def _memory_budget(self) -> int:
+        """A reactor's part of the budget, in equal shares."""
+        whole = self.settings.memory_budget or Reactor._memory_budget()
+        if whole == 0:
+            return 0
+        return max(whole // len(self.settings.configurations), limits.MEMORY_BUDGET_MIN)
 
     def _start_failure(self, path: Path, error: P13nError | OSError) -> StartFailure:
         """The exit code and the sentence of an error while opening `path`."""
@@ -202,6 +211,7 @@ class Service:
     async def _watch(self) -> None:
         """Notices changes of the key file and failures that no sync announced, within a second."""
         complained = False
+        full: set[int] = set()
         while True:
             await asyncio.sleep(limits.KEYS_POLL_S)
             try:
@@ -211,8 +221,9 @@ class Service:
                 if not complained:
                     say(f"The API keys stay as they were: {error}")
                 complained = True
-            for served in self.gate.served:
+            for number, served in enumerate(self.gate.served):
                 served.commits.check()
+                _say_whether_full(served, number, full)
 
     def _close(self) -> list[str]:
         """Syncs and closes all logs; a sentence for each that could not be synced to its end."""
@@ -285,6 +296,20 @@ def _snapshot(reactor: Reactor) -> None:
         f"A snapshot of reactor {name}: {taken['profiles']} profiles at LSN {taken['lsn']}, "
         f"{taken['bytes']} bytes, {taken['ms']} ms."
     )
+
+
+def _say_whether_full(served: Served, number: int, full: set[int]) -> None:
+    """Says once that memory is full, and once that it is not any more."""
+    is_full = served.reactor._memory_full()
+    if is_full and number not in full:
+        full.add(number)
+        say(
+            f"Alarm: the memory for profiles of reactor {_id(served)} is full: new customers are "
+            "answered and not kept (see `--memory-budget` and `--on-memory-full`)."
+        )
+    elif not is_full and number in full:
+        full.discard(number)
+        say(f"There is memory for new profiles of reactor {_id(served)} again.")
 
 
 def say(sentence: str) -> None:
