@@ -86,7 +86,7 @@ attributes:
       - {event: order, clear: true}
 offers:
   - name: cart
-    set: [{if: PROFILE.skus.length > 0, data: {worth: "${PROFILE.worth}", newest: "${PROFILE.newest}"}}]
+    set: [{if: PROFILE.skus > 0, data: {worth: "${PROFILE.worth}", newest: "${PROFILE.newest}"}}]
 "#;
     live_and_replayed(rest, |reactor| {
         let add = |sku: &str, price: &str, now_ms| {
