@@ -121,6 +121,25 @@ fn an_expired_profile_is_not_merged_into_one_that_lives() {
 }
 
 #[test]
+fn a_repeat_is_answered_from_the_strongest_profile_that_has_not_expired() {
+    let reactor = open(LIVES_A_DAY, &in_memory());
+    view(&reactor, r#""email":"a@b.example""#, START_S);
+    view(
+        &reactor,
+        r#""td_client_id":"c","uuid":"e65d8a9df2094f02b84cd660efff6f28""#,
+        START_S + DAY_S,
+    );
+    // The stronger one expires; that it was not swept yet must not show.
+    browser(&reactor, 1, START_S + DAY_S + 1);
+    let both =
+        r#""td_client_id":"c","email":"a@b.example","uuid":"e65d8a9df2094f02b84cd660efff6f28""#;
+    let (answer, receipt) = view(&reactor, both, START_S + DAY_S + 1);
+    assert!(receipt.duplicate);
+    assert!(answer.contains(r#""td_client_id":"c""#) && answer.contains("women"), "{answer}");
+    assert_eq!(evicted(&reactor, EvictionReason::Expired), 0);
+}
+
+#[test]
 fn what_expired_is_swept_with_a_record_and_a_restart_sweeps_nothing_again() {
     let directory = tempfile::tempdir().expect("a directory");
     let options = by_events(on_disk(directory.path()));

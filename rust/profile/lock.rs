@@ -254,9 +254,10 @@ impl<'a> Locked<'a> {
         self.profile_shard(rid.mixed())?.find(rid)
     }
 
-    /// The profile of the strongest known identifier: what a repeat is answered from.
-    pub fn strongest_profile(&self) -> Option<&Packed> {
-        self.held.iter().flatten().next().and_then(|rid| self.profile(*rid))
+    /// The profile of the strongest identifier that leads to one that `counts`: what a repeat is answered from.
+    pub fn strongest_profile(&self, counts: impl Fn(&Packed) -> bool) -> Option<&Packed> {
+        let mut held = self.held.iter().flatten().filter_map(|rid| self.profile(*rid));
+        held.find(|profile| counts(profile))
     }
 
     /// The event's identifiers.

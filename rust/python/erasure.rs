@@ -151,20 +151,21 @@ pub fn person_export<'py>(
 }
 
 fn report_dict<'py>(py: Python<'py>, report: &ErasureReport) -> PyResult<Bound<'py, PyDict>> {
-    let Files { tombstones, segments, log_bytes, snapshot_profiles, snapshots, removed, ms } =
-        report.files;
+    let files = report.files;
     let dict = PyDict::new(py);
     dict.set_item("lsn", report.lsn)?;
     dict.set_item("rids", report.rids.iter().map(Rid::to_string).collect::<Vec<_>>())?;
     dict.set_item("identifiers", report.identifiers)?;
     dict.set_item("texts", &report.texts)?;
     dict.set_item("profiles", report.profiles)?;
-    dict.set_item("tombstones", tombstones)?;
-    dict.set_item("segments", segments)?;
-    dict.set_item("log_bytes", log_bytes)?;
-    dict.set_item("snapshot_profiles", snapshot_profiles)?;
-    dict.set_item("snapshots", snapshots)?;
-    dict.set_item("removed", removed)?;
-    dict.set_item("ms", ms)?;
+    dict.set_item("tombstones", files.tombstones)?;
+    dict.set_item("segments", files.segments)?;
+    dict.set_item("log_bytes", files.log_bytes)?;
+    dict.set_item("snapshot_profiles", files.snapshot_profiles)?;
+    dict.set_item("snapshots", files.snapshots)?;
+    dict.set_item("batch_rows", files.batch_rows)?;
+    dict.set_item("generations", files.generations)?;
+    dict.set_item("removed", files.removed)?;
+    dict.set_item("ms", files.ms)?;
     Ok(dict)
 }

@@ -17,6 +17,7 @@ use arc_swap::ArcSwap;
 use super::Reactor;
 use super::ingest::PATIENCE;
 use crate::batch;
+use crate::batch::row::parts_of;
 use crate::batch::{
     Cause, Dataset, EXTENSION, Generation, ImportRecord, Key, Layer, Ledger, Live, Written, merge,
     path_of,
@@ -28,6 +29,7 @@ use crate::profile::{Identifier, Store};
 use crate::record::{BadRecord, KIND_IMPORT};
 use crate::storage::{Disk, SimulatedDisk};
 use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Folder of the generations inside a reactor's directory.
 pub const BATCH_FOLDER: &str = "batch";
@@ -40,6 +42,8 @@ pub(super) struct Batch {
     ledger: Mutex<Ledger>,
     /// One change of the layers at a time.
     changing: Mutex<()>,
+    /// How often files were written again: what was read before may hold rows that are gone.
+    rewritings: AtomicU64,
 }
 
 /// What a change of the layers goes through.
@@ -64,7 +68,8 @@ impl Batch {
 
     fn at(disk: Arc<dyn Disk>, folder: PathBuf) -> Self {
         let live = ArcSwap::from_pointee(Live::default());
-        Self { disk, folder, live, ledger: Mutex::default(), changing: Mutex::default() }
+        let (ledger, changing) = (Mutex::default(), Mutex::default());
+        Self { disk, folder, live, ledger, changing, rewritings: AtomicU64::new(0) }
     }
 
     pub(super) fn disk(&self) -> &Arc<dyn Disk> {
@@ -171,32 +176,43 @@ impl Batch {
         }
     }
 
-    /// Writes every generation that is kept again without the rows of these identifiers; the files that
-    /// held some, and how many rows went.
+    /// As [`Batch::rewrite_where`], of the rows of these identifiers.
     pub(super) fn rewrite_without(
         &self,
         identifiers: &[Identifier],
     ) -> Result<Vec<(PathBuf, u64)>> {
+        self.rewrite_where(&|key, value| {
+            identifiers.iter().any(|known| known.key == key && &*known.value == value)
+        })
+    }
+
+    /// Writes every generation that is kept again without the rows whose key, of this number and text,
+    /// `is_theirs`; the files that held some, and how many rows went. What a call that failed has left is
+    /// found by the next one, for it asks the files.
+    pub(super) fn rewrite_where(
+        &self,
+        is_theirs: &dyn Fn(u16, &str) -> bool,
+    ) -> Result<Vec<(PathBuf, u64)>> {
         let _changing = self.changing.lock();
-        let keys = identifiers.iter().map(|known| Key::new(known.key, &known.value));
-        let keys: HashSet<Vec<u8>> = keys.map(|key| key.bytes().to_vec()).collect();
-        let numbers: Vec<u64> = self.ledger.lock().generations().collect();
+        let ledger = self.ledger.lock().clone();
         let mut rewritten = Vec::new();
-        for number in numbers {
+        for number in ledger.generations() {
             let path = path_of(&self.folder, number);
             let generation = Generation::open(&*self.disk, &path)?;
+            // Rows of catalogs belong to nobody.
             if generation.kind() == batch::Kind::Catalog {
                 continue;
             }
+            let keys = keys_where(&generation, is_theirs)?;
             let written = merge::rewrite_without(&self.disk, &self.folder, &generation, &keys)?;
             if let Some(written) = written {
                 rewritten.push((path, generation.rows() - written.rows));
             }
         }
-        if !rewritten.is_empty() {
-            let ledger = self.ledger.lock().clone();
+        if ledger.generations().next().is_some() {
             let live = Live::open(&*self.disk, &self.folder, &ledger, &Live::default())?;
             self.live.store(Arc::new(live));
+            self.rewritings.fetch_add(1, Ordering::Release);
         }
         Ok(rewritten)
     }
@@ -225,6 +241,25 @@ impl Batch {
     fn refused(&self, action: &'static str, source: io::Error) -> Error {
         batch::Error::Io { action, file: self.folder.clone(), source }.into()
     }
+}
+
+/// The keys of a generation's rows that are somebody's.
+fn keys_where(
+    generation: &Generation,
+    is_theirs: &dyn Fn(u16, &str) -> bool,
+) -> Result<HashSet<Vec<u8>>> {
+    let mut keys = HashSet::new();
+    let mut walk = generation.walk();
+    while let Some((key, _)) = walk.next()? {
+        let (number, text) = parts_of(key).map_err(|bad| batch::Error::Damaged {
+            file: generation.path().to_path_buf(),
+            what: bad.0,
+        })?;
+        if is_theirs(number, text) {
+            keys.insert(key.to_vec());
+        }
+    }
+    Ok(keys)
 }
 
 /// What the log's own records and snapshots say, and cannot be read.
@@ -280,6 +315,7 @@ impl Gate<'_> {
             merge::due(&bytes).map(|count| (dataset, layers[..count].to_vec()))
         });
         let Some((dataset, merged)) = due else { return Ok(false) };
+        let rewritings = batch.rewritings.load(Ordering::Acquire);
         let live = batch.live();
         let is_merged = |generation: &&Arc<Generation>| {
             merged.iter().any(|layer| layer.generation == generation.number())
@@ -295,6 +331,10 @@ impl Gate<'_> {
         };
         let layer = layer_of(&written, [0; 32]);
         let changed = self.change(&dataset, Cause::Merge, |layers| {
+            // Rows that were erased meanwhile must not come back by what was read before.
+            if batch.rewritings.load(Ordering::Acquire) != rewritings {
+                return None;
+            }
             let first = merged[0].generation;
             let at = layers.iter().position(|layer| layer.generation == first)?;
             let still = layers.get(at..at + merged.len())? == merged.as_slice();

@@ -463,9 +463,9 @@ impl<'a> Passage<'a> {
             }));
             matching.map_err(|_| self.panicked("matching a repeat"))?;
             let ttl_ms = self.published.plan.profile_ttl_ms;
-            let profile = locked.strongest_profile();
-            let profile =
-                profile.filter(|profile| !is_expired(ttl_ms, profile.updated_ms(), now_ms));
+            // As an event would: one that has expired goes first, and a weaker identifier leads.
+            let profile = locked
+                .strongest_profile(|profile| !is_expired(ttl_ms, profile.updated_ms(), now_ms));
             let before = self.before_repeat(profile, now_ms, uuid)?;
             self.decide(profile, &before, now_ms, uuid)?;
         }

@@ -1,8 +1,8 @@
 //! The profile model: random lives of a reactor against plain maps that page 4 was written down in.
 //!
 //! Without arguments, as `cargo test` runs it: a short form with one seed. `--cases N --seed S` is the long form
-//! (`make profile-model`), `--erasures 1` forgets people in between. A difference is shrunk: steps are left out
-//! as long as it stays, and what is left is printed with the configuration.
+//! (`make profile-model`). People are forgotten in between, unless `--erasures 0`. A difference is shrunk: steps
+//! are left out as long as it stays, and what is left is printed with the configuration.
 
 mod plain;
 #[allow(dead_code, reason = "the campaign uses more of it")]
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     if words.iter().any(|word| word == "--list") {
         return ExitCode::SUCCESS;
     }
-    let (mut seed, mut cases, mut first, mut erasures) = (SHORT_SEED, SHORT_CASES, 0, 0);
+    let (mut seed, mut cases, mut first, mut erasures) = (SHORT_SEED, SHORT_CASES, 0, 1);
     if words.iter().any(|word| word == "--cases") {
         seed = random::fresh_seed();
     }
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         };
         let Ok(number) = value.parse() else {
             eprintln!(
-                "profile model: {} {value}? --cases N, --seed N, --first N, --erasures 1",
+                "profile model: {} {value}? --cases N, --seed N, --first N, --erasures 0",
                 pair[0]
             );
             return ExitCode::from(2);

@@ -105,8 +105,6 @@ def _carry_out(
         print(f"  exported files: {files} of {root} written anew, {rows} rows left out")
     else:
         print("  exported files: none in the data directory; elsewhere they are out of reach")
-    if any((directory / "batch").glob("**/*")):
-        print("  batch data: not rewritten; import it again without these people")
     print("  backups: out of reach; a restore carries later erasures out (`--current`)")
     return done, directory
 
@@ -122,6 +120,9 @@ def _print(directory: Path, done: dict[str, Any], what: str) -> None:
     print(
         f"  log: {done['tombstones']} events left tombstones, {done['segments']} segments written "
         f"anew out of {done['log_bytes']} bytes in {seconds:.1f} s{rate}"
+    )
+    print(
+        f"  batch data: {done['generations']} imports written anew, {done['batch_rows']} rows left out"
     )
     print(
         f"  snapshots: {done['snapshots']} written anew; {done['removed']} files that had been set "

@@ -67,6 +67,7 @@ pub fn export_person(
     let known = identifier(&published, key, value)?;
     let now_ms = reactor.clock.last_ms().unwrap_or_default();
     let mut people = People::default();
+    people.pass_over(reactor.erasures.list());
     let register = register_of(directory, &options.disk)?;
     if let Some(register) = &register {
         people.look_up_moves(register, u64::MAX, &reactor.secret).map_err(read_error)?;

@@ -2,7 +2,7 @@
 //!
 //! At the barrier an erasure's record is appended, which begins a segment of the log, and profiles and
 //! identifiers go. From then on nobody who reads or replays sees the people again ([`pending`]). Then their
-//! events are replaced by tombstones, snapshots are written anew, and what was set aside goes; a last record
+//! events are replaced by tombstones, snapshots and batch data are written anew, and what was set aside goes; a last record
 //! says that it is done. What a crash leaves is gone on with by the next start.
 //!
 //! Invariants: neither record nor list holds an identifier; the state of everybody else stays as it was, live and
@@ -23,6 +23,7 @@ use std::time::Instant;
 use self::limits::{PEOPLE_MAX, RECORD_BYTES_MAX, SHARED_MS};
 use self::pending::{Pending, entry_replacement, replacement};
 use self::people::People;
+use super::batch::Batch;
 use super::history::History;
 use super::keep::Keep;
 use super::open::{LOG_FOLDER, io_error};
@@ -88,6 +89,10 @@ pub struct Files {
     pub snapshot_profiles: u64,
     /// Snapshots written anew.
     pub snapshots: u64,
+    /// Rows of batch data that went.
+    pub batch_rows: u64,
+    /// Generations of batch data written anew.
+    pub generations: u64,
     /// Files that had been set aside, and went.
     pub removed: u64,
     /// How long it took, milliseconds.
@@ -123,8 +128,14 @@ impl Reactor {
         report.rids = people.rids().collect();
         report.identifiers = people.identifier_count() as u64;
         report.texts = people.texts().map(|text| text.to_string()).collect();
-        if let (Some(keeper), When::Now) = (&self.keeper, when) {
-            report.files = keeper.keep().carry_out()?;
+        match (&self.keeper, when) {
+            (Some(keeper), When::Now) => report.files = keeper.keep().carry_out()?,
+            (Some(_), When::Shared) => {}
+            // In memory there is nothing else to rewrite.
+            (None, _) => {
+                let erasure = Pending::new(report.lsn, people.record(0, Vec::new()));
+                leave_out_rows(&self.batch, &self.secret, &[Arc::new(erasure)], &mut report.files)?;
+            }
         }
         Ok(report)
     }
@@ -135,15 +146,19 @@ impl Reactor {
     /// `Log` when the log cannot be read.
     pub(super) fn people(&self, known: &[Identifier]) -> Result<People> {
         let mut people = People::default();
+        people.pass_over(self.erasures.list());
+        // Both look at the same records: a change of hands that only the second saw would bind two people.
+        let last = self.log.appended();
         if let Some(keeper) = &self.keeper {
-            keeper.keep().note_moves(&mut people, u64::MAX)?;
+            self.log.wait(last, super::ingest::PATIENCE)?;
+            keeper.keep().note_moves(&mut people, last + 1)?;
         }
         for identifier in known {
             people.add_identifier(identifier.key, &identifier.value, &self.secret);
             self.store.visit(identifier, |profile| people.add_profile(profile, &self.secret));
         }
         if let Some(keeper) = &self.keeper {
-            keeper.keep().look_through(&mut people, u64::MAX)?;
+            keeper.keep().look_through(&mut people, last + 1)?;
         }
         Ok(people)
     }
@@ -355,6 +370,7 @@ impl Keep {
         files.log_bytes = rewritten.bytes;
         self.rewrite_identities(last.lsn, &pending)?;
         self.rewrite_snapshots(&pending, &mut files)?;
+        leave_out_rows(&self.batch, &self.secret, &pending, &mut files)?;
         files.removed += self.remove_torn()?;
         for erasure in &pending {
             let done = ErasedRecord { erasure: erasure.lsn, tombstones: files.tombstones };
@@ -373,8 +389,14 @@ impl Keep {
     fn complete(&self) -> Result<Vec<Arc<Pending>>> {
         let mut pending = self.erasures.list();
         let mut has_grown = false;
-        for erasure in pending.iter_mut().filter(|erasure| !erasure.is_complete()) {
+        for at in 0..pending.len() {
+            let (before, rest) = pending.split_at_mut(at);
+            let erasure = &mut rest[0];
+            if erasure.is_complete() {
+                continue;
+            }
             let mut people = People::of(&erasure.record);
+            people.pass_over(before.to_vec());
             self.note_moves(&mut people, erasure.lsn)?;
             self.look_through(&mut people, erasure.lsn)?;
             erasure.complete();
@@ -445,6 +467,22 @@ impl Keep {
         }
         Ok(removed)
     }
+}
+
+/// Writes batch data anew without the rows of identifiers that were erased people's to the last.
+fn leave_out_rows(
+    batch: &Batch,
+    secret: &Secret,
+    pending: &[Arc<Pending>],
+    files: &mut Files,
+) -> Result<()> {
+    let rewritten = batch.rewrite_where(&|key, value| {
+        let hash = secret.identifier_hash(key, value);
+        pending.iter().any(|erasure| erasure.has_rows_of(key, hash))
+    })?;
+    files.generations += rewritten.len() as u64;
+    files.batch_rows += rewritten.iter().map(|(_, rows)| rows).sum::<u64>();
+    Ok(())
 }
 
 /// The identity log of a reactor's directory; `None` when there is none.

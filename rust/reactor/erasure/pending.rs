@@ -89,6 +89,13 @@ impl Pending {
         lsn < self.lsn && self.rids.contains(rid)
     }
 
+    /// Whether the identifier was theirs to the last: what was imported for it is about them.
+    #[must_use]
+    pub fn has_rows_of(&self, key: u16, hash: [u8; 16]) -> bool {
+        let spans = self.identifiers.get(&(key, hash));
+        spans.is_some_and(|spans| spans.iter().any(|(_, until)| *until == u64::MAX))
+    }
+
     fn is_theirs(&self, lsn: u64, whose: &Whose<'_>, secret: &Secret) -> bool {
         if lsn >= self.lsn {
             return false;

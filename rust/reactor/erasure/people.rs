@@ -3,19 +3,25 @@
 //! A merge leaves one profile, and with it the ids of the others are forgotten in memory; an eviction leaves
 //! none. So the log is gone through until nothing more is found: an event binds the profile that it ended in,
 //! those that merged into it, and the identifiers that it carried. An identifier that a guard rail gave to
-//! another person (last login wins) is his from there on, and theirs before. Identifiers are held as keyed
-//! hashes, so that an erasure can be completed by who only has its record.
+//! another person (last login wins) is his from there on, and theirs before; one that was erased is from there on
+//! whose it becomes. Identifiers are held as keyed hashes, so that an erasure can be completed by who only has
+//! its record.
 //!
-//! Invariants: what is found does not depend on how often or in which order it is looked for; an event without
-//! a profile binds nothing.
+//! Invariants: what is found does not depend on how often or in which order it is looked for, nor on whether
+//! earlier erasures are carried out in the files yet; an event without a profile binds nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::super::Secret;
+use super::pending::Pending;
 use crate::identity_log::{Entry, Register};
 use crate::log::{Reader, ReplayError};
 use crate::profile::{Identifier, Packed, Rid};
-use crate::record::{BadRecord, ErasedIdentifier, ErasureRecord, KIND_EVENT, Whose};
+use crate::record::{
+    BadRecord, ErasedIdentifier, ErasureRecord, KIND_ERASURE, KIND_EVENT, KIND_TOMBSTONE,
+    Tombstone, Whose,
+};
 use crate::value::Text;
 
 /// An identifier, unreadable: its key's number, and the keyed hash of its value.
@@ -29,6 +35,8 @@ pub struct People {
     identifiers: BTreeSet<(Known, u64, u64)>,
     /// The LSNs of all records by which an identifier left a person, ascending, as far as the log was read.
     moves: BTreeMap<Known, Vec<u64>>,
+    /// Erasures from before, which files do not show yet: what they erase binds nobody.
+    before: Vec<Arc<Pending>>,
     /// The identifiers as they are, as far as they were met: for a proof, and for nothing that is written.
     texts: BTreeSet<Text>,
 }
@@ -45,6 +53,16 @@ impl People {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// Passes over what these erasures erase, as if it were gone from the files: all that are older than the one
+    /// that the people are looked for.
+    pub fn pass_over(&mut self, before: Vec<Arc<Pending>>) {
+        self.before = before;
+    }
+
+    fn is_gone<'r>(&self, mut rids: impl Iterator<Item = &'r [u8; 16]>, lsn: u64) -> bool {
+        rids.any(|rid| self.before.iter().any(|erasure| erasure.erases(rid, lsn)))
     }
 
     /// Every profile found.
@@ -129,6 +147,9 @@ impl People {
                 self.identifiers.contains(&(known, from, until))
             };
             let mut rids = change.merged.iter().chain([&change.rid]);
+            if self.is_gone(rids.clone().map(|rid| &rid.0), change.lsn) {
+                return;
+            }
             if rids.any(|rid| self.rids.contains(&rid.0)) || change.identifiers.iter().any(has) {
                 self.rids.extend(change.merged.iter().chain([&change.rid]).map(|rid| rid.0));
                 for one in &change.identifiers {
@@ -175,14 +196,10 @@ impl People {
         secret: &Secret,
     ) -> Result<(), ReplayError<BadRecord>> {
         reader.records(|record| {
-            if record.kind != KIND_EVENT || record.lsn.counter >= until {
-                return Ok(());
-            }
-            let whose = Whose::decode(record.payload)?;
-            for position in whose.moved() {
-                if let Some((key, value)) = whose.identifiers.get(position) {
-                    let known = (*key, secret.identifier_hash(*key, value));
-                    self.moves.entry(known).or_default().push(record.lsn.counter);
+            let lsn = record.lsn.counter;
+            if lsn < until {
+                for known in left_by(record.kind, record.payload, secret)? {
+                    self.moves.entry(known).or_default().push(lsn);
                 }
             }
             Ok(())
@@ -221,7 +238,7 @@ impl People {
     }
 
     fn look_at(&mut self, whose: &Whose<'_>, lsn: u64, secret: &Secret) {
-        if !whose.binds() {
+        if !whose.binds() || self.is_gone(whose.rids(), lsn) {
             return;
         }
         let is_theirs = |(key, value): &(u16, &str)| {
@@ -251,5 +268,27 @@ impl People {
             identifiers: identifiers.collect(),
             kept,
         }
+    }
+}
+
+/// The identifiers that are nobody's or another's from a record on: those that a guard rail gave away, also when
+/// only the tombstone of that event is left, and those that an erasure took.
+fn left_by(kind: u8, payload: &[u8], secret: &Secret) -> Result<Vec<Known>, BadRecord> {
+    match kind {
+        KIND_EVENT => {
+            let whose = Whose::decode(payload)?;
+            let moved = whose.moved().filter_map(|position| whose.identifiers.get(position));
+            Ok(moved.map(|(key, value)| (*key, secret.identifier_hash(*key, value))).collect())
+        }
+        KIND_TOMBSTONE => {
+            let tombstone = Tombstone::decode(payload)?;
+            Ok(tombstone.moved.iter().map(|lost| (lost.key, lost.hash)).collect())
+        }
+        KIND_ERASURE => {
+            let erasure = ErasureRecord::decode(payload)?;
+            let held = erasure.identifiers.iter().filter(|known| known.until == u64::MAX);
+            Ok(held.map(|known| (known.key, known.hash)).collect())
+        }
+        _ => Ok(Vec::new()),
     }
 }

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use super::super::open::io_error;
 use super::super::secret::SECRET_FILE;
 use super::forms::Forms;
+use crate::batch::row::parts_of;
+use crate::batch::{self, Generation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::identity_log::{Entry, IDENTITY_FOLDER};
 use crate::log::{self, Record, segment_bytes, segment_records};
@@ -26,6 +28,8 @@ use crate::value::codec::Bytes;
 
 /// Bytes of a file that is read as it is, at once; pieces overlap.
 const PIECE_BYTES: usize = 8 << 20;
+/// Generations of batch data. The control need not be in one: not everybody was imported.
+const BATCH: &str = "batch";
 /// Longer than any form that is looked for in such a file.
 const OVERLAP_BYTES: usize = 64 << 10;
 
@@ -49,7 +53,7 @@ pub struct Finding {
 /// What a proof found, by kind of file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// By kind: `sealed` and `segment` of the log, `snapshot`, `identities`, `other`.
+    /// By kind: `sealed` and `segment` of the log, `snapshot`, `identities`, `batch`, `other`.
     pub kinds: BTreeMap<&'static str, Finding>,
     /// Kinds of files that hold people and in which the control was not found: the proof is unsound.
     pub unsound: Vec<&'static str>,
@@ -177,6 +181,11 @@ impl Look<'_> {
         {
             return self.snapshot(path, &snapshot);
         }
+        if path.extension().is_some_and(|extension| extension == batch::EXTENSION)
+            && let Ok(generation) = Generation::open(self.disk, path)
+        {
+            return self.generation(path, &generation);
+        }
         let kind = match path.extension().and_then(|extension| extension.to_str()) {
             Some("parquet" | "gz" | "zst") => {
                 self.proof.undecoded.push(path.to_path_buf());
@@ -209,7 +218,7 @@ impl Look<'_> {
     /// Whether a record is somebody's who is not erased: one on a table that is no destination is his whose
     /// identifiers it came with.
     fn is_anothers(&self, rids: &[Rid], identifiers: &[String]) -> bool {
-        let is_erased = |value: &String| self.count(value.as_bytes()).0 > 0;
+        let is_erased = |value: &String| self.is_of_erased(value);
         !rids.is_empty() || !identifiers.is_empty() && !identifiers.iter().any(is_erased)
     }
 
@@ -282,6 +291,33 @@ impl Look<'_> {
             }
         }
         (mentions, left)
+    }
+
+    /// Looks through the file as it is; then its rows say whose the places are: a row is his who is its key, and
+    /// one of a catalog is nobody's.
+    fn generation(&mut self, path: &Path, generation: &Generation) -> Result<()> {
+        self.plain(BATCH, path)?;
+        let hits = self.finding(BATCH).with_hits.contains(path);
+        let mut mentions = 0;
+        let mut walk = generation.walk();
+        while let Some((key, row)) = walk.next()?.filter(|_| hits) {
+            let is_erased = parts_of(key).map_or(true, |(_, text)| self.is_of_erased(text));
+            if generation.kind() == batch::Kind::Catalog || !is_erased {
+                mentions += self.count(key).0 + self.count(row).0;
+            }
+        }
+        let finding = self.finding(BATCH);
+        let mentions = mentions.min(finding.hits);
+        finding.hits -= mentions;
+        finding.mentions += mentions;
+        if finding.hits == 0 {
+            finding.with_hits.remove(path);
+        }
+        Ok(())
+    }
+
+    fn is_of_erased(&self, text: &str) -> bool {
+        self.count(text.as_bytes()).0 > 0
     }
 
     fn plain(&mut self, kind: &'static str, path: &Path) -> Result<()> {
