@@ -91,6 +91,8 @@ fn dids() -> impl Strategy<Value = (Vec<Did>, Vec<usize>)> {
 }
 
 fn open(data_dir: &Path, disk: &SimulatedDisk) -> Reactor {
+    // The secret stands on the real disk.
+    std::fs::create_dir_all(data_dir.join("1-8")).expect("a directory");
     let options = Options {
         disk: Arc::new(disk.clone()),
         data_dir: Some(data_dir.to_path_buf()),

@@ -182,5 +182,6 @@ fn the_deepest_value_that_a_rule_can_keep_is_read_back() {
     live.close().unwrap();
     drop(live);
     let (again, _) = open().expect("it opens again");
+    assert_eq!(again.recovery().snapshots_damaged, 0);
     assert_eq!(again.state_hash(), hash);
 }

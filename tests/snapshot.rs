@@ -15,6 +15,7 @@ use p13n::reactor::open::{LOG_FOLDER, SNAPSHOT_FOLDER, directory_of};
 use p13n::reactor::{
     Options, Reactor, RecoveryPhase, RecoveryProgress, Retention, SnapshotPolicy, SnapshotReport,
 };
+use p13n::record::APPLY_EPOCH;
 use p13n::snapshot::{Manifest, Role, Shelf, Snapshot};
 use p13n::storage::RealDisk;
 use shop::{answer, on_disk, open, send_at, source};
@@ -267,9 +268,9 @@ fn a_newer_format_or_epoch_is_refused_and_not_taken_for_damage() {
     drop(reactor);
     let (_, _, path) = kept(directory.path()).pop().unwrap();
     let good = std::fs::read(&path).unwrap();
-    for (at, sentence) in [(8, "snapshot format 2"), (12, "apply epoch 2")] {
+    for (at, sentence) in [(8, "snapshot format 2"), (12, "apply epoch 3")] {
         let mut bytes = good.clone();
-        bytes[at] = 2;
+        bytes[at] = if at == 12 { 3 } else { 2 };
         let crc = crc32(&bytes[..60]);
         bytes[60..64].copy_from_slice(&crc.to_le_bytes());
         std::fs::write(&path, bytes).unwrap();
@@ -488,6 +489,7 @@ fn a_snapshot_while_many_threads_append_and_merge_is_the_state_at_its_cut() {
     let again = open(&options);
     assert_eq!(again.recovery().snapshot_lsn, *lsn);
     assert_eq!(again.state_hash(), hash);
-    let counts = *Snapshot::open(&RealDisk, &snapshots.last().unwrap().2, 1).unwrap().counts();
+    let counts =
+        *Snapshot::open(&RealDisk, &snapshots.last().unwrap().2, APPLY_EPOCH).unwrap().counts();
     assert_eq!(counts.profiles, reports.last().unwrap().profiles);
 }

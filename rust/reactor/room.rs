@@ -52,7 +52,7 @@ const HIGH: usize = 985;
 /// Thousandths of the share down to which it makes room.
 const LOW: usize = 970;
 /// Thousandths of the share up to which new profiles are made while the evictor still has some to let go.
-const LINE: usize = 1_030;
+const LINE: usize = 1_015;
 /// Part of the share that may be made new between two measures before the evictor is woken.
 const WAKE_PART: usize = 128;
 /// How long an event waits at once for room.

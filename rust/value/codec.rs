@@ -14,8 +14,9 @@
 
 use super::{Text, Value};
 
-/// Values nest no deeper than events do, with room for the event itself.
-pub const VALUE_DEPTH_MAX: usize = 66;
+/// An expression yields 64 levels at most, a template of the file puts up to 64 around them, and a list its
+/// item: what is kept nests no deeper.
+pub const VALUE_DEPTH_MAX: usize = 132;
 
 /// Room is made for no more than so many elements before they are seen.
 const ROOM_MAX: usize = 1_024;
