@@ -158,7 +158,7 @@ faults: .make/tools  ## Crash images (IMAGES=1000000), the N-th call, every flip
 soak: .make/tools  ## Visitors come and go for minutes (SECONDS=600), and memory stays where it was
 	P13N_SOAK_S=$(or $(SECONDS),600) cargo test --quiet --profile campaign --test soak -- --nocapture
 .PHONY: erasure
-erasure: .make/tools  ## Erase 1,000 people out of 100,000, prove it, die at every call of the disk, 100 kills
+erasure: .make/tools  ## Erase 1,000 of 100,000 people, prove it; die at every call of the disk
 	P13N_ERASURE=1 P13N_CASES=1 cargo test --profile campaign --test erasure -- --nocapture
 	P13N_ERASURE_KILLS=100 $(BIN)/python -m pytest -q -s tests/test_erasure.py
 

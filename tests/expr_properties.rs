@@ -349,7 +349,7 @@ fn profile_names_are_slots_and_unknown_ones_get_a_suggestion() {
     for source in ["PROFILE", "PROFILE[EVENT.x]", "Object.keys(PROFILE)", "PROFILE.map(x => x)"] {
         refused(source);
     }
-    assert!(refused("PROFILE.segments").0.contains("not built yet"));
+    assert!(refused("PROFILE.segments").0.contains("declares no `segments`"));
     let mut fields = FieldTable::default();
     let mut absent = Names {
         profile: ProfileNames::Absent("a filter sees EVENT only"),

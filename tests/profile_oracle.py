@@ -162,7 +162,7 @@ AGGREGATES: Final[dict[str, Callable[[list[Json]], Json]]] = {
     "min": lambda values: min(values) if values else ABSENT,
     "max": lambda values: max(values) if values else ABSENT,
     "count": len,
-    "distinct": lambda values: len(set(values)),
+    "distinct": lambda values: list(dict.fromkeys(values)),
 }
 
 

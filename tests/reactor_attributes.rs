@@ -257,7 +257,9 @@ offers:
   - name: a
     set: [{data: {luck: "${PROFILE.luck}", same: "${PROFILE.luckier === PROFILE.luck + 1}"}}]
   - name: b
-    set: [{if: PROFILE.broken === undefined && PROFILE.broken === undefined && PROFILE.words === undefined, data: {luck: "${PROFILE.luck}"}}]
+    set:
+      - if: PROFILE.broken === undefined && PROFILE.broken === undefined && PROFILE.words === undefined
+        data: {luck: "${PROFILE.luck}"}
 "#;
     live_and_replayed(rest, |reactor| {
         let answer = send(reactor, "pageviews", r#"{"td_client_id":"a"}"#, NOW_MS);
@@ -301,7 +303,8 @@ fn computed_attributes_have_a_budget_and_end_at_it() {
     );
     for at in 0..30 {
         rest.push_str(&format!(
-            "  - {{name: c{at}, type: computed, value: \"${{PROFILE.list.map(a => PROFILE.list.length * {at} + a * 2 - a * 3).length}}\"}}\n"
+            "  - {{name: c{at}, type: computed, \
+             value: \"${{PROFILE.list.map(a => PROFILE.list.length * {at} + a * 2 - a * 3).length}}\"}}\n"
         ));
     }
     rest.push_str("offers:\n  - name: o\n    set:\n      - data:\n");
@@ -324,11 +327,18 @@ fn data_types_convert_what_is_taken_and_count_what_cannot_be() {
 attributes:
   - {name: sum, type: single, aggregation: sum, data_type: number, set: [{event: pageview, value: "${EVENT.v}"}]}
   - {name: mean, type: single, aggregation: mean, data_type: number, set: [{event: pageview, value: "${EVENT.v}"}]}
-  - {name: text, type: single, data_type: string, set: [{event: pageview, value: "${EVENT.v}"}, {event: order, value: null}]}
+  - name: text
+    type: single
+    data_type: string
+    set: [{event: pageview, value: "${EVENT.v}"}, {event: order, value: null}]
   - {name: truth, type: single, data_type: boolean, set: [{event: pageview, value: "${EVENT.v}"}]}
   - {name: at, type: single, data_type: timestamp, set: [{event: pageview, value: "${EVENT.at}"}]}
   - {name: texts, type: single, data_type: string_array, set: [{event: pageview, value: "${EVENT.v}"}]}
-  - {name: numbers, type: list, data_type: number, distinct: true, set: [{event: pageview, value: "${EVENT.v}"}, {event: remove, delete: "${EVENT.v}"}]}
+  - name: numbers
+    type: list
+    data_type: number
+    distinct: true
+    set: [{event: pageview, value: "${EVENT.v}"}, {event: remove, delete: "${EVENT.v}"}]
   - {name: count, type: single, aggregation: count, set: [{event: pageview, value: "${EVENT.v}"}]}
   - {name: clicks, type: counter, total: true, data_type: number, set: [{event: pageview, value: "${EVENT.v}"}]}
 "#;

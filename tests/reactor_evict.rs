@@ -32,7 +32,7 @@ fn bounded(options: Options, budget_bytes: usize, on_full: OnMemoryFull) -> Opti
 }
 
 fn open(profiles: &str, options: &Options) -> Reactor {
-    let source = SourceFile::new("test.yaml", &format!("{CONFIGURATION}{profiles}"));
+    let source = SourceFile::new("test.yaml", format!("{CONFIGURATION}{profiles}"));
     Reactor::open(&source, options).expect("it opens").0
 }
 

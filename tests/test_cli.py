@@ -594,10 +594,3 @@ def test_log_info_shows_every_reactor(tmp_path: Path) -> None:
     ]
     document = json.loads(run_p13n("log", "info", "--data-dir", tmp_path, "--json").stdout)
     assert all(log["records"] >= 2 for log in document.values())
-
-
-def test_log_info_of_nothing_is_one_sentence(tmp_path: Path) -> None:
-    for directory in (tmp_path, tmp_path / "none"):
-        shown = run_p13n("log", "info", "--data-dir", directory)
-        assert shown.returncode == ExitCode.DIRECTORY
-        assert_one_sentence(shown.stderr)

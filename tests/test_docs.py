@@ -1,8 +1,8 @@
 """README and docs/ as tests: what a reader would paste is run, what a page claims is compared.
 
 A block's info string says what becomes of it: `yaml` is checked and has no diagnostics, `yaml
-error` has an error, `yaml file=NAME` is also written where the `python file=NAME` blocks of its page
-run, `python` and `console` are run in a folder with the examples, `sh serve` is
+error` has an error, `yaml file=NAME` is also written where the `python file=NAME` blocks of its
+page run, `python` and `console` are run in a folder with the examples, `sh serve` is
 served while the next `sh` block runs against it. Tables of expressions and of limits are compared
 with the engine and with the sources.
 """
@@ -105,9 +105,7 @@ def diagnostics(text: str, folder: Path) -> list[p13n.Diagnostic]:
     return p13n.check([str(file)])
 
 
-@pytest.mark.parametrize(
-    "block", blocks("yaml", "yaml fragment", "yaml file=shop.yaml"), ids=str
-)
+@pytest.mark.parametrize("block", blocks("yaml", "yaml fragment", "yaml file=shop.yaml"), ids=str)
 def test_a_configuration_on_a_page_has_no_diagnostics(block: Block, tmp_path: Path) -> None:
     assert [str(diagnostic) for diagnostic in diagnostics(block.text, tmp_path)] == []
 

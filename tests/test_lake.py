@@ -203,9 +203,10 @@ def test_the_most_frequent_fields_are_columns_and_the_rest_is_extra(tmp_path: Pa
     ]
     store(data_dir, *halves)
     export(data_dir, lake)
-    columns = {field.name for file in lake.rglob("*.parquet") for field in pq.read_schema(file)}
+    files = (lake / REACTOR / "events").rglob("*.parquet")
+    columns = {field.name for file in files for field in pq.read_schema(file)}
     assert columns == {"time", "uuid", "lsn", "extra", "td_client_id", *names[101:]}
-    first = rows(lake)[0]
+    first = rows(lake / REACTOR / "events")[0]
     assert json.loads(first["extra"]) == dict.fromkeys(names[:101], 1)
     (row,) = sql(
         data_dir,
@@ -221,7 +222,7 @@ def test_names_that_no_column_can_have_stay_in_extra(tmp_path: Path) -> None:
     odd = {"": 1, "a\nb": 2, "n" * NAME_LENGTH_MAX: 3, "n" * (NAME_LENGTH_MAX + 1): 4}
     store(data_dir, {"Price": 5, 'quo"te': 6, "LSN": 7, **odd}, {"price": 8})
     export(data_dir, lake)
-    first, second = rows(lake)
+    first, second = rows(lake / REACTOR / "events")
     assert (first["Price"], first['quo"te'], first["body_LSN"]) == (5, 6, 7)
     assert first["n" * NAME_LENGTH_MAX] == 3
     assert json.loads(first["extra"]) == {"": 1, "a\nb": 2, "n" * (NAME_LENGTH_MAX + 1): 4}
@@ -429,3 +430,26 @@ def test_files_are_found_where_a_path_looks_like_a_pattern(tmp_path: Path) -> No
     fill(tmp_path / "data [1]*", 0, 3)
     shutil.copytree(tmp_path / "data [1]*", tmp_path / "data 1x")
     assert sql(tmp_path / "data [1]*", "select count(*) n from events") == [{"n": 3}]
+
+
+def test_changes_of_identity_are_a_table_and_each_is_there_once(tmp_path: Path) -> None:
+    data_dir, lake = tmp_path / "data", tmp_path / "lake"
+    for _ in range(2):
+        store(data_dir, {"v": 1})
+        export(data_dir, lake)
+    found = sql(
+        data_dir,
+        "select profile_change_type, event_type, key_values, merged_rids, reactor_instance_id, "
+        "count(*) n from id_changes group by all",
+        "--to",
+        str(lake),
+    )
+    assert [row["profile_change_type"] for row in found] == ["profile_added"]
+    assert (found[0]["event_type"], found[0]["key_values"], found[0]["merged_rids"]) == (
+        "id",
+        None,
+        "[]",
+    )
+    assert found[0]["reactor_instance_id"] == REACTOR.partition("-")[2]
+    distinct = sql(data_dir, "select count(distinct lsn) n from id_changes", "--to", str(lake))
+    assert distinct == [{"n": found[0]["n"]}]

@@ -396,3 +396,10 @@ def test_salvage_makes_do_without_the_manifest_and_the_secret(
     found = salvaged(data_dir, tmp_path / "new")
     assert found["events"] == 15
     assert logs.hash_of(tmp_path / "new") != ""
+
+
+def test_log_info_of_nothing_is_one_sentence(tmp_path: Path) -> None:
+    for directory in (tmp_path, tmp_path / "none"):
+        shown = run_p13n("log", "info", "--data-dir", directory)
+        assert shown.returncode == ExitCode.DIRECTORY
+        assert_one_sentence(shown.stderr)

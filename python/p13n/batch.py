@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from p13n._core import P13nError
+from p13n import P13nError
 
 if TYPE_CHECKING:
-    from p13n._core import Reactor
+    from p13n import Reactor
 
 Kind = Literal["attributes", "segments", "catalog", "identities"]
 Format = Literal["csv", "jsonl", "parquet"]

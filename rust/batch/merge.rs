@@ -163,7 +163,7 @@ fn write_merged(
             return Ok(true);
         };
         rows += 1;
-        if rows % ROWS_BETWEEN_LOOKS == 0 && is_over() {
+        if rows.is_multiple_of(ROWS_BETWEEN_LOOKS) && is_over() {
             return Ok(false);
         }
         let key = key.clone();

@@ -242,13 +242,16 @@ pub struct Walk<'g> {
     at: usize,
 }
 
+/// A row's key and its content, where they were read.
+type KeyAndRow<'a> = (&'a [u8], &'a [u8]);
+
 impl Walk<'_> {
     /// Key and content of the next row.
     ///
     /// # Errors
     /// `Damaged`, or what the disk refused.
     #[allow(clippy::should_implement_trait)] // It lends what it reads.
-    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, Error> {
+    pub fn next(&mut self) -> Result<Option<KeyAndRow<'_>>, Error> {
         if self.at >= self.block.len() {
             if self.next_block >= self.generation.index.len() {
                 return Ok(None);

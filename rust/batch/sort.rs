@@ -17,6 +17,11 @@ use crate::value::codec::{BadBytes, Bytes};
 
 const RUN_ROW_HEAD_BYTES: usize = 14;
 
+/// Who takes rows in order: key and content.
+type Give<'g> = &'g mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>;
+/// The same with the key's hash before them.
+type GiveHashed<'g> = &'g mut dyn FnMut(u64, &[u8], &[u8]) -> Result<(), Error>;
+
 /// Rows being gathered.
 pub struct Sorter {
     disk: Arc<dyn Disk>,
@@ -88,10 +93,7 @@ impl Sorter {
     ///
     /// # Errors
     /// What `give` answers, and what the disk refused.
-    pub fn finish(
-        mut self,
-        give: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub fn finish(mut self, give: Give<'_>) -> Result<(), Error> {
         if self.runs.is_empty() {
             self.sort();
             for place in &self.places {
@@ -155,10 +157,7 @@ impl Sorter {
         Ok(())
     }
 
-    fn give_runs(
-        &mut self,
-        give: &mut dyn FnMut(u64, &[u8], &[u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn give_runs(&mut self, give: GiveHashed<'_>) -> Result<(), Error> {
         let readers = self.readers(self.runs.len())?;
         merge(readers, give)
     }
@@ -188,10 +187,7 @@ fn row_at(arena: &[u8], offset: u32) -> (&[u8], &[u8]) {
 }
 
 /// Reads runs together: by hash, then key, then the order of the runs.
-fn merge(
-    mut readers: Vec<RunReader>,
-    give: &mut dyn FnMut(u64, &[u8], &[u8]) -> Result<(), Error>,
-) -> Result<(), Error> {
+fn merge(mut readers: Vec<RunReader>, give: GiveHashed<'_>) -> Result<(), Error> {
     let mut heads = BinaryHeap::with_capacity(readers.len());
     for (run, reader) in readers.iter_mut().enumerate() {
         if let Some(head) = reader.next()? {

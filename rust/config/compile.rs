@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::check;
 use super::computed;
 use super::diagnostic::Diagnostic;
-use super::expressions::{Expressions, Locals, Slots};
+use super::expressions::{Expressions, Locals};
 use super::limits::{FILE_BYTES_MAX, NUMBERS_MAX, REGEX_BYTES_MAX};
 use super::load;
 use super::model::{self, AttributeKind, Configuration};
@@ -23,6 +23,7 @@ use super::plan::{
 };
 use super::secret::{self, Environment, Secrets};
 use super::sensitive::{RuleOf, Sensitivity};
+use super::slots::Slots;
 use super::source::{Problems, SourceFile, Spanned, too_large};
 use super::types;
 use super::yaml;

@@ -65,11 +65,11 @@ pub fn build(
         computed.push(Computed { attribute, value, needs: Vec::new() });
         reads.push(read.iter().filter_map(|slot| computed_at(slots, *slot)).collect());
     }
-    for at in 0..computed.len() {
+    for (at, one) in computed.iter_mut().enumerate() {
         match order(&reads, at) {
-            Some(needs) => computed[at].needs = needs,
+            Some(needs) => one.needs = needs,
             None => {
-                let entry = &configuration.attributes[computed[at].attribute];
+                let entry = &configuration.attributes[one.attribute];
                 expressions.refuse_circle(&entry.name);
             }
         }

@@ -32,6 +32,7 @@ mod scan;
 mod schema;
 mod secret;
 mod sensitive;
+mod slots;
 mod source;
 pub mod time_zone;
 mod types;

@@ -14,9 +14,9 @@
 
 use std::collections::BTreeMap;
 
-use super::expressions::Slots;
 use super::model::{self, Configuration};
 use super::plan::{Action, Attribute, AttributeRule, Computed, Imported, Key, Slot};
+use super::slots::Slots;
 use super::source::{Problems, Spanned};
 use super::yaml::{Content, Node};
 use crate::expr::{FieldTable, Sources, Template};

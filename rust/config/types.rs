@@ -36,14 +36,17 @@ pub fn of_names(configuration: &Configuration) -> Vec<Type> {
 
 fn of_aggregation(entry: &ListAggregation, list: &Type) -> Type {
     match entry.fold {
-        ListFold::First | ListFold::Last => {
-            let field = list.element().known_field(&entry.field);
-            field.unwrap_or_else(Type::json).never_null().or_undefined()
-        }
+        ListFold::First | ListFold::Last => field_of(entry, list).or_undefined(),
+        ListFold::Distinct => Type::list_of(field_of(entry, list)),
         ListFold::Sum => Type::number(),
         ListFold::Min | ListFold::Max => Type::number().or_undefined(),
-        ListFold::Count | ListFold::Distinct => Type::count(),
+        ListFold::Count => Type::count(),
     }
+}
+
+/// What an item's field is where the item has it.
+fn field_of(entry: &ListAggregation, list: &Type) -> Type {
+    list.element().known_field(&entry.field).unwrap_or_else(Type::json).never_null()
 }
 
 /// What a value is that was converted to a data type.

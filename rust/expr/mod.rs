@@ -62,8 +62,8 @@
 //!   in `toString` is its abbreviation, `(CET)`, but for `(Coordinated Universal Time)`;
 //! - `JSON.parse JSON.stringify`, `encodeURI encodeURIComponent decodeURI decodeURIComponent`.
 //!
-//! Not built yet: `SEGMENT CATALOG PROFILE.segments`. Refused for good (page 3.1), each with what to write instead: whatever
-//! changes a value, statements, and any reach for constructors and prototypes.
+//! Refused for good (page 3.1), each with what to write instead: whatever changes a value, statements, and any
+//! reach for constructors and prototypes.
 //!
 //! # Limits
 //!

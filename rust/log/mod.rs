@@ -200,10 +200,10 @@
 //! the original), `scan` (torn or damaged), `recovery` (open, start), `leftovers`, `replay`, `steady`
 //! (directory syncs, one at a time), `queue` (appends,
 //! progress), `writer` (group commit), `ledger` (the manifest of a running log), `room` (a full disk), `keeper`
-//! (spare segments, sealing), `seal`, `rewrite` (records replaced), `handle` (`Log`), `reader` (without the lock), `tail` (the same, as
-//! it grows), `verify` (all damage), `loose` (one file by itself), `backup` (copies), `lock`, `limits`, `error`.
-//! The disk is a trait of its own module, `storage`. Deliberately absent: any knowledge of what a record
-//! means, retries of a sync, recycled files.
+//! (spare segments, sealing), `seal`, `rewrite` (records replaced), `handle` (`Log`), `reader` (without the
+//! lock), `tail` (the same, as it grows), `verify` (all damage), `loose` (one file by itself), `backup`
+//! (copies), `lock`, `limits`, `error`. The disk is a trait of its own module, `storage`. Deliberately absent:
+//! any knowledge of what a record means, retries of a sync, recycled files.
 
 pub mod backup;
 pub mod error;

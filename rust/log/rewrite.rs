@@ -59,7 +59,8 @@ struct Replacement {
 
 impl Log {
     /// Replaces records of all closed segments that begin before `lsn`; a record that was appended apart has no
-    /// others before it ([`Log::append_apart`]). Blocks for the disk; events go on meanwhile. Nothing happens in memory.
+    /// others before it ([`Log::append_apart`]). Blocks for the disk; events go on meanwhile. Nothing happens
+    /// in memory.
     ///
     /// # Errors
     /// As [`RewriteError`]. A manifest of which is not known whether it stands stops the log.

@@ -3,6 +3,7 @@
 //! `p13n._core` is private; `p13n` re-exports its public names and `python/p13n/_core.pyi` is its
 //! contract. Invariant: a method translates, it never decides.
 
+mod body;
 mod convert;
 mod cursor;
 mod diagnostic;
@@ -12,6 +13,7 @@ mod event;
 mod expression;
 mod identities;
 mod import;
+mod ingest_report;
 mod keeping;
 mod log;
 mod offers;
@@ -32,7 +34,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<expression::PyExpression>()?;
     module.add_class::<trace::PyTrace>()?;
     module.add_class::<trace::PyTraceEntry>()?;
-    module.add_class::<reactor::PyIngestReport>()?;
+    module.add_class::<ingest_report::PyIngestReport>()?;
     module.add_class::<import::PyImport>()?;
     module.add_class::<reactor::PyReactor>()?;
     module.add_class::<reactor::PyRecoveryProgress>()?;

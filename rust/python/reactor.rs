@@ -7,22 +7,23 @@ use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyList};
 
-use super::convert::{from_python, to_python};
+use super::body::{body_of, dumps, loads};
+use super::convert::to_python;
 use super::cursor::{PyEvents, Wanted};
 use super::diagnostic::PyDiagnostic;
-use super::error::{BadEvent, os_error};
+use super::error::os_error;
 use super::event::FieldNames;
 use super::identities::PyIdentityChanges;
+use super::ingest_report::PyIngestReport;
 use super::options::{Keywords, memory, retention, shards_within};
 use crate::config::SourceFile;
 use crate::error::{Error, ErrorKind};
 use crate::reactor::history::History;
-use crate::reactor::ingest::{FileLines, IngestReport};
+use crate::reactor::ingest::FileLines;
 use crate::reactor::machine;
 use crate::reactor::open::directory_of;
 use crate::reactor::read::ProfileReading;
@@ -30,7 +31,6 @@ use crate::reactor::{
     Caller, Options, Published, Reactor, Receipt, RecoveryPhase, RecoveryProgress, Request,
     is_table_name,
 };
-use crate::value::Value;
 
 /// Events that bulk calls take over from Python at a time.
 const CHUNK_EVENTS: usize = 4_096;
@@ -71,28 +71,6 @@ impl PyRecoveryProgress {
         };
         let (done, total) = self.0.done_and_total();
         (phase, done, total)
-    }
-}
-
-/// What became of many events.
-#[pyclass(name = "IngestReport", module = "p13n._core", frozen, get_all)]
-#[derive(Default)]
-pub struct PyIngestReport {
-    stored: u64,
-    duplicate: u64,
-    ignored: u64,
-    refused: Vec<(u64, String)>,
-}
-
-#[pymethods]
-impl PyIngestReport {
-    fn __repr__(&self) -> String {
-        let Self { stored, duplicate, ignored, refused } = self;
-        let refused = refused.len();
-        format!(
-            "IngestReport(stored={stored}, duplicate={duplicate}, ignored={ignored}, \
-             refused={refused})"
-        )
     }
 }
 
@@ -548,26 +526,6 @@ impl PyReactor {
     }
 }
 
-impl PyIngestReport {
-    fn add(&mut self, number_of: impl Fn(usize) -> u64, report: IngestReport) {
-        self.stored += report.stored;
-        self.duplicate += report.duplicate;
-        self.ignored += report.ignored;
-        let refused = report.refused.iter();
-        self.refused.extend(refused.map(|(at, error)| (number_of(*at), error.to_string())));
-    }
-
-    /// Notes an event that has no JSON form; any other error is the caller's.
-    fn refuse(&mut self, py: Python<'_>, index: u64, error: PyErr) -> PyResult<()> {
-        // What is no event is one refused entry: the others are neither lost nor sent twice.
-        if !error.is_instance_of::<BadEvent>(py) && !error.is_instance_of::<PyTypeError>(py) {
-            return Err(error);
-        }
-        self.refused.push((index, error.value(py).to_string()));
-        Ok(())
-    }
-}
-
 fn check_names(database: &str, table: &str) -> PyResult<()> {
     for (what, name) in [("database", database), ("table", table)] {
         if !is_table_name(name) {
@@ -590,45 +548,6 @@ fn identifier(item: &Bound<'_, PyAny>) -> PyResult<(String, String)> {
     let whole = value.is_instance_of::<PyInt>() && !value.is_instance_of::<PyBool>();
     let text = if whole { value.str()?.extract() } else { value.extract() };
     Ok((name, text.map_err(|_: PyErr| one_key())?))
-}
-
-/// An event's JSON: bytes as they are, a dict as orjson writes it.
-fn body_of(event: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-    match event.cast::<PyBytes>() {
-        Ok(body) => Ok(body.as_bytes().to_vec()),
-        Err(_) => Ok(dumps(event)?.as_bytes().to_vec()),
-    }
-}
-
-/// `orjson.dumps` of a dict, once it is known to hold nothing that orjson would change on the way.
-fn dumps<'py>(event: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-    static DUMPS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let py = event.py();
-    if !event.is_instance_of::<PyDict>() {
-        return Err(PyTypeError::new_err("an event is a dict, or its JSON as bytes"));
-    }
-    let no_json = |error: PyErr| Error::bad_event(error.value(py).to_string());
-    let value = from_python(event).map_err(no_json)?;
-    if !is_finite(&value) {
-        return Err(Error::bad_event("NaN and infinities have no JSON form").into());
-    }
-    let dumps = DUMPS.import(py, "orjson", "dumps")?;
-    // What is left to refuse is an integer beyond 64 bits.
-    Ok(dumps.call1((event,)).map_err(no_json)?.cast_into()?)
-}
-
-fn loads<'py>(py: Python<'py>) -> PyResult<&'py Bound<'py, PyAny>> {
-    static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    LOADS.import(py, "orjson", "loads")
-}
-
-fn is_finite(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.is_finite(),
-        Value::Array(items) => items.iter().all(is_finite),
-        Value::Object(object) => object.entries().iter().all(|(_, value)| is_finite(value)),
-        _ => true,
-    }
 }
 
 /// The profile of one identifier in a reactor's directory, read from its log without its lock.

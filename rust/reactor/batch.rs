@@ -354,8 +354,8 @@ pub(super) fn layer_of(written: &Written, source: [u8; 32]) -> Layer {
     Layer { generation, digest, rows, bytes, source }
 }
 
-/// Copies the generations of a reactor's directory to another, reading each copy when it `checks`; how many files, their bytes, and how many
-/// were there already.
+/// Copies the generations of a reactor's directory to another, reading each copy when it `checks`; how many
+/// files, their bytes, and how many were there already.
 pub(super) fn copy_generations(
     directory: &Path,
     target: &Path,

@@ -2,9 +2,9 @@
 //!
 //! A profile is a function of its own events in their order, so events of different profiles may be replayed
 //! at the same time: each event goes to the thread of its profile. What binds profiles together waits for
-//! all that came before and holds up all that follows: profiles that merge, identifiers that move, a profile that lets identifiers
-//! go (another one may take them up), a configuration. Uuids are remembered by the one thread that reads, in
-//! the order of the log, because their generations turn when they are full.
+//! all that came before and holds up all that follows: profiles that merge, identifiers that move, a profile
+//! that lets identifiers go (another one may take them up), a configuration. Uuids are remembered by the one
+//! thread that reads, in the order of the log, because their generations turn when they are full.
 //! Invariants: one profile's events keep their order; between two records that wait, an identifier gets an
 //! owner at most once; the first error by LSN is the one told.
 

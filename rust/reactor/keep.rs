@@ -386,8 +386,8 @@ impl Keeper {
     pub(super) fn start(keep: Keep) -> std::io::Result<Self> {
         let keep = Arc::new(keep);
         let keeper = Self { keep: Arc::clone(&keep), threads: Mutex::default() };
-        let works: [(&str, fn(&Keep)); 2] =
-            [("p13n-keeper", Keep::run), ("p13n-merger", Keep::merge)];
+        type Work = fn(&Keep);
+        let works: [(&str, Work); 2] = [("p13n-keeper", Keep::run), ("p13n-merger", Keep::merge)];
         for (name, work) in works {
             let shared = Arc::clone(&keep);
             let thread = thread::Builder::new().name(name.into()).spawn(move || work(&shared))?;

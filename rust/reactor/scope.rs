@@ -158,11 +158,14 @@ pub struct EventScope<'a, P> {
 /// What was read of a profile so far, by position of the attribute and window. A profile is packed, so that a
 /// value is made when it is read: several expressions of one scope pay once. Values are shared, not copied.
 #[derive(Debug, Default)]
-pub struct Seen(RefCell<SmallVec<[(usize, Option<usize>, Value); 4]>>);
+pub struct Seen(RefCell<SmallVec<[SeenValue; 4]>>);
+
+/// Position of the attribute, the window when it was one, and the value.
+type SeenValue = (usize, Option<usize>, Value);
 
 impl Seen {
     fn read(&self, position: usize, window: Option<usize>, read: impl FnOnce() -> Value) -> Value {
-        let of = |seen: &&(usize, Option<usize>, Value)| (seen.0, seen.1) == (position, window);
+        let of = |seen: &&SeenValue| (seen.0, seen.1) == (position, window);
         if let Some((_, _, value)) = self.0.borrow().iter().find(of) {
             return value.clone();
         }

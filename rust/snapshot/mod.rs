@@ -73,9 +73,9 @@
 //! ```
 //!
 //! Blocks: profiles as in `profile::packed`, one after another; dedup, of each shard as in `profile::dedup`;
-//! configurations and lines, each a u32 length and the bytes of its log record (`record`), in the log's order. Imports is
-//! one ledger as in `batch::ledger`, when something was imported. The
-//! index of identifiers is not written: it follows from the profiles.
+//! configurations and lines, each a u32 length and the bytes of its log record (`record`), in the log's order.
+//! Imports is one ledger as in `batch::ledger`, when something was imported. The index of identifiers is not
+//! written: it follows from the profiles.
 //!
 //! Nothing is believed before its crc has matched, and no length is used before the crc over it has. A
 //! snapshot gets its name only after its bytes are synced, read back and compared, and the log is

@@ -14,7 +14,9 @@ DEFAULT = "show"
 class _OrShow(TyperGroup):
     """`p13n profile CONFIG KEY=VALUE` is `p13n profile show CONFIG KEY=VALUE`."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
+    def parse_args(  # type: ignore[override]
+        self, ctx: typer.Context, args: list[str]
+    ) -> list[str]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)

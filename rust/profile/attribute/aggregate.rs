@@ -4,6 +4,10 @@
 //! of the very same items. Invariant: an item without the field, or with `null` in it, is no item
 //! to any of them; numbers that are not finite are none to the numeric ones.
 
+use std::collections::HashMap;
+
+use smallvec::SmallVec;
+
 use super::json_form::{equal, hash_value};
 use crate::value::{Text, Value};
 
@@ -22,7 +26,7 @@ pub enum ListFold {
     Max,
     /// How many there are.
     Count,
-    /// How many different ones there are, by their JSON text.
+    /// The different ones, by their JSON text, in the order in which they first stand.
     Distinct,
 }
 
@@ -49,7 +53,7 @@ impl Aggregate {
             ListFold::First => values.next().cloned().unwrap_or_default(),
             ListFold::Last => values.next_back().cloned().unwrap_or_default(),
             ListFold::Count => Value::Number(values.count() as f64),
-            ListFold::Distinct => Value::Number(distinct(values) as f64),
+            ListFold::Distinct => Value::array(distinct(values)),
             ListFold::Sum => Value::Number(numbers(values).sum::<f64>() + 0.0),
             ListFold::Min => {
                 numbers(values).reduce(f64::min).map_or(Value::Undefined, Value::Number)
@@ -68,13 +72,15 @@ fn numbers<'v>(values: impl Iterator<Item = &'v Value>) -> impl Iterator<Item = 
     })
 }
 
-fn distinct<'v>(values: impl Iterator<Item = &'v Value>) -> usize {
-    let mut hashed: Vec<(u64, &Value)> = values.map(|value| (hash_value(value), value)).collect();
-    hashed.sort_by_key(|(hash, _)| *hash);
-    let mut distinct = 0;
-    for (at, (hash, value)) in hashed.iter().enumerate() {
-        let mut alike = hashed[..at].iter().rev().take_while(|(other, _)| other == hash);
-        distinct += usize::from(!alike.any(|(_, other)| equal(other, value)));
+fn distinct<'v>(values: impl Iterator<Item = &'v Value>) -> Vec<Value> {
+    let mut seen: HashMap<u64, SmallVec<[&Value; 1]>> = HashMap::new();
+    let mut distinct = Vec::new();
+    for value in values {
+        let alike = seen.entry(hash_value(value)).or_default();
+        if !alike.iter().any(|other| equal(other, value)) {
+            alike.push(value);
+            distinct.push(value.clone());
+        }
     }
     distinct
 }
@@ -112,7 +118,8 @@ mod tests {
         assert_eq!(read(ListFold::Min, "price"), some(number(-2.5), none()));
         assert_eq!(read(ListFold::Max, "price"), some(number(5.0), none()));
         assert_eq!(read(ListFold::Count, "sku"), some(number(4.0), number(0.0)));
-        assert_eq!(read(ListFold::Distinct, "sku"), some(number(3.0), number(0.0)));
+        let three = Value::array(vec![Value::text("a"), Value::text("b"), number(1.0)]);
+        assert_eq!(read(ListFold::Distinct, "sku"), some(three, Value::array(vec![])));
         assert_eq!(read(ListFold::Sum, "sku"), some(number(1.0), number(0.0)));
         assert_eq!(read(ListFold::Max, "weight"), some(none(), none()));
     }

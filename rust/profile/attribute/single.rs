@@ -1,7 +1,8 @@
 //! Single: one value and the event time that it stands for.
 //!
-//! A mean keeps its sum as the value, and how many numbers went in. Sums, minima and maxima take late events as any; their time is that of the newest event folded
-//! in, so a duration counts from the last event that touched them.
+//! A mean keeps its sum as the value, and how many numbers went in. Sums, minima and maxima take late events as
+//! any; their time is that of the newest event folded in, so a duration counts from the last event that touched
+//! them.
 //! Invariant: `Value::Undefined` means that there is none, and its stamp says nothing.
 
 use std::borrow::Cow;

@@ -41,6 +41,9 @@ const TEMPORARY_FILE: &str = "erasures.tmp";
 const MAGIC: [u8; 8] = *b"p13n-ers";
 const FORMAT_VERSION: u32 = 1;
 
+/// From and until which LSN.
+type Span = (u64, u64);
+
 /// An erasure that is not carried out yet.
 #[derive(Debug)]
 pub struct Pending {
@@ -50,7 +53,7 @@ pub struct Pending {
     pub record: ErasureRecord,
     rids: HashSet<[u8; 16]>,
     /// From and until which LSN each identifier was theirs.
-    identifiers: HashMap<(u16, [u8; 16]), Vec<(u64, u64)>>,
+    identifiers: HashMap<(u16, [u8; 16]), Vec<Span>>,
     /// Whether the log was gone through up to its record, for whom it binds to them.
     is_complete: AtomicBool,
 }
