@@ -717,7 +717,8 @@ def person_erase(
     record, `rids` of all profiles that ever were theirs, `identifiers` and `texts`: how many and
     which, `profiles` in memory; of the files `tombstones`, `segments`, `log_bytes` looked through,
     `snapshot_profiles`, `snapshots`, `batch_rows` left out of `generations`, `removed`, `ms`.
-    Raises Locked, OSError, Corrupted, LogError, ValueError for an unknown key or a value that never identifies.
+    Raises Locked, OSError, Corrupted, LogError, ValueError for an unknown key or a value that
+    never identifies.
     """
 
 def person_erased(directory: str | PathLike[str], people: list[tuple[str, str]]) -> list[str]:

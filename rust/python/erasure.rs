@@ -15,7 +15,7 @@ use crate::log::storage::RealDisk;
 use crate::profile::Rid;
 use crate::reactor::erasure::export::export_person;
 use crate::reactor::erasure::proof::{Wanted, files_under, prove};
-use crate::reactor::erasure::{ErasureReport, Files, Leave, When, erased_before};
+use crate::reactor::erasure::{ErasureReport, Leave, When, erased_before};
 use crate::reactor::{Options, Reactor};
 
 /// Identifiers: each a key's name and a value.

@@ -122,7 +122,8 @@ def _print(directory: Path, done: dict[str, Any], what: str) -> None:
         f"anew out of {done['log_bytes']} bytes in {seconds:.1f} s{rate}"
     )
     print(
-        f"  batch data: {done['generations']} imports written anew, {done['batch_rows']} rows left out"
+        f"  batch data: {done['generations']} imports written anew, {done['batch_rows']} rows left "
+        "out"
     )
     print(
         f"  snapshots: {done['snapshots']} written anew; {done['removed']} files that had been set "

@@ -1,10 +1,12 @@
 """Erase: the rows of people who were erased, out of the exported files.
 
 A row goes when its LSN is a tombstone in the log; where the log does not reach back so far, when
-one of its cells holds an identifier; an offer's row goes with its profile. Each file is replaced
+one of its cells holds an identifier; an offer's row goes with its profile, and a row of
+`id_changes` with any of the profiles that it is about. Each file is replaced
 atomically, so that a run that is killed has rewritten some files and the next one does the rest.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,6 +18,8 @@ import pyarrow.parquet as pq
 from p13n import LogCursor, durable
 from p13n.lake.state import STAGING_NAME, locked
 
+CHANGE_COLUMNS = ["lsn", "current_rid", "merged_rids", "moved_to"]
+"""What tells whose a row of `id_changes` is."""
 RECORDS = 65_536
 """Records of the log that are read at a time."""
 
@@ -46,7 +50,21 @@ def erase(directory: Path, root: Path, texts: list[str], rids: list[str]) -> tup
             keep = [rid not in gone for rid in table.column("rid").to_pylist()]
             rows += _replace(folder, path, table, keep)
             files += not all(keep)
+        for path in sorted(folder.glob("id_changes/**/*.parquet")):
+            table = pq.ParquetFile(path).read()
+            keep = [
+                change["lsn"] not in erased and gone.isdisjoint(_rids(change))
+                for change in table.select(CHANGE_COLUMNS).to_pylist()
+            ]
+            rows += _replace(folder, path, table, keep)
+            files += not all(keep)
     return files, rows
+
+
+def _rids(change: dict[str, Any]) -> set[str]:
+    """The profiles that a row of `id_changes` is about."""
+    merged = json.loads(change["merged_rids"] or "[]")
+    return {change["current_rid"], change["moved_to"], *merged}
 
 
 def look(paths: Iterable[Path], texts: list[str], control: list[str]) -> dict[str, Any]:
