@@ -2,8 +2,8 @@
 //!
 //! At the barrier an erasure's record is appended, which begins a segment of the log, and profiles and
 //! identifiers go. From then on nobody who reads or replays sees the people again ([`pending`]). Then their
-//! events are replaced by tombstones, snapshots and batch data are written anew, and what was set aside goes; a last record
-//! says that it is done. What a crash leaves is gone on with by the next start.
+//! events are replaced by tombstones, snapshots and batch data are written anew, and what was set aside goes;
+//! a last record says that it is done. What a crash leaves is gone on with by the next start.
 //!
 //! Invariants: neither record nor list holds an identifier; the state of everybody else stays as it was, live and
 //! in every replay; nothing is rewritten before the list that says so is durable.
