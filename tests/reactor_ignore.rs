@@ -12,7 +12,7 @@ const ROBOT: &str = "Mozilla/5.0 (compatible; Googlebot/2.1)";
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64)";
 
 fn ignoring(entries: &str) -> SourceFile {
-    SourceFile::new("test.yaml", &format!("{CONFIGURATION}ignore:\n{entries}"))
+    SourceFile::new("test.yaml", format!("{CONFIGURATION}ignore:\n{entries}"))
 }
 
 fn open_with(entries: &str, options: &Options) -> Reactor {
