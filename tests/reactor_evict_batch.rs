@@ -61,7 +61,12 @@ fn who_has_a_row_of_batch_data_stays_however_old() {
             Request { decide: false, ..Request::new("shop", "pageviews", body.as_bytes()) };
         reactor.personalize_json(&request, &mut out).expect("a good event");
     }
-    assert!(reactor.counters().evicted(EvictionReason::Fleeting).get() > 5_000);
+    let fleeting = reactor.counters().evicted(EvictionReason::Fleeting).get();
+    assert!(
+        fleeting > 5_000,
+        "{fleeting} of 20,000, {} not kept",
+        reactor.counters().not_kept.get()
+    );
     let known =
         |number| reactor.profile("td_client_id", &client(number)).expect("a read").is_some();
     assert_eq!((0..IMPORTED).filter(|number| known(*number)).count(), IMPORTED);

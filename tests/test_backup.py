@@ -85,11 +85,11 @@ def test_a_backup_beside_a_server_is_a_complete_data_directory(tmp_path: Path) -
 
 def test_only_what_is_new_is_copied(backed_up: Path, tmp_path: Path) -> None:
     again = run_p13n("backup", backed_up, "--data-dir", tmp_path / "data")
-    assert "0 files (0 bytes) copied, 4 kept" in again.stdout, "two segments, two snapshots"
+    assert "0 files (0 bytes) copied, 6 kept" in again.stdout, "segments, snapshots, identities"
     fill(tmp_path / "data", 20, 1)
     more = run_p13n("backup", backed_up, "--data-dir", tmp_path / "data")
-    assert "2 files" in more.stdout, "a segment and a snapshot"
-    assert "4 kept" in more.stdout
+    assert "3 files" in more.stdout, "a segment, a snapshot, identities"
+    assert "6 kept" in more.stdout
 
 
 def test_a_restore_ends_with_the_last_event_of_the_time(backed_up: Path, tmp_path: Path) -> None:
