@@ -104,8 +104,9 @@ fn a_profile_lives_as_long_as_it_may_and_not_a_millisecond_longer() {
     let moves = Request { now_ms: moves.now_ms.map(|now_ms| now_ms + 1), ..moves };
     reactor.personalize_json(&moves, &mut out).expect("a good event");
     assert!(reactor.profile("td_client_id", "a").expect("a read").is_none());
-    let hash = reactor.state_hash();
     reactor.close().expect("it closes");
+    // The evictor ends with the reactor.
+    let hash = reactor.state_hash();
     assert_leads_to(hash, directory.path(), LIVES_A_DAY, &options);
 }
 
@@ -153,8 +154,9 @@ fn what_expired_is_swept_with_a_record_and_a_restart_sweeps_nothing_again() {
     let appended = reactor.log().appended();
     reactor.evict().expect("a sweep");
     assert_eq!(reactor.log().appended(), appended, "an hour has not passed");
-    let hash = reactor.state_hash();
     reactor.close().expect("it closes");
+    // The evictor ends with the reactor.
+    let hash = reactor.state_hash();
     assert_leads_to(hash, directory.path(), LIVES_A_DAY, &options);
 }
 
@@ -242,8 +244,9 @@ fn without_room_a_new_profile_is_answered_from_its_event_and_not_kept() {
     // Who is known is served as ever.
     browser(&reactor, 0, START_S);
     assert_eq!(views(&reactor, "td_client_id", "client-000000000").as_deref(), Some("Number(2.0)"));
-    let hash = reactor.state_hash();
     reactor.close().expect("it closes");
+    // The evictor ends with the reactor.
+    let hash = reactor.state_hash();
     assert_leads_to(hash, directory.path(), "", &options);
 
     // A day later they may go, and there is room again.
@@ -280,8 +283,9 @@ fn without_room_others_go_for_a_new_profile_when_the_policy_says_so() {
     };
     let (oldest, newest) = (stays(0, many / 3), stays(many - many / 4, many));
     assert!(oldest <= 5 && newest >= 95, "{oldest} % of the oldest, {newest} % of the newest");
-    let hash = reactor.state_hash();
     reactor.close().expect("it closes");
+    // The evictor ends with the reactor.
+    let hash = reactor.state_hash();
     assert_leads_to(hash, directory.path(), "", &options);
 }
 
