@@ -48,12 +48,12 @@ pub struct MemoryFigures {
 }
 
 /// Thousandths of the profiles' share above which the evictor makes room.
-const HIGH: usize = 955;
+const HIGH: usize = 915;
 /// Thousandths of the share down to which it makes room.
-const LOW: usize = 940;
-/// Thousandths of the share up to which new profiles are made while the evictor still has some to let go.
+const LOW: usize = 900;
+/// Thousandths of the share up to which new profiles are made.
 /// Tables double shard by shard, also for who is not kept: that takes a part of the 5 % above.
-const LINE: usize = 1_000;
+const LINE: usize = 955;
 /// Part of the share that may be made new between two measures before the evictor is woken.
 const WAKE_PART: usize = 128;
 /// How long an event waits at once for room.
@@ -94,8 +94,7 @@ impl Room {
         let share = self.share_bytes.load(Ordering::Relaxed);
         let grown = grown_bytes.saturating_sub(self.grown_bytes.load(Ordering::Relaxed));
         let since = self.since_bytes.load(Ordering::Relaxed) + bytes + grown;
-        // What is left to let go comes back in a moment.
-        let line = if self.is_worth_waiting() { share / 1_000 * LINE } else { share };
+        let line = share / 1_000 * LINE;
         let has_room = self.profile_bytes.load(Ordering::Relaxed) + since <= line;
         // Nobody is woken for what cannot be helped.
         let asks = (!has_room || since > share / WAKE_PART) && self.is_worth_waiting();
